@@ -1,0 +1,91 @@
+/** The native addon: its typed surface, and the one place that loads it. */
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { ExitCode, SightlineError } from '../util/errors.ts';
+import type { TlsStack } from './events.ts';
+
+/** What a process's TLS traffic and lifecycle is worth to the kernel side. */
+export type ProcessPolicy = 'default' | 'watched' | 'excluded';
+
+export interface NativeCaptureOptions {
+  /** Size of the kernel ring: a power of two, at least 64 KiB. */
+  ringBytes: number;
+  /** True: every process is watched unless excluded. False: only watched ones and their descendants. */
+  watchAll: boolean;
+  /**
+   * Called on the JavaScript thread with whole records back to back (layout: `bpf/abi/events.h`). The memory is
+   * reused after it returns. While it is busy, a bounded number of slabs queue up; then the ring fills, and the
+   * kernel drops and counts.
+   */
+  onSlab(slab: Buffer): void;
+  /** A line of libbpf's log; level 0 warning, 1 info, 2 debug. */
+  onLog(level: number, line: string): void;
+}
+
+export interface AttachRequest {
+  stack: TlsStack;
+  /** File whose inode gets the probes; may be a /proc/PID/root path. */
+  path: string;
+  /** Function name → file offset of the instruction to probe. */
+  offsets: Record<string, number>;
+}
+
+export interface NativeCounters {
+  /** Records and bytes the kernel put on the ring. */
+  records: number;
+  bytes: number;
+  /** Dropped records by reason, names as in the ABI header's enum, lower case without prefix. */
+  drops: Record<string, number>;
+  droppedBytes: number;
+  ringBytes: number;
+  ringPendingBytes: number;
+}
+
+export interface NativeCapture {
+  /** Attaches to one file; every error is a SightlineError-shaped Error with `code` and a one-line message. */
+  attach(request: AttachRequest): number;
+  detach(id: number): void;
+  setProcess(pid: number, policy: ProcessPolicy): void;
+  counters(): NativeCounters;
+  /** Detaches, then hands over, synchronously through onSlab, all that the ring still holds; frees everything. */
+  close(): void;
+}
+
+export interface LocatedSymbols {
+  buildId: string | undefined;
+  /** Symbol → file offset; names that the file does not define as functions are absent. */
+  offsets: Record<string, number>;
+}
+
+export interface NativeBinding {
+  open(options: NativeCaptureOptions): NativeCapture;
+  /** Reads .dynsym and .symtab of an ELF file. Throws an Error with `code` SL_ELF_… on anything malformed. */
+  locateSymbols(path: string, names: readonly string[]): LocatedSymbols;
+  /** Constants, record sizes and field offsets of the ABI header, for the decoder and its contract test. */
+  abi(): Record<string, number>;
+}
+
+let loaded: NativeBinding | undefined;
+
+/** Loads the addon. Throws SL_ADDON_MISSING when it is not built or does not load here. */
+export function loadBinding(): NativeBinding {
+  if (loaded) {
+    return loaded;
+  }
+  const path = fileURLToPath(new URL('../../build/Release/sightline.node', import.meta.url));
+  try {
+    loaded = createRequire(import.meta.url)(path) as NativeBinding;
+    return loaded;
+  } catch (cause) {
+    throw new SightlineError(
+      'SL_ADDON_MISSING',
+      `the native addon cannot be loaded from ${path}: run "npm run setup" to build it (${firstLine(cause)})`,
+      { exitCode: ExitCode.captureImpossible, cause },
+    );
+  }
+}
+
+function firstLine(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return text.split('\n', 1)[0] ?? '';
+}

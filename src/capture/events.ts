@@ -1,0 +1,187 @@
+/**
+ * The events that leave the capture room: everything the analyzer chain knows comes from these, so that a
+ * recording of them replays to the same result. Times are nanoseconds of CLOCK_BOOTTIME.
+ */
+
+/** A process, told apart from a later one with the same pid by its start time (task start_boottime). */
+export interface ProcessRef {
+  pid: number;
+  startNs: bigint;
+}
+
+/** The kind of TLS library a probe belongs to; one kernel program per stack. */
+export type TlsStack = 'openssl';
+
+/** `write`: bytes the process handed to its TLS library; `read`: bytes it got from it. */
+export type Direction = 'read' | 'write';
+
+/**
+ * Identifies one connection: the address of the process's TLS object, and a generation that tells apart two
+ * connections which used the same address one after the other (the boot time of its first captured call).
+ */
+export interface ConnectionRef {
+  process: ProcessRef;
+  stack: TlsStack;
+  /** User-space address; a multiple of 8 below 2^57, so exact as a double. */
+  object: number;
+  generation: bigint;
+}
+
+/** Plaintext of one TLS call, or of one part of a large call. */
+export interface DataEvent {
+  type: 'data';
+  /** Return of the call. */
+  timeNs: bigint;
+  /** Entry of the call. */
+  enterNs: bigint;
+  tid: number;
+  connection: ConnectionRef;
+  direction: Direction;
+  /** Offset of the first byte in this direction's stream, counted from the connection's first captured call. */
+  position: number;
+  /** Plaintext bytes the whole call carried. */
+  callBytes: number;
+  /** Offset of this part in the call. */
+  callOffset: number;
+  /** Per connection and direction, taken before the kernel tries to reserve ring space. */
+  sequence: number;
+  /** Valid only until `push` returns: whoever keeps bytes copies them. */
+  bytes: Uint8Array;
+}
+
+/**
+ * Bytes of a connection that the kernel could not hand over.
+ * `ring-full`: no space in the ring; `fault`: the process's memory was not readable; `call-limit`: beyond the
+ * largest size copied of one call.
+ */
+export interface LossEvent {
+  type: 'loss';
+  timeNs: bigint;
+  connection: ConnectionRef;
+  direction: Direction;
+  position: number;
+  lostBytes: number;
+  reason: LossReason;
+}
+
+export type LossReason = 'ring-full' | 'fault' | 'call-limit';
+
+/** The TLS object was freed. The final positions uncover a loss at the very end. */
+export interface CloseEvent {
+  type: 'close';
+  timeNs: bigint;
+  connection: ConnectionRef;
+  readPosition: number;
+  writePosition: number;
+}
+
+export interface ForkEvent {
+  type: 'fork';
+  timeNs: bigint;
+  process: ProcessRef;
+  parent: ProcessRef;
+}
+
+/** A program started in a process (one process may do this several times). Read in the kernel at exec. */
+export interface ExecEvent {
+  type: 'exec';
+  timeNs: bigint;
+  process: ProcessRef;
+  parent: ProcessRef;
+  /** Absolute path of the executable as its mount namespace names it. */
+  executable: string;
+  /** Complete unless `argvLostBytes` is above 0. Invalid UTF-8 is replaced by U+FFFD. */
+  argv: string[];
+  argvLostBytes: number;
+  uid: number;
+  gid: number;
+  cgroupId: bigint;
+  comm: string;
+  /** The target's own OTEL_SERVICE_NAME, when set. */
+  serviceName?: string;
+}
+
+export interface ExitEvent {
+  type: 'exit';
+  timeNs: bigint;
+  process: ProcessRef;
+  /** The value given to exit(2), absent when a signal ended the process. */
+  exitCode?: number;
+  signal?: number;
+}
+
+/** A process that already ran when observation began, as /proc describes it. */
+export interface SnapshotEvent {
+  type: 'snapshot';
+  timeNs: bigint;
+  process: ProcessRef;
+  parent: ProcessRef;
+  executable: string;
+  argv: string[];
+  uid: number;
+  gid: number;
+  comm: string;
+  serviceName?: string;
+}
+
+/** What user space looked up about a process from files (/proc, /etc/passwd, package.json), when it could. */
+export interface DetailsEvent {
+  type: 'details';
+  timeNs: bigint;
+  process: ProcessRef;
+  owner?: string;
+  containerId?: string;
+  podUid?: string;
+  /** Name of the npm or Python package that the process's script belongs to. */
+  packageName?: string;
+  packageVersion?: string;
+}
+
+/** First event of every source: the host and how to turn boot time into wall time. */
+export interface HostEvent {
+  type: 'host';
+  timeNs: bigint;
+  bootId: string;
+  /** Content of /etc/machine-id, when there is one. */
+  machineId?: string;
+  hostName: string;
+  arch: string;
+  osDescription: string;
+  /** CLOCK_REALTIME minus CLOCK_BOOTTIME. */
+  clockOffsetNs: bigint;
+}
+
+/** Time passed. Timeouts are judged on these and on the other events' times, never on a clock. */
+export interface TickEvent {
+  type: 'tick';
+  timeNs: bigint;
+}
+
+/** Kernel drop counters grew by this much since the last such event. */
+export interface DropsEvent {
+  type: 'drops';
+  timeNs: bigint;
+  /** Reason, as in `bpf/abi/events.h`, → records dropped. */
+  records: Record<string, number>;
+  bytes: number;
+}
+
+/** Last event of every source: whatever is open now stays unfinished. */
+export interface EndEvent {
+  type: 'end';
+  timeNs: bigint;
+}
+
+export type CaptureEvent =
+  | DataEvent
+  | LossEvent
+  | CloseEvent
+  | ForkEvent
+  | ExecEvent
+  | ExitEvent
+  | SnapshotEvent
+  | DetailsEvent
+  | HostEvent
+  | TickEvent
+  | DropsEvent
+  | EndEvent;

@@ -1,0 +1,142 @@
+/** A call to a model, told apart from the wire API that carried it. Absent means: the wire did not say it. */
+import type { Exchange } from '../http/exchange.ts';
+import type { Damage } from '../util/damage.ts';
+
+/** The wire APIs, named as users of them would. */
+export type WireApi = 'openai.chat_completions' | 'anthropic.messages';
+
+/** gen_ai.operation.name. */
+export type Operation = 'chat';
+
+/** A part of a message, in the shapes of the semantic conventions' JSON schemas. */
+export type Part =
+  | { type: 'text'; content: string }
+  | { type: 'reasoning'; content: string }
+  | { type: 'tool_call'; name: string; id?: string; arguments?: unknown }
+  | { type: 'tool_call_response'; id?: string; response: unknown }
+  | { type: 'blob'; modality: string; mime_type?: string; content: string }
+  | { type: 'uri'; modality: string; mime_type?: string; uri: string }
+  | { type: 'file'; modality: string; mime_type?: string; file_id: string }
+  | { type: string; [key: string]: unknown };
+
+export interface Message {
+  role: string;
+  name?: string;
+  parts: Part[];
+}
+
+export interface OutputMessage extends Message {
+  finish_reason: string;
+}
+
+export interface ToolDefinition {
+  type: string;
+  name: string;
+  description?: string;
+  parameters?: unknown;
+}
+
+/** A tool the model asked for, in one choice of a response. */
+export interface ToolCall {
+  /** Absent where the API gives none. */
+  id?: string;
+  name: string;
+  /** As the wire has it: JSON text, complete unless the call is damaged. */
+  argumentsText: string;
+  /** Return of the TLS call whose bytes completed it. */
+  timeNs: bigint;
+}
+
+/** A tool's result, as a later request carries it back. */
+export interface ToolResult {
+  /** Id of the tool call it answers. */
+  id?: string;
+  isError?: boolean;
+  /** Text of the result, cut by the content limit. */
+  text: string;
+}
+
+/** Token counts, each only when the wire gave it. */
+export interface Usage {
+  /** Including cached tokens, as the conventions demand. */
+  inputTokens?: number;
+  outputTokens?: number;
+  cacheReadInputTokens?: number;
+  cacheCreationInputTokens?: number;
+  reasoningOutputTokens?: number;
+}
+
+export interface CallRequest {
+  model?: string;
+  stream?: boolean;
+  maxTokens?: number;
+  temperature?: number;
+  topP?: number;
+  topK?: number;
+  frequencyPenalty?: number;
+  presencePenalty?: number;
+  stopSequences?: string[];
+  seed?: number;
+  choiceCount?: number;
+  /** `text`, `json`, `image` or `speech`, only when the request asks for a format. */
+  outputType?: string;
+  serviceTier?: string;
+  systemInstructions: Part[];
+  messages: Message[];
+  /** One per message: equal for equal messages, and equal for an answer and its repetition in a later request. */
+  fingerprints: string[];
+  /** Results in the messages after the last assistant message: what this request brings back. */
+  toolResults: ToolResult[];
+  toolDefinitions: ToolDefinition[];
+}
+
+export interface CallResponse {
+  id?: string;
+  model?: string;
+  /** One per choice, as the wire has them. */
+  finishReasons: string[];
+  usage: Usage;
+  serviceTier?: string;
+  systemFingerprint?: string;
+  messages: OutputMessage[];
+  /** One per message of the answer, comparable with `CallRequest.fingerprints`. */
+  fingerprints: string[];
+  toolCalls: ToolCall[];
+}
+
+export interface ModelCall {
+  api: WireApi;
+  operation: Operation;
+  /** gen_ai.provider.name. */
+  provider: string;
+  exchange: Exchange;
+  serverAddress?: string;
+  serverPort?: number;
+  /** From a `traceparent` request header (W3C Trace Context). */
+  traceparent?: string;
+  request: CallRequest;
+  response?: CallResponse;
+  /** First byte of the request. */
+  startNs: bigint;
+  /** First chunk of a streamed answer. */
+  firstChunkNs?: bigint;
+  /** Last byte of the answer; the end of what was seen of it when it broke off. */
+  endNs: bigint;
+  /** Nanoseconds between neighbouring chunks of a streamed answer, for the per-chunk histogram. */
+  chunkGapsNs: number[];
+  httpStatus?: number;
+  /** Absent on success. `type` is the provider's code, the HTTP status, or `_OTHER`. */
+  error?: { type: string; message?: string };
+  /** The answer is there to its end, as its own protocol defines it (`[DONE]`, `message_stop`, whole JSON). */
+  complete: boolean;
+  damage: Damage;
+}
+
+/** A later stage's view of calls while they run: the request first (once parsed), then the finished call. */
+export interface ModelCallObserver {
+  /** The request is known to its end, the answer not yet. `call` is completed in place. */
+  started(call: ModelCall): void;
+  /** A tool call of the answer is complete, while the rest may still be coming. */
+  toolCall?(call: ModelCall, toolCall: ToolCall): void;
+  finished(call: ModelCall): void;
+}

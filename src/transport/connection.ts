@@ -1,0 +1,25 @@
+/** What the transport room hands to a protocol parser: ordered bytes of one connection, and what is missing. */
+import type { ConnectionRef, Direction } from '../capture/events.ts';
+
+/** When a chunk of bytes was handed over by the TLS call that carried it (boot time, nanoseconds). */
+export interface ChunkTime {
+  enterNs: bigint;
+  timeNs: bigint;
+}
+
+/**
+ * Takes one connection apart. Everything arrives in the order the process saw it, both directions interleaved.
+ * Calls are synchronous; `bytes` are valid only during the call.
+ */
+export interface ConnectionParser {
+  data(direction: Direction, bytes: Uint8Array, at: ChunkTime, position: number): void;
+  /** `size` bytes are missing here, or an unknown number when it is undefined. */
+  gap(direction: Direction, size: number | undefined, at: ChunkTime): void;
+  /** The connection ended (closed, its process exited, idle too long, or the source ended). */
+  end(reason: EndReason, timeNs: bigint): void;
+}
+
+export type EndReason = 'closed' | 'process-exit' | 'timeout' | 'source-end';
+
+/** Makes the parser of a new connection. */
+export type ConnectionParserFactory = (connection: ConnectionRef) => ConnectionParser;
