@@ -1,0 +1,97 @@
+#!/usr/bin/env bash
+# Installs what is missing and builds what is stale. A second run repeats nothing that is up to date.
+#   --test   also what the tests drive: Python HTTP clients, curl, openssl
+. "$(dirname "$0")/lib/common.sh"
+
+BUILD_PACKAGES=(clang make g++ python3 pkg-config libbpf-dev libelf-dev zlib1g-dev)
+TEST_PACKAGES=(curl openssl python3-requests python3-httpx python3-aiohttp iproute2 util-linux)
+
+with_tests=false
+for argument in "$@"; do
+    case "$argument" in
+        --test) with_tests=true ;;
+        *) die "unknown argument '$argument': setup knows only --test" ;;
+    esac
+done
+
+require_node() {
+    command -v node >/dev/null 2>&1 || die "Node.js 20.19 or newer is needed, and there is no 'node' on the PATH"
+    node -e '
+        const [major, minor] = process.versions.node.split(".").map(Number);
+        process.exit(major > 20 || (major === 20 && minor >= 19) ? 0 : 1);
+    ' || die "Node.js 20.19 or newer is needed; this is $(node --version)"
+}
+
+# The addon compiles against the headers of the running Node: beside it, or in Debian's libnode-dev.
+node_headers_missing() {
+    local prefix
+    prefix="$(node -p 'require("node:path").resolve(process.execPath, "../..")')"
+    [ ! -e "$prefix/include/node/node_api.h" ]
+}
+
+install_packages() {
+    local wanted=("${BUILD_PACKAGES[@]}") missing=() package
+    if node_headers_missing; then
+        wanted+=(libnode-dev)
+    fi
+    if $with_tests; then
+        wanted+=("${TEST_PACKAGES[@]}")
+    fi
+    if ! command -v dpkg-query >/dev/null 2>&1; then
+        explain_other_distribution
+        return
+    fi
+    for package in "${wanted[@]}"; do
+        if ! dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed; then
+            missing+=("$package")
+        fi
+    done
+    if [ ${#missing[@]} -eq 0 ]; then
+        say "distribution packages: all there"
+        return
+    fi
+    say "installing distribution packages: ${missing[*]}"
+    as_root apt-get update -qq
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+        "${missing[@]}" >/dev/null
+}
+
+# On another distribution nothing is installed; what is missing is named by what it is for.
+explain_other_distribution() {
+    local missing=()
+    command -v clang >/dev/null 2>&1 || missing+=("clang (compiles the kernel programs)")
+    command -v make >/dev/null 2>&1 || missing+=("make")
+    command -v g++ >/dev/null 2>&1 || missing+=("a C++20 compiler as g++")
+    command -v python3 >/dev/null 2>&1 || missing+=("python3 (node-gyp needs it)")
+    [ -e /usr/include/bpf/libbpf.h ] || missing+=("libbpf's headers, 1.0 or newer (Fedora: libbpf-devel, Arch: libbpf)")
+    [ -e /usr/include/libelf.h ] || missing+=("libelf's headers (Fedora: elfutils-libelf-devel, Arch: libelf)")
+    [ -e /usr/include/zlib.h ] || missing+=("zlib's headers (Fedora: zlib-devel, Arch: zlib)")
+    if node_headers_missing; then
+        missing+=("Node.js headers (include/node beside the node program)")
+    fi
+    if [ ${#missing[@]} -eq 0 ]; then
+        say "not a Debian system, but everything needed is there"
+        return
+    fi
+    say "this is not Debian or Ubuntu, so packages are not installed for you. Please install:"
+    printf '  - %s\n' "${missing[@]}" >&2
+    exit 1
+}
+
+install_npm_packages() {
+    local stamp=node_modules/.sightline-stamp want
+    want="$(sha256sum package-lock.json | cut -d' ' -f1)"
+    if [ "$(cat "$stamp" 2>/dev/null || true)" = "$want" ]; then
+        say "npm packages: all there"
+        return
+    fi
+    say "installing npm packages"
+    as_owner npm ci --ignore-scripts --loglevel=error --no-progress >/dev/null
+    as_owner sh -c 'printf %s "$1" >"$2"' sh "$want" "$stamp"
+}
+
+require_node
+install_packages
+install_npm_packages
+as_owner bash scripts/build.sh
+say "set-up is complete"
