@@ -1,0 +1,392 @@
+/**
+ * Every setting of Sightline: its variable, format, default and meaning. The one source of truth, from which the
+ * `Config` type, the documentation and the `--help` texts follow.
+ */
+import {
+  boolean,
+  choice,
+  choices,
+  count,
+  duration,
+  endpoint,
+  outputFile,
+  pairs,
+  ratio,
+  readableFile,
+  size,
+  timeout,
+} from './format.ts';
+import type { Key, RequiredKey } from './key.ts';
+import { optional, required } from './key.ts';
+import { limitKeys } from './limits.ts';
+
+const PROTOCOLS = ['grpc', 'http/protobuf'] as const;
+const COMPRESSIONS = ['none', 'gzip'] as const;
+const EXPORTERS = ['otlp', 'console', 'none'] as const;
+const LOG_LEVELS = ['none', 'error', 'warn', 'info', 'debug', 'verbose', 'all'] as const;
+
+const SAMPLERS = [
+  'always_on',
+  'always_off',
+  'traceidratio',
+  'parentbased_always_on',
+  'parentbased_always_off',
+  'parentbased_traceidratio',
+] as const;
+
+/** https://opentelemetry.io/docs/specs/otel/protocol/exporter/#configuration-options */
+const otlp = {
+  endpoint: optional(
+    'OTEL_EXPORTER_OTLP_ENDPOINT',
+    endpoint(),
+    'no OTLP export: finished traces are printed as a tree',
+    'Where an OTLP receiver listens. With http/protobuf, v1/traces, v1/metrics or v1/logs is appended to its path.',
+  ),
+  protocol: required(
+    'OTEL_EXPORTER_OTLP_PROTOCOL',
+    choice(PROTOCOLS),
+    'grpc',
+    'How OTLP is sent: grpc (receivers listen on port 4317) or http/protobuf (port 4318).',
+  ),
+  headers: {
+    ...required(
+      'OTEL_EXPORTER_OTLP_HEADERS',
+      pairs('header'),
+      [],
+      'Headers sent with every export, such as an API key. Never shown.',
+    ),
+    sensitive: true,
+  },
+  timeoutMs: required(
+    'OTEL_EXPORTER_OTLP_TIMEOUT',
+    timeout(),
+    10_000,
+    'How long one export may take, its retries included.',
+  ),
+  compression: required(
+    'OTEL_EXPORTER_OTLP_COMPRESSION',
+    choice(COMPRESSIONS),
+    'none',
+    'Compression of what is exported.',
+  ),
+  certificate: optional(
+    'OTEL_EXPORTER_OTLP_CERTIFICATE',
+    readableFile(),
+    "the system's authorities",
+    "PEM file of the authorities that the receiver's certificate is checked against.",
+  ),
+  clientKey: optional(
+    'OTEL_EXPORTER_OTLP_CLIENT_KEY',
+    readableFile(),
+    'no client certificate',
+    "PEM file of the private key to the client's certificate (mTLS).",
+  ),
+  clientCertificate: optional(
+    'OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE',
+    readableFile(),
+    'no client certificate',
+    "PEM file of the client's certificate (mTLS).",
+  ),
+  insecure: required(
+    'OTEL_EXPORTER_OTLP_INSECURE',
+    boolean(),
+    false,
+    'True: gRPC without TLS where the endpoint has no scheme. A scheme decides by itself.',
+  ),
+} as const;
+
+/** The same settings for one signal alone; whatever is unset falls back to the common one. */
+function otlpSignal<const S extends 'TRACES' | 'METRICS' | 'LOGS'>(signal: S) {
+  const prefix = `OTEL_EXPORTER_OTLP_${signal}`;
+  const name = signal.toLowerCase();
+  const common = (key: { env: string }): string => `as ${key.env}`;
+  return {
+    endpoint: optional(
+      `${prefix}_ENDPOINT`,
+      endpoint(),
+      common(otlp.endpoint),
+      `Where ${name} are sent. With http/protobuf the URL is taken as it is.`,
+    ),
+    protocol: optional(
+      `${prefix}_PROTOCOL`,
+      choice(PROTOCOLS),
+      common(otlp.protocol),
+      `How ${name} are sent.`,
+    ),
+    headers: optional(
+      `${prefix}_HEADERS`,
+      pairs('header'),
+      common(otlp.headers),
+      `Headers sent with ${name}, besides the common ones; of the same name, this one counts. Never shown.`,
+      true,
+    ),
+    timeoutMs: optional(
+      `${prefix}_TIMEOUT`,
+      timeout(),
+      common(otlp.timeoutMs),
+      `How long one export of ${name} may take.`,
+    ),
+    compression: optional(
+      `${prefix}_COMPRESSION`,
+      choice(COMPRESSIONS),
+      common(otlp.compression),
+      `Compression of exported ${name}.`,
+    ),
+    certificate: optional(
+      `${prefix}_CERTIFICATE`,
+      readableFile(),
+      common(otlp.certificate),
+      `Authorities for the receiver of ${name}.`,
+    ),
+    clientKey: optional(
+      `${prefix}_CLIENT_KEY`,
+      readableFile(),
+      common(otlp.clientKey),
+      `Client key for the receiver of ${name}.`,
+    ),
+    clientCertificate: optional(
+      `${prefix}_CLIENT_CERTIFICATE`,
+      readableFile(),
+      common(otlp.clientCertificate),
+      `Client certificate for the receiver of ${name}.`,
+    ),
+    insecure: optional(
+      `${prefix}_INSECURE`,
+      boolean(),
+      common(otlp.insecure),
+      `gRPC without TLS for ${name}.`,
+    ),
+  } as const;
+}
+
+function exporters(signal: 'TRACES' | 'METRICS' | 'LOGS') {
+  const name = signal.toLowerCase();
+  const unset =
+    signal === 'TRACES'
+      ? 'otlp where an endpoint is set, else a readable tree in the terminal'
+      : 'otlp where an endpoint is set, else none';
+  return optional(
+    `OTEL_${signal}_EXPORTER`,
+    choices(EXPORTERS, { alone: 'none' }),
+    unset,
+    `Where ${name} go: otlp, console, both (otlp,console), or none.`,
+  );
+}
+
+/** https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/#batch-span-processor */
+function batch(prefix: 'OTEL_BSP' | 'OTEL_BLRP', name: string, delayMs: number) {
+  return {
+    scheduleDelayMs: required(
+      `${prefix}_SCHEDULE_DELAY`,
+      duration({ min: 1 }),
+      delayMs,
+      `How long ${name} wait to be exported together.`,
+    ),
+    exportTimeoutMs: required(
+      `${prefix}_EXPORT_TIMEOUT`,
+      timeout(),
+      30_000,
+      `How long the export of one batch of ${name} may take.`,
+    ),
+    maxQueueSize: required(
+      `${prefix}_MAX_QUEUE_SIZE`,
+      count({ min: 1, max: 1_000_000 }),
+      2048,
+      `How many ${name} may wait; more are dropped and counted.`,
+    ),
+    maxExportBatchSize: required(
+      `${prefix}_MAX_EXPORT_BATCH_SIZE`,
+      count({ min: 1, max: 1_000_000 }),
+      512,
+      `How many ${name} one export may carry; at most ${prefix}_MAX_QUEUE_SIZE.`,
+    ),
+  } as const;
+}
+
+export const schema = {
+  capture: {
+    kinds: required(
+      'SIGHTLINE_CAPTURE',
+      choices(['tls', 'process'], {
+        unavailable: ['plain', 'server', 'stdio', 'file', 'network', 'system'],
+      }),
+      ['tls', 'process'],
+      'What is captured: tls (plaintext of TLS connections), process (programs that start and end).',
+    ),
+    ringBytes: required(
+      'SIGHTLINE_RING_BYTES',
+      size({ min: 64 * 1024, max: 1024 ** 3, powerOfTwo: true }),
+      16 * 1024 ** 2,
+      'Size of the ring buffer by which the kernel hands events over. When it is full, events are dropped and counted.',
+    ),
+    streamTimeoutMs: required(
+      'SIGHTLINE_STREAM_TIMEOUT',
+      duration({ min: 1 }),
+      5 * 60_000,
+      'An exchange on which nothing moved for so long is closed as incomplete.',
+    ),
+    turnTimeoutMs: required(
+      'SIGHTLINE_TURN_TIMEOUT',
+      duration({ min: 1 }),
+      10 * 60_000,
+      'An agent turn in which nothing happened for so long is closed as incomplete.',
+    ),
+  },
+  content: {
+    capture: required(
+      'OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT',
+      choice(['NO_CONTENT', 'SPAN_ONLY', 'EVENT_ONLY', 'SPAN_AND_EVENT'], {
+        aliases: { true: 'SPAN_ONLY', false: 'NO_CONTENT' },
+      }),
+      'NO_CONTENT',
+      'Whether messages, prompts and tool arguments are exported, and where: on spans, on log events, or both. true is read as SPAN_ONLY, false as NO_CONTENT. Credentials are never exported.',
+    ),
+    maxBytes: required(
+      'SIGHTLINE_MAX_CONTENT_BYTES',
+      size({ min: 0, max: 1024 ** 3 }),
+      64 * 1024,
+      'Captured content of one message field beyond this is cut. Usage, ids and tool names never are.',
+    ),
+  },
+  file: {
+    path: optional(
+      'SIGHTLINE_FILE',
+      outputFile(),
+      'no file',
+      "Also write what is exported to this file as OTLP JSON lines (the format of the Collector's otlpjsonfile receiver), whatever the exporters are.",
+    ),
+    maxBytes: required(
+      'SIGHTLINE_FILE_MAX_BYTES',
+      size({ min: 64 * 1024, max: 1024 ** 4 }),
+      100 * 1024 ** 2,
+      'When the file would grow beyond this it is renamed to FILE.1, FILE.1 to FILE.2 and so on, and a new one begun.',
+    ),
+    maxFiles: required(
+      'SIGHTLINE_FILE_MAX_FILES',
+      count({ min: 1, max: 1000 }),
+      5,
+      'How many files are kept, the one being written included; the oldest is deleted.',
+    ),
+  },
+  otel: {
+    disabled: required(
+      'OTEL_SDK_DISABLED',
+      boolean(),
+      false,
+      'True: nothing is exported, neither by OTLP nor to the console or a file.',
+    ),
+    resourceAttributes: required(
+      'OTEL_RESOURCE_ATTRIBUTES',
+      pairs('attribute'),
+      [],
+      'Attributes added to the resource of everything that is exported, such as deployment.environment.name=prod.',
+    ),
+    attributeValueLengthLimit: optional(
+      'OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT',
+      count({ min: 0, max: 2 ** 31 - 1 }),
+      'no limit',
+      'Text attributes longer than this many characters are cut.',
+    ),
+    logLevel: required(
+      'OTEL_LOG_LEVEL',
+      choice(LOG_LEVELS),
+      'info',
+      "Level of Sightline's own log, which goes to stderr. verbose and all are the most there is.",
+    ),
+  },
+  log: {
+    format: required(
+      'SIGHTLINE_LOG_FORMAT',
+      choice(['text', 'json']),
+      'text',
+      "Sightline's own log as readable lines or as JSON lines.",
+    ),
+  },
+  traces: {
+    exporters: exporters('TRACES'),
+    sampler: required(
+      'OTEL_TRACES_SAMPLER',
+      choice(SAMPLERS),
+      'parentbased_always_on',
+      'Which traces are exported.',
+    ),
+    samplerRatio: required(
+      'OTEL_TRACES_SAMPLER_ARG',
+      ratio(),
+      1,
+      'Share of the traces that the traceidratio samplers keep.',
+    ),
+    batch: batch('OTEL_BSP', 'spans', 5000),
+  },
+  metrics: {
+    exporters: exporters('METRICS'),
+    exportIntervalMs: required(
+      'OTEL_METRIC_EXPORT_INTERVAL',
+      duration({ min: 1 }),
+      60_000,
+      'Time between two exports of metrics.',
+    ),
+    exportTimeoutMs: required(
+      'OTEL_METRIC_EXPORT_TIMEOUT',
+      timeout(),
+      30_000,
+      'How long one export of metrics may take; never longer than the interval.',
+    ),
+    temporality: required(
+      'OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE',
+      choice(['cumulative', 'delta', 'lowmemory']),
+      'cumulative',
+      'Whether sums are exported since the start or since the last export.',
+    ),
+  },
+  logs: {
+    exporters: exporters('LOGS'),
+    batch: batch('OTEL_BLRP', 'log records', 1000),
+  },
+  otlp: {
+    ...otlp,
+    traces: otlpSignal('TRACES'),
+    metrics: otlpSignal('METRICS'),
+    logs: otlpSignal('LOGS'),
+  },
+  limits: limitKeys,
+} as const;
+
+/** The schema's values, deeply readonly. Settings that may stay unset are `undefined` then. */
+export type Values<G> = {
+  readonly [K in keyof G]: G[K] extends RequiredKey<infer T>
+    ? T
+    : G[K] extends Key<infer T>
+      ? T | undefined
+      : Values<G[K]>;
+};
+
+export type Config = Values<typeof schema>;
+
+/** A setting with the place where the configuration keeps it, such as `otlp.traces.endpoint`. */
+export interface Setting {
+  readonly path: string;
+  readonly key: Key<unknown>;
+}
+
+/** All settings, in the order of the schema. */
+export function settings(): readonly Setting[] {
+  return settingsOf(schema, '');
+}
+
+function settingsOf(group: object, prefix: string): Setting[] {
+  const found: Setting[] = [];
+  for (const [name, node] of Object.entries(group) as [string, object][]) {
+    const path = `${prefix}${name}`;
+    if (isKey(node)) {
+      found.push({ path, key: node });
+    } else {
+      found.push(...settingsOf(node, `${path}.`));
+    }
+  }
+  return found;
+}
+
+function isKey(node: object): node is Key<unknown> {
+  return 'env' in node && typeof node.env === 'string';
+}
