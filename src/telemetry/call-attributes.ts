@@ -1,0 +1,94 @@
+/**
+ * The attributes of an inference span: exactly those of the conventions, each only when the wire said it.
+ * https://github.com/open-telemetry/semantic-conventions/blob/v1.41.0/docs/gen-ai/gen-ai-spans.md#inference
+ */
+import type { Attributes } from '@opentelemetry/api';
+import type { ModelCall } from '../llm/model-call.ts';
+import { putDamage } from './damage-attributes.ts';
+import { Attr } from './semconv.ts';
+import { put } from './span-description.ts';
+import { secondsBetween } from './wall-time.ts';
+
+/** The prefix of the wire APIs that the `openai.` refinements belong to, whoever the provider is. */
+const OPENAI_APIS = 'openai.';
+
+/** All but content; of the provider's name too, which the log event does without. */
+export function callAttributes(call: ModelCall): Attributes {
+  const attributes: Attributes = {
+    [Attr.operationName]: call.operation,
+    [Attr.providerName]: call.provider,
+  };
+  putServer(attributes, call);
+  putRequest(attributes, call);
+  putResponse(attributes, call);
+  putOpenai(attributes, call);
+  put(attributes, Attr.errorType, call.error?.type);
+  putDamage(attributes, call.damage);
+  return attributes;
+}
+
+/** `server.port` says nothing without its address. */
+export function putServer(attributes: Attributes, call: ModelCall): void {
+  put(attributes, Attr.serverAddress, call.serverAddress);
+  if (call.serverAddress !== undefined) {
+    put(attributes, Attr.serverPort, call.serverPort);
+  }
+}
+
+function putRequest(attributes: Attributes, call: ModelCall): void {
+  const { request } = call;
+  put(attributes, Attr.requestModel, request.model);
+  if (request.stream === true) {
+    attributes[Attr.requestStream] = true;
+  }
+  if (request.choiceCount !== 1) {
+    put(attributes, Attr.requestChoiceCount, request.choiceCount);
+  }
+  put(attributes, Attr.outputType, request.outputType);
+  put(attributes, Attr.requestSeed, request.seed);
+  put(attributes, Attr.requestMaxTokens, request.maxTokens);
+  put(attributes, Attr.requestTemperature, request.temperature);
+  put(attributes, Attr.requestTopP, request.topP);
+  put(attributes, Attr.requestTopK, request.topK);
+  put(attributes, Attr.requestFrequencyPenalty, request.frequencyPenalty);
+  put(attributes, Attr.requestPresencePenalty, request.presencePenalty);
+  put(attributes, Attr.requestStopSequences, request.stopSequences);
+}
+
+function putResponse(attributes: Attributes, call: ModelCall): void {
+  const { response } = call;
+  if (call.firstChunkNs !== undefined && call.request.stream === true) {
+    attributes[Attr.responseTimeToFirstChunk] = secondsBetween(call.startNs, call.firstChunkNs);
+  }
+  if (response === undefined) {
+    return;
+  }
+  put(attributes, Attr.responseId, response.id);
+  put(attributes, Attr.responseModel, response.model);
+  put(attributes, Attr.responseFinishReasons, response.finishReasons);
+  put(attributes, Attr.usageInputTokens, response.usage.inputTokens);
+  put(attributes, Attr.usageOutputTokens, response.usage.outputTokens);
+  put(attributes, Attr.usageCacheReadInputTokens, response.usage.cacheReadInputTokens);
+  put(attributes, Attr.usageCacheCreationInputTokens, response.usage.cacheCreationInputTokens);
+  put(attributes, Attr.usageReasoningOutputTokens, response.usage.reasoningOutputTokens);
+}
+
+function putOpenai(attributes: Attributes, call: ModelCall): void {
+  if (!call.api.startsWith(OPENAI_APIS)) {
+    return;
+  }
+  attributes[Attr.openaiApiType] = call.api.slice(OPENAI_APIS.length);
+  if (call.request.serviceTier !== 'auto') {
+    put(attributes, Attr.openaiRequestServiceTier, call.request.serviceTier);
+  }
+  putOpenaiResponse(attributes, call);
+}
+
+/** The part of the `openai.` refinements that metrics carry too. */
+export function putOpenaiResponse(attributes: Attributes, call: ModelCall): void {
+  if (!call.api.startsWith(OPENAI_APIS)) {
+    return;
+  }
+  put(attributes, Attr.openaiResponseServiceTier, call.response?.serviceTier);
+  put(attributes, Attr.openaiResponseSystemFingerprint, call.response?.systemFingerprint);
+}

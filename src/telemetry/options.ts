@@ -1,0 +1,125 @@
+/** Everything telemetry can be told. Plain values in the shapes `config/` reads them; no environment here. */
+import type { OtlpSettings } from '../config/otlp-settings.ts';
+
+/** Where one signal goes. Neither: nowhere (traces: see `TelemetryOptions.tree`). */
+export interface SignalExporters {
+  otlp?: OtlpSettings | undefined;
+  /** Readable text in the terminal; for traces the tree. */
+  console?: boolean;
+}
+
+export type SamplerName =
+  | 'always_on'
+  | 'always_off'
+  | 'traceidratio'
+  | 'parentbased_always_on'
+  | 'parentbased_always_off'
+  | 'parentbased_traceidratio';
+
+/** The values of OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT. */
+export type CaptureContent = 'NO_CONTENT' | 'SPAN_ONLY' | 'EVENT_ONLY' | 'SPAN_AND_EVENT';
+
+export type Temporality = 'cumulative' | 'delta' | 'lowmemory';
+
+/** Batching of spans or log records: OTEL_BSP_* and OTEL_BLRP_*. */
+export interface BatchSettings {
+  scheduleDelayMs: number;
+  exportTimeoutMs: number;
+  maxQueueSize: number;
+  maxExportBatchSize: number;
+}
+
+/** What trees and readable metrics and events are written to. */
+export interface TerminalSettings {
+  write(text: string): void;
+  /** Width in columns, asked at each write; absent: no limit. */
+  columns?: () => number | undefined;
+  /** ANSI colours; only on a terminal. */
+  isColoured?: boolean;
+}
+
+/** `info` is worth one line on a terminal; `warning` wants somebody to act. */
+export type NoticeLevel = 'info' | 'warning';
+export type Notice = (level: NoticeLevel, message: string) => void;
+
+export interface FileSettings {
+  path: string;
+  /** Size the file is rotated at, bytes. */
+  maxBytes?: number;
+  /** Files kept, the one being written included; the rotated ones are `.1` (the newest), `.2`, … */
+  maxFiles?: number;
+}
+
+export interface TelemetryOptions {
+  /** Version of our instrumentation scope. */
+  version: string;
+  traces?: SignalExporters;
+  metrics?: SignalExporters;
+  logs?: SignalExporters;
+  sampler?: SamplerName;
+  /** 0 to 1, for the traceidratio samplers. */
+  samplerRatio?: number;
+  captureContent?: CaptureContent;
+  /** Masks credentials in a text with as many `*`, so that lengths stay true. */
+  redact?: (text: string) => string;
+  spanBatch?: Partial<BatchSettings>;
+  logBatch?: Partial<BatchSettings>;
+  metricIntervalMs?: number;
+  metricTimeoutMs?: number;
+  temporality?: Temporality;
+  /** OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT, characters; absent: no limit. */
+  attributeValueLengthLimit?: number | undefined;
+  /** OTEL_RESOURCE_ATTRIBUTES: added to every workload's resource, never in place of its identity. */
+  resourceAttributes?: readonly (readonly [name: string, value: string])[];
+  file?: FileSettings | undefined;
+  /** `fallback` (the default): the tree is printed when no endpoint is set, and while it takes no traces. */
+  tree?: 'fallback' | 'always' | 'never';
+  terminal: TerminalSettings;
+  notice: Notice;
+  limits?: Partial<TelemetryLimits>;
+}
+
+/** The named limits of this room. */
+export interface TelemetryLimits {
+  /** Workloads whose providers are kept; the least recently seen one goes first. */
+  maxWorkloads: number;
+  /** Services with metrics of their own. */
+  maxServices: number;
+  /** Series of one metric of one service; what is beyond goes into one overflow series. */
+  maxSeries: number;
+  /** Bytes of spans or log records that wait for export (an estimate from their texts). */
+  maxQueueBytes: number;
+  /** Bytes of one export (an estimate), below the 4 MiB that a gRPC server takes by default. */
+  maxBatchBytes: number;
+  /** Traces whose root the tree still awaits, and spans of one of them. */
+  maxTreeTraces: number;
+  maxTreeSpans: number;
+  /** Finished trees kept until it is known whether the endpoint took them. */
+  maxTreesHeld: number;
+}
+
+export const DEFAULT_LIMITS: TelemetryLimits = {
+  maxWorkloads: 512,
+  maxServices: 256,
+  maxSeries: 2000,
+  maxQueueBytes: 64 * 1024 * 1024,
+  maxBatchBytes: 3 * 1024 * 1024,
+  maxTreeTraces: 256,
+  maxTreeSpans: 1000,
+  maxTreesHeld: 64,
+};
+
+/** https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/ */
+export const DEFAULT_SPAN_BATCH: BatchSettings = {
+  scheduleDelayMs: 5000,
+  exportTimeoutMs: 30_000,
+  maxQueueSize: 2048,
+  maxExportBatchSize: 512,
+};
+
+export const DEFAULT_LOG_BATCH: BatchSettings = { ...DEFAULT_SPAN_BATCH, scheduleDelayMs: 1000 };
+
+export const DEFAULT_METRIC_INTERVAL_MS = 60_000;
+export const DEFAULT_METRIC_TIMEOUT_MS = 30_000;
+export const DEFAULT_FILE_BYTES = 100 * 1024 * 1024;
+export const DEFAULT_FILES = 5;

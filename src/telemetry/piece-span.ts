@@ -1,0 +1,199 @@
+/**
+ * Turns a finished piece of a story into the span that tells it.
+ * https://github.com/open-telemetry/semantic-conventions/blob/v1.41.0/docs/gen-ai/gen-ai-spans.md
+ * https://github.com/open-telemetry/semantic-conventions/blob/v1.41.0/docs/gen-ai/gen-ai-agent-spans.md
+ * https://github.com/open-telemetry/semantic-conventions/blob/v1.41.0/docs/cli/cli-spans.md
+ */
+import type { Attributes } from '@opentelemetry/api';
+import type { ModelCall } from '../llm/model-call.ts';
+import type {
+  CallPiece,
+  ProcessPiece,
+  StoryPiece,
+  ToolPiece,
+  TurnPiece,
+} from '../session/story.ts';
+import { callAttributes } from './call-attributes.ts';
+import {
+  type ContentPolicy,
+  callContent,
+  putContentText,
+  redactJsonText,
+  turnContent,
+} from './content.ts';
+import { putDamage } from './damage-attributes.ts';
+import { currentProgram, executableName, putProcess } from './process-attributes.ts';
+import { processEnd } from './process-end.ts';
+import { Attr, ERROR_OTHER, ERROR_TIMEOUT, ERROR_TOOL, Operations } from './semconv.ts';
+import { put, type SpanDescription, type SpanLink, spanName } from './span-description.ts';
+import { parseTraceParent } from './trace-context.ts';
+import { sumUsage } from './usage-sum.ts';
+
+/** Longest status description; a provider's error message comes from the wire. */
+const MAX_STATUS_CHARS = 1024;
+
+export function describePiece(piece: StoryPiece, content: ContentPolicy): SpanDescription {
+  switch (piece.kind) {
+    case 'call':
+      return describeCall(piece, content);
+    case 'tool':
+      return describeTool(piece, content);
+    case 'process':
+      return describeProcess(piece, content);
+    case 'turn':
+      return describeTurn(piece, content);
+  }
+}
+
+function describeCall(piece: CallPiece, content: ContentPolicy): SpanDescription {
+  const { call } = piece;
+  const attributes = callAttributes(call);
+  if (piece.process.key !== piece.workload.root.key) {
+    // The resource tells of the workload's root; a child that calls a model says so itself.
+    attributes[Attr.processPid] = piece.process.ref.pid;
+    put(attributes, Attr.processExecutableName, executableName(piece.process));
+  }
+  if (content.isOnSpans) {
+    putContentText(attributes, callContent(call, content.redact));
+  }
+  const parent = parseTraceParent(call.traceparent);
+  const isJoined =
+    parent?.traceId === piece.ids.traceId && parent.parentSpanId === piece.ids.parentSpanId;
+  return {
+    name: spanName(call.operation, call.request.model),
+    kind: 'client',
+    ids: piece.ids,
+    ...(isJoined ? { remoteParentFlags: parent.flags } : {}),
+    startNs: call.startNs,
+    endNs: call.endNs,
+    attributes,
+    ...(call.error === undefined ? {} : { error: callError(call.error, content) }),
+    links: [],
+  };
+}
+
+function callError(error: NonNullable<ModelCall['error']>, content: ContentPolicy) {
+  // Providers repeat parts of a rejected key in their message.
+  return error.message === undefined
+    ? {}
+    : { message: content.redact(error.message).slice(0, MAX_STATUS_CHARS) };
+}
+
+function describeTool(piece: ToolPiece, content: ContentPolicy): SpanDescription {
+  const { toolCall, result } = piece;
+  const attributes: Attributes = {
+    [Attr.operationName]: Operations.executeTool,
+    [Attr.toolName]: toolCall.name,
+    [Attr.toolType]: 'function',
+    [Attr.evidence]: piece.evidence,
+  };
+  put(attributes, Attr.toolCallId, toolCall.id);
+  const isError = result?.isError === true;
+  if (isError) {
+    attributes[Attr.errorType] = ERROR_TOOL;
+  }
+  putDamage(attributes, piece.damage);
+  if (content.isOnSpans) {
+    attributes[Attr.toolCallArguments] = jsonText(
+      redactJsonText(toolCall.argumentsText, content.redact),
+    );
+    if (result !== undefined) {
+      attributes[Attr.toolCallResult] = jsonText(redactJsonText(result.text, content.redact));
+    }
+  }
+  return {
+    name: spanName(Operations.executeTool, toolCall.name),
+    kind: 'internal',
+    ids: piece.ids,
+    startNs: piece.startNs,
+    endNs: piece.endNs,
+    attributes,
+    ...(isError ? { error: {} } : {}),
+    links: [],
+  };
+}
+
+/** Plain text stays as it is; what was JSON is JSON again. */
+function jsonText(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}
+
+function describeProcess(piece: ProcessPiece, content: ContentPolicy): SpanDescription {
+  const { process } = piece;
+  const attributes: Attributes = {};
+  putProcess(attributes, process, content.redact);
+  put(attributes, Attr.processParentPid, process.parentRef?.pid);
+  attributes[Attr.evidence] = piece.evidence;
+  const end = processEnd(process);
+  put(attributes, Attr.processExitCode, end.exitCode);
+  put(attributes, Attr.errorType, end.errorType);
+  const argvLostBytes = currentProgram(process)?.argvLostBytes ?? 0;
+  if (argvLostBytes > 0) {
+    attributes[Attr.damage] = ['limit'];
+    attributes[Attr.lostBytes] = argvLostBytes;
+  }
+  return {
+    name: spanName(executableName(process) ?? 'process', undefined),
+    kind: 'internal',
+    ids: piece.ids,
+    startNs: piece.startNs,
+    endNs: piece.endNs,
+    attributes,
+    ...(end.errorType === undefined ? {} : { error: {} }),
+    links: [],
+  };
+}
+
+function describeTurn(piece: TurnPiece, content: ContentPolicy): SpanDescription {
+  const { calls } = piece;
+  const attributes: Attributes = { [Attr.operationName]: Operations.invokeAgent };
+  // Of several providers or models none is the turn's: each call says its own.
+  put(attributes, Attr.providerName, calls[0]?.provider);
+  put(attributes, Attr.agentName, piece.agentName === '' ? undefined : piece.agentName);
+  put(attributes, Attr.requestModel, onlyValue(calls.map((call) => call.request.model)));
+  const usage = sumUsage(calls);
+  put(attributes, Attr.usageInputTokens, usage.inputTokens);
+  put(attributes, Attr.usageOutputTokens, usage.outputTokens);
+  put(attributes, Attr.usageCacheReadInputTokens, usage.cacheReadInputTokens);
+  put(attributes, Attr.usageCacheCreationInputTokens, usage.cacheCreationInputTokens);
+  put(attributes, Attr.usageReasoningOutputTokens, usage.reasoningOutputTokens);
+  put(attributes, Attr.responseFinishReasons, calls.at(-1)?.response?.finishReasons);
+  attributes[Attr.turnEndedBy] = piece.endedBy;
+  const errorType = turnErrorType(piece);
+  put(attributes, Attr.errorType, errorType);
+  putDamage(attributes, piece.damage);
+  if (content.isOnSpans) {
+    putContentText(attributes, turnContent(calls, content.redact));
+  }
+  return {
+    name: spanName(Operations.invokeAgent, piece.agentName),
+    kind: 'internal',
+    ids: piece.ids,
+    startNs: piece.startNs,
+    endNs: piece.endNs,
+    attributes,
+    ...(errorType === undefined ? {} : { error: {} }),
+    links: turnLinks(piece),
+  };
+}
+
+/** A turn that its process's exit or the end of observation cut off did not fail; we only saw no more of it. */
+export function turnErrorType(piece: TurnPiece): string | undefined {
+  switch (piece.endedBy) {
+    case 'error':
+      return piece.calls.at(-1)?.error?.type ?? ERROR_OTHER;
+    case 'timeout':
+      return ERROR_TIMEOUT;
+    default:
+      return undefined;
+  }
+}
+
+function turnLinks(piece: TurnPiece): SpanLink[] {
+  return piece.previous === undefined ? [] : [{ ids: piece.previous, kind: 'previous_turn' }];
+}
+
+function onlyValue(values: readonly (string | undefined)[]): string | undefined {
+  const [first] = values;
+  return values.every((value) => value === first) ? first : undefined;
+}

@@ -1,0 +1,48 @@
+/** Token counts of a turn: exact sums or nothing. */
+import type { ModelCall, Usage } from '../llm/model-call.ts';
+
+const FIELDS = [
+  'inputTokens',
+  'outputTokens',
+  'cacheReadInputTokens',
+  'cacheCreationInputTokens',
+  'reasoningOutputTokens',
+] as const satisfies readonly (keyof Usage)[];
+
+/** From here on an HTTP status says that the request was refused, so that nothing was generated. */
+const FIRST_ERROR_STATUS = 400;
+
+/**
+ * Adds up each count over the calls. A count that one call lacks is absent from the sum: a partial sum would look
+ * like a smaller turn. Calls that the server refused (HTTP 4xx and 5xx) used no tokens and do not count.
+ */
+export function sumUsage(calls: readonly ModelCall[]): Usage {
+  const answered = calls.filter((call) => !isRefused(call));
+  const sum: Usage = {};
+  if (answered.length === 0) {
+    return sum;
+  }
+  for (const field of FIELDS) {
+    const total = sumField(answered, field);
+    if (total !== undefined) {
+      sum[field] = total;
+    }
+  }
+  return sum;
+}
+
+function isRefused(call: ModelCall): boolean {
+  return call.httpStatus !== undefined && call.httpStatus >= FIRST_ERROR_STATUS;
+}
+
+function sumField(calls: readonly ModelCall[], field: keyof Usage): number | undefined {
+  let total = 0;
+  for (const call of calls) {
+    const count = call.response?.usage[field];
+    if (count === undefined) {
+      return undefined;
+    }
+    total += count;
+  }
+  return total;
+}
