@@ -1,0 +1,339 @@
+/**
+ * Holds capture events back from a recording until it is known which of their bytes are secret, and overwrites
+ * those with as many `*`, so that lengths and positions stay true.
+ */
+import { scrubArguments } from './argument-scrubber.ts';
+import { createEventQueue, type EventQueue } from './event-queue.ts';
+import type { CaptureEvent, ConnectionRef, DataEvent, Direction, ProcessRef } from './events.ts';
+
+/** Beyond this the oldest events are written with every byte masked that nobody has vouched for. */
+export const DEFAULT_MAX_HELD_BYTES = 64 * 1024 * 1024;
+
+/** Connections tracked at once; the bytes of further ones are masked as they come. */
+export const DEFAULT_MAX_CONNECTIONS = 16_384;
+
+/** Secrets announced beyond the bytes seen so far, per direction; more are joined to one that covers all. */
+const MAX_PENDING_MASKS = 64;
+
+/** What a held event costs beside its payload, roughly: the object, its references, its place in two queues. */
+const HELD_EVENT_BYTES = 400;
+
+/**
+ * A connection that was closed, or whose process is gone, gets this many ticks for its last bytes to be released
+ * before they are masked: the stages behind may deliver the end of a stream a moment later.
+ */
+const TICKS_AFTER_CLOSE = 2;
+
+const MASK = 0x2a;
+
+export interface ScrubbingRecorderOptions {
+  /** Gets every event once, in the order they came. A data event's bytes are valid only during the call. */
+  write(event: CaptureEvent): void;
+  maxHeldBytes?: number;
+  maxConnections?: number;
+}
+
+export interface ScrubbingCounters {
+  heldEvents: number;
+  heldBytes: number;
+  /** Bytes overwritten because a stage said so. */
+  maskedBytes: number;
+  /** Bytes overwritten because no stage ever vouched for them. */
+  unreleasedBytes: number;
+}
+
+export interface ScrubbingRecorder {
+  /** Takes the next event, before or after the stages that judge its bytes saw it; copies what it keeps. */
+  event(event: CaptureEvent): void;
+  /**
+   * Bytes `position` to `position + length` of a stream are secret. To be called before they are released; may
+   * reach beyond the bytes seen so far, up to `Infinity`.
+   */
+  mask(connection: ConnectionRef, direction: Direction, position: number, length: number): void;
+  /** Every secret before `upToPosition` has been told. */
+  release(connection: ConnectionRef, direction: Direction, upToPosition: number): void;
+  /** Writes everything held; bytes never released are masked. */
+  flush(): void;
+  counters(): ScrubbingCounters;
+}
+
+interface Held {
+  event: CaptureEvent;
+  stream: Stream | undefined;
+  costBytes: number;
+}
+
+interface Range {
+  start: number;
+  end: number;
+}
+
+interface Stream {
+  connection: TrackedConnection;
+  releasedTo: number;
+  seenTo: number;
+  /** Secrets that reach beyond `seenTo`. */
+  pending: Range[];
+  held: EventQueue<DataEvent>;
+}
+
+interface TrackedConnection {
+  ref: ConnectionRef;
+  read: Stream;
+  write: Stream;
+  /** Ticks left until its unreleased bytes are masked; undefined while it is open. */
+  ticksLeft: number | undefined;
+}
+
+export function createScrubbingRecorder(options: ScrubbingRecorderOptions): ScrubbingRecorder {
+  const maxHeldBytes = options.maxHeldBytes ?? DEFAULT_MAX_HELD_BYTES;
+  const maxConnections = options.maxConnections ?? DEFAULT_MAX_CONNECTIONS;
+  const queue = createEventQueue<Held>();
+  /** By address of the TLS object: different processes and generations share an address. */
+  const byObject = new Map<number, TrackedConnection[]>();
+  const ending = new Set<TrackedConnection>();
+  let connectionCount = 0;
+  const counters: ScrubbingCounters = {
+    heldEvents: 0,
+    heldBytes: 0,
+    maskedBytes: 0,
+    unreleasedBytes: 0,
+  };
+
+  function event(incoming: CaptureEvent): void {
+    switch (incoming.type) {
+      case 'data':
+        holdData(incoming);
+        break;
+      case 'close': {
+        const connection = find(incoming.connection);
+        if (connection) {
+          beginEnding(connection);
+        }
+        hold({ event: incoming, stream: undefined, costBytes: HELD_EVENT_BYTES });
+        break;
+      }
+      case 'exit':
+        endProcess(incoming.process);
+        hold({ event: incoming, stream: undefined, costBytes: HELD_EVENT_BYTES });
+        break;
+      case 'exec':
+      case 'snapshot':
+        hold({
+          event: { ...incoming, argv: scrubArguments(incoming.argv) },
+          stream: undefined,
+          costBytes: HELD_EVENT_BYTES + incoming.argv.join('').length * 2,
+        });
+        break;
+      case 'tick':
+        countTick();
+        hold({ event: incoming, stream: undefined, costBytes: HELD_EVENT_BYTES });
+        break;
+      default:
+        hold({ event: incoming, stream: undefined, costBytes: HELD_EVENT_BYTES });
+    }
+    drain();
+    while (counters.heldBytes > maxHeldBytes) {
+      writeFirst();
+      drain();
+    }
+  }
+
+  function holdData(incoming: DataEvent): void {
+    const stream = streamOf(incoming.connection, incoming.direction, true);
+    // Copied: the source reuses its memory, and masking must not change what the other stages see.
+    const bytes = Uint8Array.prototype.slice.call(incoming.bytes);
+    const kept: DataEvent = { ...incoming, bytes };
+    if (stream) {
+      const end = kept.position + bytes.byteLength;
+      for (const range of stream.pending) {
+        overwrite(kept, range.start, range.end);
+      }
+      stream.seenTo = Math.max(stream.seenTo, end);
+      stream.pending = stream.pending.filter((range) => range.end > stream.seenTo);
+      stream.held.push(kept);
+    } else {
+      counters.unreleasedBytes += bytes.byteLength;
+      bytes.fill(MASK);
+    }
+    hold({ event: kept, stream, costBytes: HELD_EVENT_BYTES + bytes.byteLength });
+  }
+
+  function hold(held: Held): void {
+    queue.push(held);
+    counters.heldEvents += 1;
+    counters.heldBytes += held.costBytes;
+  }
+
+  /** Writes from the front while nothing there waits for a release. */
+  function drain(): void {
+    for (let held = queue.first(); held && isReady(held); held = queue.first()) {
+      writeFirst();
+    }
+  }
+
+  function isReady(held: Held): boolean {
+    if (held.event.type !== 'data' || !held.stream) {
+      return true;
+    }
+    const end = held.event.position + held.event.bytes.byteLength;
+    return held.stream.releasedTo >= end || held.stream.connection.ticksLeft === 0;
+  }
+
+  /** Writes the oldest event, with whatever of it was not released masked. */
+  function writeFirst(): void {
+    const held = queue.shift();
+    if (!held) {
+      return;
+    }
+    counters.heldEvents -= 1;
+    counters.heldBytes -= held.costBytes;
+    if (held.event.type === 'data' && held.stream) {
+      const { event: kept, stream } = held as { event: DataEvent; stream: Stream };
+      const openFrom = Math.max(stream.releasedTo - kept.position, 0);
+      if (openFrom < kept.bytes.byteLength) {
+        counters.unreleasedBytes += kept.bytes.byteLength - openFrom;
+        kept.bytes.fill(MASK, openFrom);
+      }
+      stream.held.shift();
+    }
+    options.write(held.event);
+  }
+
+  function mask(
+    connection: ConnectionRef,
+    direction: Direction,
+    position: number,
+    length: number,
+  ): void {
+    const stream = streamOf(connection, direction, true);
+    if (!stream || !(length > 0)) {
+      return;
+    }
+    const end = position + length;
+    for (let index = stream.held.size - 1; index >= 0; index -= 1) {
+      const kept = stream.held.at(index);
+      if (!kept || kept.position + kept.bytes.byteLength <= position) {
+        break;
+      }
+      overwrite(kept, position, end);
+    }
+    if (end > stream.seenTo) {
+      stream.pending.push({ start: position, end });
+      if (stream.pending.length > MAX_PENDING_MASKS) {
+        const start = Math.min(...stream.pending.map((range) => range.start));
+        const last = Math.max(...stream.pending.map((range) => range.end));
+        stream.pending = [{ start: Math.max(start, stream.seenTo), end: last }];
+      }
+    }
+  }
+
+  function overwrite(kept: DataEvent, start: number, end: number): void {
+    const from = Math.max(start - kept.position, 0);
+    const to = Math.min(end - kept.position, kept.bytes.byteLength);
+    if (from < to) {
+      kept.bytes.fill(MASK, from, to);
+      counters.maskedBytes += to - from;
+    }
+  }
+
+  function release(connection: ConnectionRef, direction: Direction, upToPosition: number): void {
+    const stream = streamOf(connection, direction, true);
+    if (stream && upToPosition > stream.releasedTo) {
+      stream.releasedTo = upToPosition;
+      drain();
+    }
+  }
+
+  function streamOf(ref: ConnectionRef, direction: Direction, create: boolean): Stream | undefined {
+    const connection = find(ref) ?? (create ? track(ref) : undefined);
+    return direction === 'read' ? connection?.read : connection?.write;
+  }
+
+  function find(ref: ConnectionRef): TrackedConnection | undefined {
+    return byObject.get(ref.object)?.find((connection) => isSame(connection.ref, ref));
+  }
+
+  function track(ref: ConnectionRef): TrackedConnection | undefined {
+    if (connectionCount >= maxConnections) {
+      return undefined;
+    }
+    const connection = { ref, ticksLeft: undefined } as unknown as TrackedConnection;
+    connection.read = newStream(connection);
+    connection.write = newStream(connection);
+    const sharers = byObject.get(ref.object);
+    if (sharers) {
+      sharers.push(connection);
+    } else {
+      byObject.set(ref.object, [connection]);
+    }
+    connectionCount += 1;
+    return connection;
+  }
+
+  function endProcess(process: ProcessRef): void {
+    for (const connections of byObject.values()) {
+      for (const connection of connections) {
+        const owner = connection.ref.process;
+        if (owner.pid === process.pid && owner.startNs === process.startNs) {
+          beginEnding(connection);
+        }
+      }
+    }
+  }
+
+  function beginEnding(connection: TrackedConnection): void {
+    connection.ticksLeft ??= TICKS_AFTER_CLOSE;
+    ending.add(connection);
+  }
+
+  function countTick(): void {
+    for (const connection of ending) {
+      connection.ticksLeft = Math.max((connection.ticksLeft ?? 0) - 1, 0);
+    }
+    drain();
+    for (const connection of ending) {
+      if (
+        connection.ticksLeft === 0 &&
+        connection.read.held.size + connection.write.held.size === 0
+      ) {
+        forget(connection);
+      }
+    }
+  }
+
+  function forget(connection: TrackedConnection): void {
+    ending.delete(connection);
+    const sharers = byObject.get(connection.ref.object);
+    const index = sharers?.indexOf(connection) ?? -1;
+    if (!sharers || index < 0) {
+      return;
+    }
+    sharers.splice(index, 1);
+    connectionCount -= 1;
+    if (sharers.length === 0) {
+      byObject.delete(connection.ref.object);
+    }
+  }
+
+  function flush(): void {
+    while (queue.size > 0) {
+      writeFirst();
+    }
+  }
+
+  return { event, mask, release, flush, counters: () => ({ ...counters }) };
+}
+
+function newStream(connection: TrackedConnection): Stream {
+  return { connection, releasedTo: 0, seenTo: 0, pending: [], held: createEventQueue() };
+}
+
+function isSame(left: ConnectionRef, right: ConnectionRef): boolean {
+  return (
+    left.generation === right.generation &&
+    left.process.pid === right.process.pid &&
+    left.process.startNs === right.process.startNs &&
+    left.stack === right.stack
+  );
+}

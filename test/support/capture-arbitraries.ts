@@ -1,0 +1,193 @@
+/** fast-check arbitraries of capture events. */
+import fc from 'fast-check';
+import type {
+  CaptureEvent,
+  ConnectionRef,
+  DataEvent,
+  LossReason,
+  ProcessRef,
+} from '../../src/capture/events.ts';
+
+/** Objects like those of the code, so that they compare equal. */
+const PLAIN = { noNullPrototype: true } as const;
+
+const u64 = () => fc.bigInt({ min: 0n, max: 0xffff_ffff_ffff_ffffn });
+const u32 = () => fc.integer({ min: 0, max: 0xffff_ffff });
+const count = () => fc.maxSafeNat();
+const text = () => fc.string({ unit: 'binary', maxLength: 20 });
+const argv = () => fc.array(text(), { maxLength: 5 });
+const direction = () => fc.constantFrom('read' as const, 'write' as const);
+
+export function processRef(): fc.Arbitrary<ProcessRef> {
+  return fc.record({ pid: u32(), startNs: u64() }, PLAIN);
+}
+
+export function connectionRef(): fc.Arbitrary<ConnectionRef> {
+  return fc.record(
+    {
+      process: processRef(),
+      stack: fc.constant('openssl' as const),
+      object: count(),
+      generation: u64(),
+    },
+    PLAIN,
+  );
+}
+
+export function dataEvent(): fc.Arbitrary<DataEvent> {
+  return fc.record(
+    {
+      type: fc.constant('data' as const),
+      timeNs: u64(),
+      enterNs: u64(),
+      tid: u32(),
+      connection: connectionRef(),
+      direction: direction(),
+      position: count(),
+      callBytes: count(),
+      callOffset: count(),
+      sequence: count(),
+      bytes: fc.uint8Array({ maxLength: 600 }),
+    },
+    PLAIN,
+  );
+}
+
+/** Every type of event, with and without its optional fields. */
+export function captureEvent(): fc.Arbitrary<CaptureEvent> {
+  const named = <const Name extends string>(type: Name) => ({
+    type: fc.constant(type),
+    timeNs: u64(),
+  });
+  return fc.oneof(
+    { arbitrary: dataEvent(), weight: 5 },
+    fc.record(
+      {
+        ...named('loss'),
+        connection: connectionRef(),
+        direction: direction(),
+        position: count(),
+        lostBytes: count(),
+        reason: fc.constantFrom<LossReason>('ring-full', 'fault', 'call-limit'),
+      },
+      PLAIN,
+    ),
+    fc.record(
+      {
+        ...named('close'),
+        connection: connectionRef(),
+        readPosition: count(),
+        writePosition: count(),
+      },
+      PLAIN,
+    ),
+    fc.record({ ...named('fork'), process: processRef(), parent: processRef() }, PLAIN),
+    fc.record(
+      {
+        ...named('exec'),
+        process: processRef(),
+        parent: processRef(),
+        executable: text(),
+        argv: argv(),
+        argvLostBytes: count(),
+        uid: u32(),
+        gid: u32(),
+        cgroupId: u64(),
+        comm: text(),
+        serviceName: text(),
+      },
+      {
+        noNullPrototype: true,
+        requiredKeys: [
+          'type',
+          'timeNs',
+          'process',
+          'parent',
+          'executable',
+          'argv',
+          'argvLostBytes',
+          'uid',
+          'gid',
+          'cgroupId',
+          'comm',
+        ],
+      },
+    ),
+    fc.record(
+      { ...named('exit'), process: processRef(), exitCode: u32(), signal: u32() },
+      { noNullPrototype: true, requiredKeys: ['type', 'timeNs', 'process'] },
+    ),
+    fc.record(
+      {
+        ...named('snapshot'),
+        process: processRef(),
+        parent: processRef(),
+        executable: text(),
+        argv: argv(),
+        uid: u32(),
+        gid: u32(),
+        comm: text(),
+        serviceName: text(),
+      },
+      {
+        noNullPrototype: true,
+        requiredKeys: [
+          'type',
+          'timeNs',
+          'process',
+          'parent',
+          'executable',
+          'argv',
+          'uid',
+          'gid',
+          'comm',
+        ],
+      },
+    ),
+    fc.record(
+      {
+        ...named('details'),
+        process: processRef(),
+        owner: text(),
+        containerId: text(),
+        podUid: text(),
+        packageName: text(),
+        packageVersion: text(),
+      },
+      { noNullPrototype: true, requiredKeys: ['type', 'timeNs', 'process'] },
+    ),
+    fc.record(
+      {
+        ...named('host'),
+        bootId: text(),
+        machineId: text(),
+        hostName: text(),
+        arch: text(),
+        osDescription: text(),
+        clockOffsetNs: fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n }),
+      },
+      {
+        noNullPrototype: true,
+        requiredKeys: [
+          'type',
+          'timeNs',
+          'bootId',
+          'hostName',
+          'arch',
+          'osDescription',
+          'clockOffsetNs',
+        ],
+      },
+    ),
+    fc.record(named('tick'), PLAIN),
+    fc.record(
+      {
+        ...named('drops'),
+        records: fc.dictionary(text(), count(), { maxKeys: 4 }).map((entries) => ({ ...entries })),
+        bytes: count(),
+      },
+      PLAIN,
+    ),
+    fc.record(named('end'), PLAIN),
+  );
+}
