@@ -5,6 +5,8 @@ import type { ConnectionRef, Direction } from '../capture/events.ts';
 export interface ChunkTime {
   enterNs: bigint;
   timeNs: bigint;
+  /** Offset of the chunk in its call; 0 (or absent) means that the chunk begins a call. */
+  callOffset?: number;
 }
 
 /**
@@ -15,7 +17,11 @@ export interface ConnectionParser {
   data(direction: Direction, bytes: Uint8Array, at: ChunkTime, position: number): void;
   /** `size` bytes are missing here, or an unknown number when it is undefined. */
   gap(direction: Direction, size: number | undefined, at: ChunkTime): void;
-  /** The connection ended (closed, its process exited, idle too long, or the source ended). */
+  /**
+   * The connection ended (closed, its process exited, idle too long, or the source ended). After `timeout`
+   * alone more may follow: a keep-alive connection that rested longer than the limit speaks again, to the same
+   * parser, which closed what was unfinished and begins anew.
+   */
   end(reason: EndReason, timeNs: bigint): void;
 }
 
