@@ -1,0 +1,245 @@
+/** Plans the answer to a model call, whichever of the wire APIs it speaks. */
+import { applyPlan, planFromPrompt } from './agent-plan.ts';
+import { makeAnswer, type RequestView, type StreamEvent } from './answer.ts';
+import {
+  anthropicBody,
+  anthropicErrorBody,
+  anthropicErrorEvent,
+  anthropicStream,
+  viewAnthropicRequest,
+} from './anthropic-messages.ts';
+import { type AnswerTruth, emptyAnswer, type WireApi } from './exchange-truth.ts';
+import {
+  openAiBody,
+  openAiErrorBody,
+  openAiErrorEvent,
+  openAiStream,
+  viewOpenAiRequest,
+} from './openai-chat.ts';
+import type { ResponsePlan } from './response-plan.ts';
+import { type Scenario, ScenarioError, scenarioInHeader, scenarioInText } from './scenario.ts';
+import { frameEvents, jsonText } from './sse-framing.ts';
+
+export interface ModelEndpointInput {
+  api: WireApi;
+  /** Content encodings already removed. */
+  body: Buffer;
+  /** Value of the x-scenario header. */
+  scenarioHeader: string | undefined;
+  /** Taken from the server's script when the request itself names none. */
+  nextScripted: () => Scenario | undefined;
+  defaultScenario: Scenario;
+  serverSeed: number;
+  exchange: number;
+}
+
+interface ErrorAnswer {
+  type: string;
+  code?: string;
+  message: string;
+}
+
+const OPENAI_ERRORS: Record<number, ErrorAnswer> = {
+  400: { type: 'invalid_request_error', message: 'The request is invalid.' },
+  401: {
+    type: 'invalid_request_error',
+    code: 'invalid_api_key',
+    message: 'Incorrect API key provided.',
+  },
+  404: {
+    type: 'invalid_request_error',
+    code: 'model_not_found',
+    message: 'The model does not exist or you do not have access to it.',
+  },
+  429: {
+    type: 'requests',
+    code: 'rate_limit_exceeded',
+    message: 'Rate limit reached for requests.',
+  },
+  500: { type: 'server_error', message: 'The server had an error processing your request.' },
+};
+
+const ANTHROPIC_ERRORS: Record<number, ErrorAnswer> = {
+  400: { type: 'invalid_request_error', message: 'messages: at least one message is required' },
+  401: { type: 'authentication_error', message: 'invalid x-api-key' },
+  403: { type: 'permission_error', message: 'Your API key has no permission for this resource.' },
+  404: { type: 'not_found_error', message: 'model: not found' },
+  413: { type: 'request_too_large', message: 'Request exceeds the maximum allowed bytes.' },
+  429: { type: 'rate_limit_error', message: 'Number of requests has exceeded your rate limit.' },
+  500: { type: 'api_error', message: 'Internal server error' },
+  529: { type: 'overloaded_error', message: 'Overloaded' },
+};
+
+function errorAnswer(api: WireApi, status: number, scenario: Scenario): ErrorAnswer {
+  const ordinary =
+    api === 'anthropic.messages'
+      ? (ANTHROPIC_ERRORS[status] ?? ANTHROPIC_ERRORS[500]!)
+      : (OPENAI_ERRORS[status] ?? OPENAI_ERRORS[500]!);
+  return { ...ordinary, ...scenario.error };
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function padded(text: string, scenario: Scenario): Buffer {
+  return Buffer.from(
+    `${scenario.paddingBefore ?? ''}${text}${scenario.paddingAfter ?? ''}`,
+    'utf8',
+  );
+}
+
+function apiHeaders(api: WireApi, exchange: number): [string, string][] {
+  const id = `req_${exchange.toString().padStart(8, '0')}`;
+  return api === 'anthropic.messages'
+    ? [['request-id', id]]
+    : [
+        ['x-request-id', id],
+        ['openai-version', '2020-10-01'],
+      ];
+}
+
+function planError(
+  input: ModelEndpointInput,
+  status: number,
+  error: ErrorAnswer,
+  scenario: Scenario,
+  answer: AnswerTruth,
+): ResponsePlan {
+  const body =
+    input.api === 'anthropic.messages'
+      ? anthropicErrorBody(error, `req_${input.exchange}`)
+      : openAiErrorBody(error);
+  return {
+    status,
+    headers: [
+      ['content-type', 'application/json'],
+      ...apiHeaders(input.api, input.exchange),
+      ...(status === 429 ? ([['retry-after', '1']] as [string, string][]) : []),
+    ],
+    pieces: [
+      {
+        bytes: padded(jsonText(body, scenario.asciiJson === true), scenario),
+        effect: () => {
+          answer.error = error;
+        },
+      },
+    ],
+    isStream: false,
+    hasBody: true,
+    scenario,
+    answer,
+  };
+}
+
+function chooseScenario(input: ModelEndpointInput, view: RequestView): Scenario {
+  const own =
+    input.scenarioHeader === undefined
+      ? scenarioInText(view.lastUserText)
+      : scenarioInHeader(input.scenarioHeader);
+  const chosen = { ...input.defaultScenario, ...(own ?? input.nextScripted() ?? {}) };
+  const saysWhat = chosen.toolCalls !== undefined || chosen.text !== undefined;
+  const plan =
+    chosen.agent ??
+    (view.shellTool === undefined || own !== undefined || saysWhat
+      ? undefined
+      : planFromPrompt(view.lastUserText));
+  return plan === undefined ? chosen : applyPlan(plan, view, chosen);
+}
+
+function errorEvent(api: WireApi, error: ErrorAnswer, answer: AnswerTruth): StreamEvent {
+  const effect = (): void => {
+    answer.error = error;
+  };
+  return api === 'anthropic.messages'
+    ? anthropicErrorEvent(error, effect)
+    : openAiErrorEvent(error, effect);
+}
+
+export function planModelResponse(input: ModelEndpointInput): ResponsePlan {
+  const { api, exchange } = input;
+  const answer = emptyAnswer();
+  const refuse = (message: string): ResponsePlan =>
+    planError(input, 400, { type: 'invalid_request_error', message }, {}, answer);
+
+  let body: unknown;
+  try {
+    body = JSON.parse(input.body.toString('utf8'));
+  } catch {
+    return refuse('We could not parse the JSON body of your request.');
+  }
+  if (!isRecord(body) || !Array.isArray(body.messages)) {
+    return refuse('messages: field required');
+  }
+  const view = api === 'anthropic.messages' ? viewAnthropicRequest(body) : viewOpenAiRequest(body);
+  let scenario: Scenario;
+  try {
+    scenario = chooseScenario(input, view);
+  } catch (error) {
+    if (error instanceof ScenarioError) {
+      return { ...refuse(error.message), view };
+    }
+    throw error;
+  }
+
+  const status = scenario.status ?? 200;
+  if (status >= 400) {
+    const error = errorAnswer(api, status, scenario);
+    return { ...planError(input, status, error, scenario, answer), view };
+  }
+
+  const failure = scenario.fail;
+  const said = makeAnswer(view, scenario, { serverSeed: input.serverSeed, exchange });
+  if (!(scenario.stream ?? view.stream)) {
+    if (failure?.how === 'error-event') {
+      const error = errorAnswer(api, 500, scenario);
+      return { ...planError(input, status, error, scenario, answer), view };
+    }
+    const whole =
+      api === 'anthropic.messages'
+        ? anthropicBody(said, scenario, answer)
+        : openAiBody(said, scenario, answer);
+    return {
+      status,
+      headers: [
+        ['content-type', scenario.contentType ?? 'application/json'],
+        ...apiHeaders(api, exchange),
+      ],
+      pieces: [
+        {
+          bytes: padded(jsonText(whole.body, scenario.asciiJson === true), scenario),
+          effect: whole.effect,
+        },
+      ],
+      isStream: false,
+      hasBody: true,
+      scenario,
+      view,
+      answer,
+    };
+  }
+
+  let events =
+    api === 'anthropic.messages'
+      ? anthropicStream(said, scenario, answer)
+      : openAiStream(said, scenario, answer, view);
+  if (failure?.how === 'error-event') {
+    const error = errorAnswer(api, api === 'anthropic.messages' ? 529 : 500, scenario);
+    events = [...events.slice(0, failure.afterEvents), errorEvent(api, error, answer)];
+  }
+  const framed = frameEvents(events, scenario);
+  return {
+    status,
+    headers: [
+      ['content-type', scenario.contentType ?? 'text/event-stream; charset=utf-8'],
+      ['cache-control', 'no-cache'],
+      ...apiHeaders(api, exchange),
+    ],
+    pieces: events.map((event, index) => ({ bytes: framed[index]!, effect: event.effect })),
+    isStream: true,
+    hasBody: true,
+    scenario,
+    view,
+    answer,
+  };
+}
