@@ -28,6 +28,8 @@ export interface CallPiece {
   /** The process that made the call. */
   process: Process;
   call: ModelCall;
+  /** The turn it belongs to: its parent, unless the request named another trace's span as that. */
+  turn?: SpanIds;
 }
 
 export interface ToolPiece {
@@ -47,9 +49,12 @@ export interface ProcessPiece {
   ids: SpanIds;
   workload: Workload;
   process: Process;
+  /** The first exec seen of it: before, it was a copy of its parent. */
   startNs: bigint;
+  /** Its exit; the end of observation when it still ran then (`process.exit` is absent, `truncated`). */
   endNs: bigint;
   evidence: Evidence;
+  damage?: Damage;
 }
 
 export interface TurnPiece {
@@ -57,13 +62,18 @@ export interface TurnPiece {
   ids: SpanIds;
   workload: Workload;
   agentName: string;
-  /** First and last call of the turn. */
+  /**
+   * The calls of the turn in the order they began. The first and the last are whole; of those between, the
+   * messages, tool definitions and fingerprints are left out. Shorter than `callCount` where a limit was reached.
+   */
   calls: readonly ModelCall[];
+  /** Calls of the turn, whether `calls` holds them or not. */
+  callCount?: number;
   toolCalls: number;
   startNs: bigint;
   endNs: bigint;
   /** `answer`: the model's final answer; otherwise what cut the turn off. */
-  endedBy: 'answer' | 'process-exit' | 'timeout' | 'source-end' | 'error';
+  endedBy: 'answer' | 'new-prompt' | 'process-exit' | 'timeout' | 'source-end' | 'error';
   /** Turn of the same conversation before this one. */
   previous?: SpanIds;
   damage: Damage;
