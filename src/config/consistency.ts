@@ -12,12 +12,12 @@ export function checkTogether(config: Config): void {
     if (otlp === undefined) {
       continue;
     }
-    if (otlp.protocol === 'http/protobuf' && !/^https?:\/\//i.test(otlp.endpoint)) {
+    if (otlp.protocol === 'http/protobuf' && !/^https?:\/\//i.test(otlp.url)) {
       throw contradiction(
-        `the OTLP endpoint of ${signal} is ${otlp.endpoint}, but http/protobuf needs a URL: write http://${otlp.endpoint} or https://${otlp.endpoint}, or set OTEL_EXPORTER_OTLP_PROTOCOL=grpc`,
+        `the OTLP endpoint of ${signal} is ${otlp.url}, but http/protobuf needs a URL: write http://${otlp.url} or https://${otlp.url}, or set OTEL_EXPORTER_OTLP_PROTOCOL=grpc`,
       );
     }
-    if ((otlp.clientKey === undefined) !== (otlp.clientCertificate === undefined)) {
+    if ((otlp.clientKeyFile === undefined) !== (otlp.clientCertificateFile === undefined)) {
       throw contradiction(
         `of OTEL_EXPORTER_OTLP_CLIENT_KEY and OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE only one is set for ${signal}: set both or neither`,
       );

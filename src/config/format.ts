@@ -153,14 +153,12 @@ export function choice<const T extends string>(
   };
 }
 
-/** A comma-separated list of some words, each once. A word in `alone` stands by itself. */
+/** A comma-separated list of some words, each once. */
 export function choices<const T extends string>(
   values: readonly T[],
-  options: ChoiceOptions<T> & { alone?: T } = {},
+  options: ChoiceOptions<T> = {},
 ): Format<readonly T[]> {
-  const { alone } = options;
-  const lonely = alone === undefined ? '' : ` (${alone} only by itself)`;
-  const allowed = `a comma-separated list of ${values.join(', ')}${lonely}`;
+  const allowed = `a comma-separated list of ${values.join(', ')}`;
   return {
     allowed,
     parse: (text) => {
@@ -174,9 +172,6 @@ export function choices<const T extends string>(
           return new Refusal(`it names ${word} twice`);
         }
         words.push(word);
-      }
-      if (alone !== undefined && words.length > 1 && words.includes(alone)) {
-        return refuse(allowed);
       }
       return words;
     },
@@ -215,15 +210,15 @@ export function pairs(kind: 'header' | 'attribute'): Format<ReadonlyPairs> {
 export type ReadonlyPairs = readonly (readonly [string, string])[];
 
 /**
- * Where an OTLP receiver listens: a URL, or host:port, which only gRPC takes.
+ * Where an OTLP receiver listens: a URL, or host:port or unix:PATH, which only gRPC takes.
  * https://opentelemetry.io/docs/specs/otel/protocol/exporter/#configuration-options
  */
 export function endpoint(): Format<string> {
   const allowed =
-    'an http:// or https:// URL without user name and fragment, or host:port where the protocol is grpc';
+    'an http:// or https:// URL without user name and fragment; with grpc also host:port or unix:PATH';
   return {
     allowed,
-    parse: (text) => (isUrl(text) || isHostAndPort(text) ? text : refuse(allowed)),
+    parse: (text) => (isUrl(text) || isGrpcTarget(text) ? text : refuse(allowed)),
     show: String,
   };
 }
@@ -270,8 +265,7 @@ export function showDuration(ms: number): string {
 }
 
 export function showSize(bytes: number): string {
-  const text = showIn(bytes, ['GiB', 'MiB', 'KiB'], SIZE_UNITS);
-  return text === undefined ? String(bytes) : text.replace(/(\d)([A-Z])/, '$1 $2');
+  return showIn(bytes, ['GiB', 'MiB', 'KiB'], SIZE_UNITS) ?? String(bytes);
 }
 
 function showIn(
@@ -300,7 +294,7 @@ function parseQuantity(
   max: number,
   allowed: string,
 ): number | Refusal {
-  const match = /^(\d{1,15}) ?([A-Za-z]*)$/.exec(text);
+  const match = /^(\d{1,15})([A-Za-z]*)$/.exec(text);
   const unit = match?.[2] ?? '';
   const factor = unit === '' ? 1 : Object.hasOwn(units, unit) ? units[unit] : undefined;
   if (match === null || factor === undefined) {
@@ -362,7 +356,10 @@ function isUrl(text: string): boolean {
   return url.hostname !== '' && url.username === '' && url.password === '' && url.hash === '';
 }
 
-function isHostAndPort(text: string): boolean {
+function isGrpcTarget(text: string): boolean {
+  if (/^unix:\/?[^\s]+$/.test(text)) {
+    return true;
+  }
   const match = /^(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):(\d{1,5})$/.exec(text);
   const port = Number(match?.[1] ?? 0);
   return port >= 1 && port <= 65535;

@@ -1,24 +1,166 @@
 /**
- * The limit of every buffer and table that grows with what is observed. Reaching one is recorded as damage or
- * counted, and never makes anything grow further.
+ * The limit of every buffer and table that grows with what is observed, by room and under the room's own names.
+ * Reaching one is recorded as damage or counted (`sightline.limits`), and never makes anything grow further.
  */
 import { count, size } from './format.ts';
-import { required } from './key.ts';
+import { type RequiredKey, required } from './key.ts';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
+const GIB = 1024 * MIB;
+
+const MANY = 100_000_000;
+
+function items(env: string, defaultItems: number, doc: string): RequiredKey<number> {
+  return required(`SIGHTLINE_LIMIT_${env}`, count({ min: 1, max: MANY }), defaultItems, doc);
+}
+
+function bytes(
+  env: string,
+  defaultBytes: number,
+  minBytes: number,
+  doc: string,
+): RequiredKey<number> {
+  const format = size({ min: minBytes, max: 64 * GIB });
+  return required(`SIGHTLINE_LIMIT_${env}`, format, defaultBytes, doc);
+}
 
 export const limitKeys = {
-  connections: required(
-    'SIGHTLINE_LIMIT_CONNECTIONS',
-    count({ min: 1, max: 10_000_000 }),
-    16_384,
-    'Connections followed at one time; the longest idle one is given up for a new one.',
-  ),
-  headerBytes: required(
-    'SIGHTLINE_LIMIT_HEADER_BYTES',
-    size({ min: 1 * KIB, max: 64 * MIB }),
-    256 * KIB,
-    'Size of the head of one HTTP message.',
-  ),
+  transport: {
+    maxConnections: items(
+      'TRANSPORT_CONNECTIONS',
+      16_384,
+      'Connections followed at one time; one more gives up the one that was silent longest.',
+    ),
+  },
+  http: {
+    maxHeadBytes: bytes(
+      'HTTP_HEAD_BYTES',
+      64 * KIB,
+      KIB,
+      'Start line and header fields of one message.',
+    ),
+    maxHeaderFields: items('HTTP_HEADER_FIELDS', 512, 'Header fields kept of one message.'),
+    maxPendingExchanges: items(
+      'HTTP_PENDING_EXCHANGES',
+      256,
+      'Exchanges of one connection that wait for their responses.',
+    ),
+    maxDecodedBytes: bytes(
+      'HTTP_DECODED_BYTES',
+      GIB,
+      64 * KIB,
+      'Bytes that one compressed body may decode to.',
+    ),
+    maxDecodeRatio: items(
+      'HTTP_DECODE_RATIO',
+      500,
+      'Decoded bytes per encoded byte, judged once a body has decoded to more than 1 MiB.',
+    ),
+    maxContentEncodings: items(
+      'HTTP_CONTENT_ENCODINGS',
+      4,
+      'Content encodings of one body, one inside the other.',
+    ),
+  },
+  llm: {
+    maxEventBytes: bytes('LLM_EVENT_BYTES', 8 * MIB, KIB, 'One server-sent event.'),
+    maxDepth: items('LLM_DEPTH', 512, 'Nesting of a JSON body.'),
+    maxNodes: items('LLM_NODES', 200_000, 'JSON values held at once of one body.'),
+    maxMessages: items(
+      'LLM_MESSAGES',
+      100_000,
+      'Messages of one request that are compared with earlier ones.',
+    ),
+    maxToolDefinitions: items('LLM_TOOL_DEFINITIONS', 10_000, 'Tool definitions of one request.'),
+    maxChoices: items('LLM_CHOICES', 128, 'Choices of one answer.'),
+    maxParts: items('LLM_PARTS', 10_000, 'Texts, tool calls and images of one answer.'),
+    maxArgumentBytes: bytes(
+      'LLM_ARGUMENT_BYTES',
+      MIB,
+      KIB,
+      "One tool call's arguments, as they are kept to find its process.",
+    ),
+    maxCallContentBytes: bytes(
+      'LLM_CALL_CONTENT_BYTES',
+      8 * MIB,
+      KIB,
+      'Captured content of one model call altogether.',
+    ),
+    maxChunkGaps: items(
+      'LLM_CHUNK_GAPS',
+      100_000,
+      'Times between two chunks that one call remembers for its metric.',
+    ),
+  },
+  process: {
+    maxProcesses: items('PROCESS_PROCESSES', 32_768, 'Processes known at one time.'),
+    maxExited: items(
+      'PROCESS_EXITED',
+      4_096,
+      'Processes that have ended and are remembered for those they started.',
+    ),
+    maxPrograms: items('PROCESS_PROGRAMS', 16, 'Programs that one process ran one after another.'),
+    maxArgvChars: items('PROCESS_ARGV_CHARS', 128 * KIB, 'Characters of one command line.'),
+    maxTotalArgvChars: items(
+      'PROCESS_TOTAL_ARGV_CHARS',
+      32 * MIB,
+      'Characters of all known command lines together.',
+    ),
+  },
+  session: {
+    maxOpenTurns: items('SESSION_OPEN_TURNS', 512, 'Turns open at one time.'),
+    maxTrees: items('SESSION_TREES', 512, 'Agents whose conversations are remembered.'),
+    maxCallsPerTree: items(
+      'SESSION_CALLS_PER_TREE',
+      1_024,
+      'Calls of one agent that a later request may be found to continue.',
+    ),
+    maxOpenCalls: items('SESSION_OPEN_CALLS', 4_096, 'Model calls under way at one time.'),
+    maxCallsPerTurn: items('SESSION_CALLS_PER_TURN', 1_024, 'Model calls of one turn.'),
+    maxToolsPerTurn: items('SESSION_TOOLS_PER_TURN', 4_096, 'Tool calls of one turn.'),
+    maxProcessesPerTurn: items('SESSION_PROCESSES_PER_TURN', 16_384, 'Processes of one turn.'),
+    maxOpenProcesses: items(
+      'SESSION_OPEN_PROCESSES',
+      16_384,
+      'Running processes with a span at one time.',
+    ),
+    maxArgumentChars: items(
+      'SESSION_ARGUMENT_CHARS',
+      256 * KIB,
+      "Characters of a tool call's arguments that are searched for a command.",
+    ),
+  },
+  telemetry: {
+    maxWorkloads: items('TELEMETRY_WORKLOADS', 512, 'Observed workloads with a resource each.'),
+    maxServices: items('TELEMETRY_SERVICES', 256, 'Services with metrics of their own.'),
+    maxSeries: items(
+      'TELEMETRY_SERIES',
+      2000,
+      'Series of one metric of one service; the rest share one overflow series.',
+    ),
+    maxQueueBytes: bytes(
+      'TELEMETRY_QUEUE_BYTES',
+      64 * MIB,
+      64 * KIB,
+      'Spans or log records that wait for export, by an estimate of their size.',
+    ),
+    maxBatchBytes: bytes(
+      'TELEMETRY_BATCH_BYTES',
+      3 * MIB,
+      KIB,
+      'One export, by an estimate; a gRPC receiver takes 4 MiB unless told otherwise.',
+    ),
+    maxTreeTraces: items(
+      'TELEMETRY_TREE_TRACES',
+      256,
+      'Unfinished traces that the tree in the terminal keeps.',
+    ),
+    maxTreeSpans: items('TELEMETRY_TREE_SPANS', 1000, 'Spans of one trace in that tree.'),
+    maxTreesHeld: items(
+      'TELEMETRY_TREES_HELD',
+      64,
+      'Finished trees kept until it is known whether the endpoint took them.',
+    ),
+  },
 } as const;

@@ -7,63 +7,65 @@ import type { Config } from './schema.ts';
 export const SIGNALS = ['traces', 'metrics', 'logs'] as const;
 export type Signal = (typeof SIGNALS)[number];
 
-export interface OtlpSettings {
+export interface ResolvedOtlp {
+  signal: Signal;
+  protocol: 'grpc' | 'http/protobuf';
   /** http/protobuf: the whole URL that is posted to. grpc: a URL, or host:port. */
-  readonly endpoint: string;
-  readonly protocol: 'grpc' | 'http/protobuf';
-  /** Header name → value, decoded. */
-  readonly headers: Readonly<Record<string, string>>;
-  readonly timeoutMs: number;
-  readonly compression: 'none' | 'gzip';
+  url: string;
+  /** Nobody set an endpoint: this is the well-known one. */
+  isDefault: boolean;
+  /** Lower-case header name → value, decoded. */
+  headers: Record<string, string>;
+  timeoutMs: number;
+  compression: 'none' | 'gzip';
+  /** grpc without TLS; already decided by the URL's scheme where it has one. */
+  insecure: boolean;
   /** Paths of PEM files. */
-  readonly certificate: string | undefined;
-  readonly clientKey: string | undefined;
-  readonly clientCertificate: string | undefined;
-  /** Without TLS; already decided by the endpoint's scheme where it has one. */
-  readonly insecure: boolean;
+  certificateFile?: string;
+  clientKeyFile?: string;
+  clientCertificateFile?: string;
 }
 
-/** Where the protocol's receivers listen when an exporter is asked for and no endpoint is set. */
+/** Where receivers of each protocol listen unless told otherwise. */
 const DEFAULT_ENDPOINTS = {
   grpc: 'http://localhost:4317',
   'http/protobuf': 'http://localhost:4318',
 } as const;
 
-/**
- * What to export this signal with; undefined when it is not to go out by OTLP: another exporter was chosen, or
- * neither an exporter nor an endpoint.
- */
-export function otlpSettings(config: Config, signal: Signal): OtlpSettings | undefined {
-  const { otlp } = config;
-  const own = otlp[signal];
-  const exporters = config[signal].exporters;
-  const given = own.endpoint ?? otlp.endpoint;
-  const isWanted = exporters === undefined ? given !== undefined : exporters.includes('otlp');
-  if (!isWanted || config.otel.disabled) {
+/** What to export this signal with; undefined when it is not to go out by OTLP. */
+export function otlpSettings(config: Config, signal: Signal): ResolvedOtlp | undefined {
+  if (config.otel.disabled || config[signal].exporter !== 'otlp') {
     return undefined;
   }
+  const { otlp } = config;
+  const own = otlp[signal];
   const protocol = own.protocol ?? otlp.protocol;
-  const endpoint = own.endpoint ?? commonEndpoint(otlp.endpoint, protocol, signal);
+  const url = own.endpoint ?? commonUrl(otlp.endpoint, protocol, signal);
+  const certificateFile = own.certificate ?? otlp.certificate;
+  const clientKeyFile = own.clientKey ?? otlp.clientKey;
+  const clientCertificateFile = own.clientCertificate ?? otlp.clientCertificate;
   return {
-    endpoint,
+    signal,
     protocol,
+    url,
+    isDefault: own.endpoint === undefined && otlp.endpoint === undefined,
     headers: mergedHeaders(otlp.headers, own.headers ?? []),
     timeoutMs: own.timeoutMs ?? otlp.timeoutMs,
     compression: own.compression ?? otlp.compression,
-    certificate: own.certificate ?? otlp.certificate,
-    clientKey: own.clientKey ?? otlp.clientKey,
-    clientCertificate: own.clientCertificate ?? otlp.clientCertificate,
-    insecure: isInsecure(endpoint, own.insecure ?? otlp.insecure),
+    insecure: isInsecure(url, own.insecure ?? otlp.insecure),
+    ...(certificateFile === undefined ? {} : { certificateFile }),
+    ...(clientKeyFile === undefined ? {} : { clientKeyFile }),
+    ...(clientCertificateFile === undefined ? {} : { clientCertificateFile }),
   };
 }
 
-function commonEndpoint(
+function commonUrl(
   given: string | undefined,
-  protocol: OtlpSettings['protocol'],
+  protocol: ResolvedOtlp['protocol'],
   signal: Signal,
 ): string {
   const base = given ?? DEFAULT_ENDPOINTS[protocol];
-  if (protocol === 'grpc' || !URL.canParse(base)) {
+  if (protocol === 'grpc' || !/^https?:\/\//i.test(base)) {
     return base;
   }
   const url = new URL(base);
@@ -83,7 +85,7 @@ function mergedHeaders(
   return Object.fromEntries(merged);
 }
 
-function isInsecure(endpoint: string, fallback: boolean): boolean {
-  const scheme = /^(https?):\/\//i.exec(endpoint)?.[1]?.toLowerCase();
+function isInsecure(url: string, fallback: boolean): boolean {
+  const scheme = /^(https?):\/\//i.exec(url)?.[1]?.toLowerCase();
   return scheme === undefined ? fallback : scheme === 'http';
 }

@@ -39,7 +39,7 @@ const otlp = {
   endpoint: optional(
     'OTEL_EXPORTER_OTLP_ENDPOINT',
     endpoint(),
-    'no OTLP export: finished traces are printed as a tree',
+    'http://localhost:4317, or port 4318 with http/protobuf; while nothing answers, finished traces are printed as a tree',
     'Where an OTLP receiver listens. With http/protobuf, v1/traces, v1/metrics or v1/logs is appended to its path.',
   ),
   protocol: required(
@@ -159,17 +159,13 @@ function otlpSignal<const S extends 'TRACES' | 'METRICS' | 'LOGS'>(signal: S) {
   } as const;
 }
 
-function exporters(signal: 'TRACES' | 'METRICS' | 'LOGS') {
+function exporter(signal: 'TRACES' | 'METRICS' | 'LOGS') {
   const name = signal.toLowerCase();
-  const unset =
-    signal === 'TRACES'
-      ? 'otlp where an endpoint is set, else a readable tree in the terminal'
-      : 'otlp where an endpoint is set, else none';
-  return optional(
+  return required(
     `OTEL_${signal}_EXPORTER`,
-    choices(EXPORTERS, { alone: 'none' }),
-    unset,
-    `Where ${name} go: otlp, console, both (otlp,console), or none.`,
+    choice(EXPORTERS),
+    'otlp',
+    `Where ${name} go: to an OTLP receiver, to the terminal, or nowhere.`,
   );
 }
 
@@ -261,11 +257,11 @@ export const schema = {
       100 * 1024 ** 2,
       'When the file would grow beyond this it is renamed to FILE.1, FILE.1 to FILE.2 and so on, and a new one begun.',
     ),
-    maxFiles: required(
-      'SIGHTLINE_FILE_MAX_FILES',
+    maxRotated: required(
+      'SIGHTLINE_FILE_MAX_ROTATED',
       count({ min: 1, max: 1000 }),
-      5,
-      'How many files are kept, the one being written included; the oldest is deleted.',
+      3,
+      'How many renamed files are kept; the oldest is deleted.',
     ),
   },
   otel: {
@@ -280,6 +276,12 @@ export const schema = {
       pairs('attribute'),
       [],
       'Attributes added to the resource of everything that is exported, such as deployment.environment.name=prod.',
+    ),
+    attributeCountLimit: required(
+      'OTEL_ATTRIBUTE_COUNT_LIMIT',
+      count({ min: 1, max: 100_000 }),
+      128,
+      'Attributes that one span or log record may have; more are dropped and counted.',
     ),
     attributeValueLengthLimit: optional(
       'OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT',
@@ -303,7 +305,7 @@ export const schema = {
     ),
   },
   traces: {
-    exporters: exporters('TRACES'),
+    exporter: exporter('TRACES'),
     sampler: required(
       'OTEL_TRACES_SAMPLER',
       choice(SAMPLERS),
@@ -319,7 +321,7 @@ export const schema = {
     batch: batch('OTEL_BSP', 'spans', 5000),
   },
   metrics: {
-    exporters: exporters('METRICS'),
+    exporter: exporter('METRICS'),
     exportIntervalMs: required(
       'OTEL_METRIC_EXPORT_INTERVAL',
       duration({ min: 1 }),
@@ -340,7 +342,7 @@ export const schema = {
     ),
   },
   logs: {
-    exporters: exporters('LOGS'),
+    exporter: exporter('LOGS'),
     batch: batch('OTEL_BLRP', 'log records', 1000),
   },
   otlp: {

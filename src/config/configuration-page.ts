@@ -1,0 +1,115 @@
+/** The text of docs/configuration.md, made from the schema. */
+import type { Setting } from './schema.ts';
+import { settings } from './schema.ts';
+
+interface Chapter {
+  title: string;
+  text: string;
+  holds(setting: Setting): boolean;
+}
+
+const INTRODUCTION = `# Configuration
+
+<!-- Made from the schema in src/config by "npm run docs". Do not edit. -->
+
+Every setting is an environment variable. An empty variable counts as unset. A value that is not allowed is an error
+that names the variable, the value and what is allowed, with exit code 2; nothing is guessed.
+
+\`--config FILE\` reads the same settings from a YAML or JSON file: by the variable's name, or by the file key in the
+table, as nested groups. A variable that is set wins over the file. Durations and sizes may have a unit in both.
+
+\`\`\`yaml
+OTEL_EXPORTER_OTLP_ENDPOINT: http://127.0.0.1:4317
+SIGHTLINE_TURN_TIMEOUT: 20m
+# or the same by file keys
+otlp:
+  headers:
+    x-api-key: "…"
+limits:
+  http:
+    maxHeadBytes: 128KiB
+\`\`\`
+
+\`sudo\` drops the environment. Name what it shall keep, give variables as its arguments, or use \`--config\`:
+
+\`\`\`sh
+sudo --preserve-env=OTEL_EXPORTER_OTLP_ENDPOINT,SIGHTLINE_FILE sightline run
+sudo OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4317 sightline run
+\`\`\`
+
+Header values may hold API keys: they appear in no error and no log.
+
+\`OTEL_SERVICE_NAME\` is not read for Sightline itself: every observed workload has its own resource, and its service
+name is the one in the environment of the *observed* process. Sightline's own telemetry is the service \`sightline\`.
+`;
+
+const CHAPTERS: readonly Chapter[] = [
+  {
+    title: 'Capture',
+    text: 'What is observed, and when something unfinished counts as over.',
+    holds: ({ path }) => path.startsWith('capture.'),
+  },
+  {
+    title: 'Content',
+    text: 'Off by default. Credentials are never exported, whatever is set here.',
+    holds: ({ path }) => path.startsWith('content.'),
+  },
+  {
+    title: 'File',
+    text: '',
+    holds: ({ path }) => path.startsWith('file.'),
+  },
+  {
+    title: 'OpenTelemetry',
+    text: 'As the OpenTelemetry specification defines them.',
+    holds: ({ path }) => /^(otel|traces|metrics|logs)\./.test(path),
+  },
+  {
+    title: 'OTLP',
+    text: "For all signals; a signal's own variable wins over the common one.",
+    holds: ({ path }) => path.startsWith('otlp.'),
+  },
+  {
+    title: 'Log',
+    text: "Sightline's own log; `OTEL_LOG_LEVEL` sets its level.",
+    holds: ({ path }) => path.startsWith('log.'),
+  },
+  {
+    title: 'Limits',
+    text: 'Every buffer and table has one. Reaching it is marked on what it touched (`sightline.damage` is `limit`) or counted (`sightline.limits`); nothing grows beyond it. The defaults suit a host with some hundred agents.',
+    holds: ({ path }) => path.startsWith('limits.'),
+  },
+];
+
+export function configurationPage(): string {
+  const all = settings();
+  const chapters = CHAPTERS.map((chapter) => chapterText(chapter, all.filter(chapter.holds)));
+  return [INTRODUCTION, ...chapters].join('\n');
+}
+
+function chapterText(chapter: Chapter, members: readonly Setting[]): string {
+  const rows = members.map(
+    ({ path, key }) =>
+      `| \`${key.env}\` | ${defaultText({ path, key })} | ${cell(key.doc)} Allowed: ${cell(key.format.allowed)}. | \`${path}\` |`,
+  );
+  const text = chapter.text === '' ? '' : `${chapter.text}\n\n`;
+  return [
+    `## ${chapter.title}\n`,
+    `${text}| variable | default | meaning | file key |`,
+    '|---|---|---|---|',
+    ...rows,
+    '',
+  ].join('\n');
+}
+
+function defaultText({ key }: Setting): string {
+  if (key.default === undefined) {
+    return cell(key.unset ?? '');
+  }
+  const shown = key.format.show(key.default);
+  return shown === '' ? 'none' : `\`${shown}\``;
+}
+
+function cell(text: string): string {
+  return text.replace(/\|/g, '\\|');
+}
