@@ -1,12 +1,31 @@
 /** Everything telemetry can be told. Plain values in the shapes `config/` reads them; no environment here. */
-import type { OtlpSettings } from '../config/otlp-settings.ts';
+export type Signal = 'traces' | 'metrics' | 'logs';
 
-/** Where one signal goes. Neither: nowhere (traces: see `TelemetryOptions.tree`). */
-export interface SignalExporters {
-  otlp?: OtlpSettings | undefined;
-  /** Readable text in the terminal; for traces the tree. */
-  console?: boolean;
+/** Where and how one signal is sent. https://opentelemetry.io/docs/specs/otel/protocol/exporter/ */
+export interface OtlpSettings {
+  signal: Signal;
+  protocol: 'grpc' | 'http/protobuf';
+  /** http/protobuf: the whole URL that is posted to. grpc: `http(s)://host:port`, `host:port` or `unix:…`. */
+  url: string;
+  /** Nobody set the endpoint: when the well-known one does not answer, that is no reason to warn. */
+  isDefault?: boolean;
+  headers?: Readonly<Record<string, string>>;
+  compression?: 'none' | 'gzip';
+  /** Longest wait for one export, milliseconds. */
+  timeoutMs?: number;
+  /** grpc without a scheme only: no TLS. */
+  insecure?: boolean;
+  /** Paths of PEM files. */
+  certificateFile?: string;
+  clientKeyFile?: string;
+  clientCertificateFile?: string;
 }
+
+/** Where one signal goes. `console` is the tree for traces and readable lines for the other two. */
+export type SignalExporter =
+  | { kind: 'otlp'; otlp: OtlpSettings }
+  | { kind: 'console' }
+  | { kind: 'none' };
 
 export type SamplerName =
   | 'always_on'
@@ -46,16 +65,16 @@ export interface FileSettings {
   path: string;
   /** Size the file is rotated at, bytes. */
   maxBytes?: number;
-  /** Files kept, the one being written included; the rotated ones are `.1` (the newest), `.2`, … */
-  maxFiles?: number;
+  /** Rotated files kept beside the one being written: `.1` (the newest), `.2`, … */
+  maxRotated?: number;
 }
 
 export interface TelemetryOptions {
   /** Version of our instrumentation scope. */
   version: string;
-  traces?: SignalExporters;
-  metrics?: SignalExporters;
-  logs?: SignalExporters;
+  traces: SignalExporter;
+  metrics: SignalExporter;
+  logs: SignalExporter;
   sampler?: SamplerName;
   /** 0 to 1, for the traceidratio samplers. */
   samplerRatio?: number;
@@ -72,7 +91,7 @@ export interface TelemetryOptions {
   /** OTEL_RESOURCE_ATTRIBUTES: added to every workload's resource, never in place of its identity. */
   resourceAttributes?: readonly (readonly [name: string, value: string])[];
   file?: FileSettings | undefined;
-  /** `fallback` (the default): the tree is printed when no endpoint is set, and while it takes no traces. */
+  /** `fallback` (the default): the tree is printed while the endpoint takes no traces. */
   tree?: 'fallback' | 'always' | 'never';
   terminal: TerminalSettings;
   notice: Notice;
@@ -122,4 +141,5 @@ export const DEFAULT_LOG_BATCH: BatchSettings = { ...DEFAULT_SPAN_BATCH, schedul
 export const DEFAULT_METRIC_INTERVAL_MS = 60_000;
 export const DEFAULT_METRIC_TIMEOUT_MS = 30_000;
 export const DEFAULT_FILE_BYTES = 100 * 1024 * 1024;
-export const DEFAULT_FILES = 5;
+export const DEFAULT_FILE_ROTATED = 3;
+export const DEFAULT_OTLP_TIMEOUT_MS = 10_000;

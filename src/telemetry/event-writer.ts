@@ -1,0 +1,104 @@
+/**
+ * The log event of a model call, with its content structured, as log records may carry it.
+ * https://github.com/open-telemetry/semantic-conventions/blob/v1.41.0/docs/gen-ai/gen-ai-events.md
+ */
+import { type Attributes, ROOT_CONTEXT, trace } from '@opentelemetry/api';
+import { type AnyValueMap, type Logger, SeverityNumber } from '@opentelemetry/api-logs';
+import { resourceFromAttributes } from '@opentelemetry/resources';
+import { LoggerProvider, type ReadableLogRecord } from '@opentelemetry/sdk-logs';
+import { LRUCache } from 'lru-cache';
+import type { CallPiece } from '../session/story.ts';
+import { callAttributes } from './call-attributes.ts';
+import { callContent } from './content.ts';
+import { Attr, INFERENCE_EVENT, SCHEMA_URL, SCOPE_NAME } from './semconv.ts';
+import type { TraceSampler } from './trace-sampler.ts';
+import { wallTime } from './wall-time.ts';
+
+export interface EventWriter {
+  write(
+    workloadKey: string,
+    signature: string,
+    resource: () => Attributes,
+    piece: CallPiece,
+    clockOffsetNs: bigint,
+  ): void;
+  clear(): void;
+}
+
+export interface EventWriterOptions {
+  version: string;
+  sampler: TraceSampler;
+  redact: (text: string) => string;
+  sinks: readonly ((record: ReadableLogRecord) => void)[];
+  maxWorkloads: number;
+  attributeCountLimit?: number | undefined;
+  attributeValueLengthLimit?: number | undefined;
+}
+
+interface WorkloadLogger {
+  signature: string;
+  logger: Logger;
+}
+
+export function createEventWriter(options: EventWriterOptions): EventWriter {
+  const loggers = new LRUCache<string, WorkloadLogger>({ max: options.maxWorkloads });
+  const processor = {
+    onEmit(record: ReadableLogRecord) {
+      for (const sink of options.sinks) {
+        sink(record);
+      }
+    },
+    forceFlush: () => Promise.resolve(),
+    shutdown: () => Promise.resolve(),
+  };
+
+  function loggerFor(key: string, signature: string, resource: () => Attributes): Logger {
+    const known = loggers.get(key);
+    if (known?.signature === signature) {
+      return known.logger;
+    }
+    const provider = new LoggerProvider({
+      resource: resourceFromAttributes(resource()),
+      processors: [processor],
+      logRecordLimits: {
+        ...(options.attributeCountLimit === undefined
+          ? {}
+          : { attributeCountLimit: options.attributeCountLimit }),
+        ...(options.attributeValueLengthLimit === undefined
+          ? {}
+          : { attributeValueLengthLimit: options.attributeValueLengthLimit }),
+      },
+    });
+    const logger = provider.getLogger(SCOPE_NAME, options.version, { schemaUrl: SCHEMA_URL });
+    loggers.set(key, { signature, logger });
+    return logger;
+  }
+
+  return {
+    write(workloadKey, signature, resource, piece, clockOffsetNs) {
+      const { call, ids } = piece;
+      const attributes: AnyValueMap = { ...callAttributes(call) } as AnyValueMap;
+      // The event's attribute list of these conventions is the span's without the provider.
+      delete attributes[Attr.providerName];
+      Object.assign(attributes, callContent(call, options.redact));
+      const time = wallTime(call.endNs, clockOffsetNs);
+      loggerFor(workloadKey, signature, resource).emit({
+        eventName: INFERENCE_EVENT,
+        timestamp: time,
+        // Observed when it happened, as far as anyone can tell later: a replay must not write today's date.
+        observedTimestamp: time,
+        severityNumber: SeverityNumber.INFO,
+        severityText: 'INFO',
+        attributes,
+        context: trace.setSpanContext(ROOT_CONTEXT, {
+          traceId: ids.traceId,
+          spanId: ids.spanId,
+          traceFlags: options.sampler.parentFlags(ids.traceId),
+        }),
+      });
+    },
+    clear() {
+      loggers.clear();
+    },
+  };
+}
