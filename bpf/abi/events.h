@@ -1,0 +1,206 @@
+/*
+ * SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only OR BSD-2-Clause
+ *
+ * The layout of every record that passes from the kernel to user space: the one header that BPF C
+ * and C++ share.
+ *
+ * Rules: fixed-width members only, padding written out (compiled with -Wpadded -Werror), 8-byte
+ * alignment, byte order of the machine. Times are nanoseconds of CLOCK_BOOTTIME.
+ * src/capture/kernel-record.ts repeats the offsets; test/contract/abi.test.ts compares them.
+ */
+#pragma once
+
+#include <linux/types.h>
+
+/* Bumped with every change of a record's layout. */
+#define SL_ABI_VERSION 1
+
+/* Largest payload of one data or argument record; a slab of user space must hold one such record.
+ */
+#define SL_CHUNK_MAX 65536
+
+/* Largest part of one TLS call that is copied; the rest is reported as lost with
+ * SL_DROP_CALL_LIMIT. */
+#define SL_CALL_MAX (4 * 1024 * 1024)
+
+/* Largest part of a program's arguments that is copied; the rest is counted in
+ * sl_exec_record.argv_bytes. */
+#define SL_ARGV_MAX (512 * 1024)
+
+#define SL_COMM_BYTES 16
+#define SL_SERVICE_NAME_MAX 256
+#define SL_PATH_MAX 4096
+/* A path component is at most 255 bytes and its terminator. */
+#define SL_PATH_COMPONENT_MAX 256
+
+enum sl_record_kind {
+    SL_RECORD_DATA = 1,
+    SL_RECORD_LOSS = 2,
+    SL_RECORD_CLOSE = 3,
+    SL_RECORD_FORK = 4,
+    SL_RECORD_ARGV = 5,
+    SL_RECORD_EXEC = 6,
+    SL_RECORD_EXIT = 7,
+};
+
+enum sl_direction {
+    SL_DIRECTION_READ = 0,
+    SL_DIRECTION_WRITE = 1,
+};
+
+enum sl_stack {
+    SL_STACK_OPENSSL = 1,
+};
+
+/* Why something was not handed over. Index into the per-CPU counters; 0 counts what was. */
+enum sl_drop {
+    SL_DROP_NONE = 0,
+    /* TLS bytes: the ring had no room beside the reserve kept for control records. */
+    SL_DROP_RING_FULL = 1,
+    /* TLS bytes: the process's memory was not readable at the return of the call. */
+    SL_DROP_FAULT = 2,
+    /* TLS bytes: beyond SL_CALL_MAX in one call. */
+    SL_DROP_CALL_LIMIT = 3,
+    /* A loss, close, fork, exec or exit record found no room even in the reserve. */
+    SL_DROP_CONTROL = 4,
+    /* Program arguments found no room; their bytes are in the exec record's total. */
+    SL_DROP_ARGV = 5,
+    /* A call returned whose entry was not kept: attached or watched midway, or evicted from the
+       table of calls. */
+    SL_DROP_ORPHAN = 6,
+    /* A table of calls or connections did not take an entry. */
+    SL_DROP_TABLE = 7,
+    /* A call claimed more bytes than its buffer has: the probed function is not what it was taken
+       for. */
+    SL_DROP_BAD_LENGTH = 8,
+    SL_DROP_COUNT = 9,
+};
+
+/* Value of the process policy table; a process without an entry has the default. */
+enum sl_policy {
+    SL_POLICY_DEFAULT = 0,
+    SL_POLICY_WATCHED = 1,
+    SL_POLICY_EXCLUDED = 2,
+};
+
+enum sl_exec_flag {
+    /* The path has more or longer components than are copied: its beginning is missing. */
+    SL_EXEC_PATH_CUT = 1,
+    /* The environment is longer than is searched: the absence of a service name is unknown. */
+    SL_EXEC_ENVIRONMENT_CUT = 2,
+};
+
+/* Set by user space before the programs are loaded, constant from then on. */
+struct sl_config {
+    /* Data records are refused when more than this many bytes would be pending. */
+    __u64 data_limit_bytes;
+    /* User space is woken when at least this many bytes are pending; below it polls. */
+    __u64 wake_bytes;
+    /* 1: every process is seen unless excluded; 0: only watched ones. */
+    __u32 watch_all;
+    __u32 pad;
+};
+
+/* One per CPU and sl_drop. */
+struct sl_counter {
+    __u64 records;
+    __u64 bytes;
+};
+
+/* First member of every record. */
+struct sl_record_header {
+    /* Bytes of the record that mean something, header included, without padding at its end. */
+    __u32 size;
+    __u16 kind;
+    __u16 flags;
+};
+
+struct sl_process {
+    /* start_boottime of the thread group's leader. */
+    __u64 start_ns;
+    __u32 pid;
+    /* Thread that caused the record; 0 where none did. */
+    __u32 tid;
+};
+
+/* SL_RECORD_DATA, followed by the payload, and SL_RECORD_LOSS, without one. */
+struct sl_stream_record {
+    struct sl_record_header header;
+    /* Return of the call. */
+    __u64 time_ns;
+    /* Entry of the call. */
+    __u64 enter_ns;
+    struct sl_process process;
+    __u64 object;
+    __u64 generation;
+    /* Of the first byte, in this direction's stream. */
+    __u64 position;
+    /* Per connection and direction, counted before room is asked for. */
+    __u64 sequence;
+    __u64 call_bytes;
+    __u64 call_offset;
+    /* Of the payload, or lost. */
+    __u64 bytes;
+    __u8 direction;
+    __u8 stack;
+    /* enum sl_drop. */
+    __u8 reason;
+    __u8 pad[5];
+};
+
+struct sl_close_record {
+    struct sl_record_header header;
+    __u64 time_ns;
+    struct sl_process process;
+    __u64 object;
+    __u64 generation;
+    __u64 read_position;
+    __u64 write_position;
+    __u8 stack;
+    __u8 pad[7];
+};
+
+struct sl_fork_record {
+    struct sl_record_header header;
+    __u64 time_ns;
+    struct sl_process process;
+    struct sl_process parent;
+};
+
+struct sl_exit_record {
+    struct sl_record_header header;
+    __u64 time_ns;
+    struct sl_process process;
+    /* Value given to exit(2), when signal is 0. */
+    __u32 code;
+    __u32 signal;
+};
+
+/* A part of a program's arguments, followed by its bytes; precedes the exec record with the same
+ * process and time. */
+struct sl_argv_record {
+    struct sl_record_header header;
+    __u64 time_ns;
+    struct sl_process process;
+    __u64 offset;
+    __u64 bytes;
+};
+
+struct sl_exec_record {
+    struct sl_record_header header;
+    __u64 time_ns;
+    struct sl_process process;
+    struct sl_process parent;
+    __u64 cgroup_id;
+    /* True size of the arguments, each with its terminator. */
+    __u64 argv_bytes;
+    __u32 uid;
+    __u32 gid;
+    __u32 service_name_bytes;
+    __u32 path_bytes;
+    __u8 comm[SL_COMM_BYTES];
+    __u8 service_name[SL_SERVICE_NAME_MAX];
+    /* Components from the file up to the root, each with its terminator; the last component may be
+     * followed by more. */
+    __u8 path[SL_PATH_MAX + SL_PATH_COMPONENT_MAX];
+};

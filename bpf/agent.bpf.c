@@ -1,0 +1,13 @@
+/*
+ * SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+ *
+ * Everything that runs in the kernel, one concern a header.
+ */
+#include "kernel/types.h"
+#include <bpf/bpf_helpers.h>
+
+#include "tls/openssl.h"
+#include "process/lifecycle.h"
+#include "process/exec.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

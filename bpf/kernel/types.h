@@ -1,0 +1,102 @@
+/*
+ * The few kernel types that are read, declared by hand: only the members used, found at load time
+ * by name through the running kernel's BTF (CO-RE), so order and offsets here mean nothing.
+ */
+#pragma once
+
+/* The helpers take the kernel's own register names instead of user space's. */
+#define __VMLINUX_H__
+
+#include <linux/bpf.h>
+#include <linux/types.h>
+#include <stdbool.h>
+
+typedef __u8 u8;
+typedef __u16 u16;
+typedef __u32 u32;
+typedef __u64 u64;
+typedef __s32 s32;
+
+/* The layout of saved registers is fixed ABI: not relocated. */
+#if defined(__TARGET_ARCH_x86)
+struct pt_regs {
+    unsigned long r15, r14, r13, r12, bp, bx, r11, r10, r9, r8;
+    unsigned long ax, cx, dx, si, di, orig_ax, ip, cs, flags, sp, ss;
+};
+#elif defined(__TARGET_ARCH_arm64)
+struct user_pt_regs {
+    u64 regs[31];
+    u64 sp;
+    u64 pc;
+    u64 pstate;
+};
+struct pt_regs {
+    struct user_pt_regs user_regs;
+};
+#else
+#error "this machine's registers are not described"
+#endif
+
+/* Padding means nothing where offsets are relocated. */
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Wpadded"
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct qstr {
+    u32 len;
+    const unsigned char *name;
+};
+
+struct dentry {
+    struct dentry *d_parent;
+    struct qstr d_name;
+};
+
+struct vfsmount {
+    struct dentry *mnt_root;
+};
+
+struct mount {
+    struct mount *mnt_parent;
+    struct dentry *mnt_mountpoint;
+    struct vfsmount mnt;
+};
+
+struct path {
+    struct vfsmount *mnt;
+    struct dentry *dentry;
+};
+
+struct file {
+    struct path f_path;
+};
+
+struct mm_struct {
+    unsigned long arg_start, arg_end, env_start, env_end;
+    struct file *exe_file;
+};
+
+typedef struct {
+    int counter;
+} atomic_t;
+
+struct signal_struct {
+    atomic_t live;
+    unsigned int flags;
+    int group_exit_code;
+};
+
+struct task_struct {
+    int pid;
+    int tgid;
+    int exit_code;
+    u64 start_boottime;
+    u64 self_exec_id;
+    struct task_struct *real_parent;
+    struct task_struct *group_leader;
+    struct mm_struct *mm;
+    struct signal_struct *signal;
+};
+
+#pragma clang attribute pop
+#pragma clang diagnostic pop

@@ -1,0 +1,34 @@
+/*
+ * TLS calls that have begun and not returned. The key holds the frame's stack pointer beside the
+ * thread, because TLS inside TLS has one call of a thread inside another. Least recently used
+ * entries give way: a thread that is killed in a call, or leaves it by an exception, never clears
+ * its own.
+ */
+#pragma once
+
+#include "../kernel/types.h"
+#include <bpf/bpf_helpers.h>
+
+struct call_key {
+    u64 pid_tgid;
+    u64 stack_pointer;
+};
+
+struct call {
+    u64 enter_ns;
+    u64 object;
+    u64 buffer;
+    /* Size of the buffer. */
+    u64 capacity;
+    /* Where the function stores the number of bytes; 0 when it returns it. */
+    u64 count_address;
+    /* enum sl_direction. */
+    u64 direction;
+};
+
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, 16384);
+    __type(key, struct call_key);
+    __type(value, struct call);
+} calls SEC(".maps");

@@ -1,0 +1,33 @@
+/* Connections in use, by process and address of the TLS object. Least recently used ones give way.
+ */
+#pragma once
+
+#include "../kernel/types.h"
+#include <bpf/bpf_helpers.h>
+
+struct connection_key {
+    u64 object;
+    u32 pid;
+    u32 pad;
+};
+
+/* Arrays are indexed by enum sl_direction. */
+struct connection {
+    u64 process_start_ns;
+    /* Differs after an exec, which gives the addresses of the old program to the new one. */
+    u64 exec_id;
+    u64 generation;
+    /* Bytes the stream has had so far, handed over or not. */
+    u64 position[2];
+    u64 sequence[2];
+    /* Entry time and thread of the newest call that carried bytes. */
+    u64 last_enter_ns[2];
+    u32 last_tid[2];
+};
+
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, 65536);
+    __type(key, struct connection_key);
+    __type(value, struct connection);
+} connections SEC(".maps");

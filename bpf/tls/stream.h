@@ -1,0 +1,140 @@
+/* Turns the plaintext of one TLS call into data and loss records. */
+#pragma once
+
+#include "../kernel/bounds.h"
+#include "../ring/submit.h"
+#include "connection.h"
+
+/*
+ * Room is reserved in constant sizes, which is what kernels before dynptr (5.19) can verify. A
+ * class is used from a good half of it on, so at most about half of a large reservation is empty.
+ */
+#define CLASS_512 512
+#define CLASS_2K 2048
+#define CLASS_4K 4096
+#define CLASS_16K 16384
+#define CLASS_64K SL_CHUNK_MAX
+
+/* SL_CALL_MAX in whole chunks, and the at most six smaller ones that the last may fall into. */
+#define CHUNKS_MAX (SL_CALL_MAX / SL_CHUNK_MAX + 8)
+
+/* One call that carried bytes, beside its connection. */
+struct transfer {
+    u64 time_ns;
+    u64 enter_ns;
+    struct sl_process process;
+    u64 object;
+    u64 generation;
+    u64 buffer;
+    u64 bytes;
+    u64 position;
+    u64 direction;
+};
+
+static __always_inline void describe_stream(struct sl_stream_record *record,
+                                            const struct transfer *transfer, u64 sequence,
+                                            u64 offset) {
+    record->time_ns = transfer->time_ns;
+    record->enter_ns = transfer->enter_ns;
+    record->process = transfer->process;
+    record->object = transfer->object;
+    record->generation = transfer->generation;
+    record->position = transfer->position + offset;
+    record->sequence = sequence;
+    record->call_bytes = transfer->bytes;
+    record->call_offset = offset;
+    record->direction = transfer->direction;
+    record->stack = SL_STACK_OPENSSL;
+    __builtin_memset(record->pad, 0, sizeof(record->pad));
+}
+
+/* Reports `bytes` from `offset` on as lost, from the room kept for control records. */
+static __always_inline void emit_loss(const struct transfer *transfer, u64 sequence, u64 offset,
+                                      u64 bytes, u8 reason) {
+    count(reason, bytes);
+    u64 pending = pending_bytes();
+    struct sl_stream_record *record = bpf_ringbuf_reserve(&records, sizeof(*record), 0);
+    if (!record) {
+        count(SL_DROP_CONTROL, 0);
+        return;
+    }
+    record->header = (struct sl_record_header)RECORD_HEADER(SL_RECORD_LOSS, sizeof(*record));
+    describe_stream(record, transfer, sequence, offset);
+    record->bytes = bytes;
+    record->reason = reason;
+    submit(record, sizeof(*record), pending);
+}
+
+/*
+ * Copies up to `class_bytes` bytes at `offset` into a record of that class. Returns how many bytes
+ * of the stream it dealt with; 0 when there was no room. Bytes that cannot be read become a loss
+ * record in the same room.
+ */
+static __always_inline u64 emit_chunk(const struct transfer *transfer, u64 sequence, u64 offset,
+                                      u64 remaining, const u64 class_bytes) {
+    const u64 room = sizeof(struct sl_stream_record) + class_bytes;
+    u64 pending = pending_bytes();
+    if (!has_room_for_data(pending, room))
+        return 0;
+    struct sl_stream_record *record = bpf_ringbuf_reserve(&records, room, 0);
+    if (!record)
+        return 0;
+
+    u64 bytes = at_most(remaining, class_bytes);
+    long error = bpf_probe_read_user(record + 1, bytes, (void *)(transfer->buffer + offset));
+    describe_stream(record, transfer, sequence, offset);
+    record->bytes = bytes;
+    u64 size = sizeof(*record);
+    if (error) {
+        count(SL_DROP_FAULT, bytes);
+        record->reason = SL_DROP_FAULT;
+        record->header = (struct sl_record_header)RECORD_HEADER(SL_RECORD_LOSS, size);
+    } else {
+        size += bytes;
+        record->reason = SL_DROP_NONE;
+        record->header = (struct sl_record_header)RECORD_HEADER(SL_RECORD_DATA, size);
+    }
+    submit(record, size, pending + (room - size));
+    return bytes;
+}
+
+static __always_inline void emit_transfer(const struct transfer *transfer,
+                                          struct connection *connection) {
+    u64 direction = transfer->direction & 1;
+    u64 wanted = transfer->bytes;
+    if (wanted > SL_CALL_MAX)
+        wanted = SL_CALL_MAX;
+    u64 offset = 0;
+    u64 sequence = 0;
+
+    for (int i = 0; i < CHUNKS_MAX; i++) {
+        u64 done;
+        offset = forget_bounds(offset, transfer->time_ns);
+        if (offset >= wanted)
+            break;
+        u64 remaining = forget_bounds(wanted - offset, transfer->time_ns);
+        sequence = connection->sequence[direction];
+        connection->sequence[direction] = sequence + 1;
+        if (remaining > 32 * 1024)
+            done = emit_chunk(transfer, sequence, offset, remaining, CLASS_64K);
+        else if (remaining > 6 * 1024)
+            done = emit_chunk(transfer, sequence, offset, remaining, CLASS_16K);
+        else if (remaining > CLASS_2K)
+            done = emit_chunk(transfer, sequence, offset, remaining, CLASS_4K);
+        else if (remaining > CLASS_512)
+            done = emit_chunk(transfer, sequence, offset, remaining, CLASS_2K);
+        else
+            done = emit_chunk(transfer, sequence, offset, remaining, CLASS_512);
+        if (done == 0)
+            break;
+        offset += done;
+    }
+
+    if (offset < wanted)
+        emit_loss(transfer, sequence, offset, wanted - offset, SL_DROP_RING_FULL);
+    if (transfer->bytes > wanted) {
+        sequence = connection->sequence[direction];
+        connection->sequence[direction] = sequence + 1;
+        emit_loss(transfer, sequence, wanted, transfer->bytes - wanted, SL_DROP_CALL_LIMIT);
+    }
+}

@@ -1,0 +1,126 @@
+// abi(): what bpf/abi/events.h says, as the compiler sees it, for the decoder's contract test.
+#include "../bpf/abi/events.h"
+#include "drop-names.h"
+#include "exports.h"
+
+#include <cstddef>
+#include <string>
+
+namespace sightline {
+namespace {
+
+struct Entry {
+    const char *name;
+    double value;
+};
+
+#define CONSTANT(name)                                                                             \
+    { #name, static_cast < double>(name) }
+#define SIZE(type)                                                                                 \
+    { "sizeof." #type, static_cast<double>(sizeof(type)) }
+#define OFFSET(type, field)                                                                        \
+    { #type "." #field, static_cast < double>(offsetof(type, field)) }
+
+constexpr Entry kEntries[] = {
+    CONSTANT(SL_ABI_VERSION),
+    CONSTANT(SL_CHUNK_MAX),
+    CONSTANT(SL_CALL_MAX),
+    CONSTANT(SL_ARGV_MAX),
+    CONSTANT(SL_COMM_BYTES),
+    CONSTANT(SL_SERVICE_NAME_MAX),
+    CONSTANT(SL_PATH_MAX),
+    CONSTANT(SL_RECORD_DATA),
+    CONSTANT(SL_RECORD_LOSS),
+    CONSTANT(SL_RECORD_CLOSE),
+    CONSTANT(SL_RECORD_FORK),
+    CONSTANT(SL_RECORD_ARGV),
+    CONSTANT(SL_RECORD_EXEC),
+    CONSTANT(SL_RECORD_EXIT),
+    CONSTANT(SL_DIRECTION_READ),
+    CONSTANT(SL_DIRECTION_WRITE),
+    CONSTANT(SL_STACK_OPENSSL),
+    CONSTANT(SL_DROP_COUNT),
+    CONSTANT(SL_EXEC_PATH_CUT),
+    CONSTANT(SL_EXEC_ENVIRONMENT_CUT),
+
+    SIZE(sl_record_header),
+    OFFSET(sl_record_header, size),
+    OFFSET(sl_record_header, kind),
+    OFFSET(sl_record_header, flags),
+
+    SIZE(sl_process),
+    OFFSET(sl_process, start_ns),
+    OFFSET(sl_process, pid),
+    OFFSET(sl_process, tid),
+
+    SIZE(sl_stream_record),
+    OFFSET(sl_stream_record, time_ns),
+    OFFSET(sl_stream_record, enter_ns),
+    OFFSET(sl_stream_record, process),
+    OFFSET(sl_stream_record, object),
+    OFFSET(sl_stream_record, generation),
+    OFFSET(sl_stream_record, position),
+    OFFSET(sl_stream_record, sequence),
+    OFFSET(sl_stream_record, call_bytes),
+    OFFSET(sl_stream_record, call_offset),
+    OFFSET(sl_stream_record, bytes),
+    OFFSET(sl_stream_record, direction),
+    OFFSET(sl_stream_record, stack),
+    OFFSET(sl_stream_record, reason),
+
+    SIZE(sl_close_record),
+    OFFSET(sl_close_record, time_ns),
+    OFFSET(sl_close_record, process),
+    OFFSET(sl_close_record, object),
+    OFFSET(sl_close_record, generation),
+    OFFSET(sl_close_record, read_position),
+    OFFSET(sl_close_record, write_position),
+    OFFSET(sl_close_record, stack),
+
+    SIZE(sl_fork_record),
+    OFFSET(sl_fork_record, time_ns),
+    OFFSET(sl_fork_record, process),
+    OFFSET(sl_fork_record, parent),
+
+    SIZE(sl_exit_record),
+    OFFSET(sl_exit_record, time_ns),
+    OFFSET(sl_exit_record, process),
+    OFFSET(sl_exit_record, code),
+    OFFSET(sl_exit_record, signal),
+
+    SIZE(sl_argv_record),
+    OFFSET(sl_argv_record, time_ns),
+    OFFSET(sl_argv_record, process),
+    OFFSET(sl_argv_record, offset),
+    OFFSET(sl_argv_record, bytes),
+
+    SIZE(sl_exec_record),
+    OFFSET(sl_exec_record, time_ns),
+    OFFSET(sl_exec_record, process),
+    OFFSET(sl_exec_record, parent),
+    OFFSET(sl_exec_record, cgroup_id),
+    OFFSET(sl_exec_record, argv_bytes),
+    OFFSET(sl_exec_record, uid),
+    OFFSET(sl_exec_record, gid),
+    OFFSET(sl_exec_record, service_name_bytes),
+    OFFSET(sl_exec_record, path_bytes),
+    OFFSET(sl_exec_record, comm),
+    OFFSET(sl_exec_record, service_name),
+    OFFSET(sl_exec_record, path),
+};
+
+} // namespace
+
+Napi::Value abi(const Napi::CallbackInfo &info) {
+    Napi::Env env = info.Env();
+    Napi::Object result = Napi::Object::New(env);
+    for (const Entry &entry : kEntries) {
+        result.Set(entry.name, Napi::Number::New(env, entry.value));
+    }
+    for (const DropName &drop : kDropNames) {
+        result.Set(std::string("drop.") + drop.name, Napi::Number::New(env, drop.reason));
+    }
+    return result;
+}
+
+} // namespace sightline

@@ -1,0 +1,69 @@
+// The kernel side as an object: loads the embedded programs, attaches them, sets policies, reads
+// counters. Knows nothing of JavaScript.
+#pragma once
+
+#include "failure.h"
+
+#include "../bpf/abi/events.h"
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+struct bpf_link;
+struct bpf_map;
+struct bpf_object;
+
+namespace sightline {
+
+struct AgentOptions {
+    uint32_t ring_bytes;
+    bool watch_all;
+};
+
+using Counters = std::array<sl_counter, SL_DROP_COUNT>;
+
+class BpfAgent {
+  public:
+    BpfAgent() = default;
+    ~BpfAgent();
+    BpfAgent(const BpfAgent &) = delete;
+    BpfAgent &operator=(const BpfAgent &) = delete;
+
+    // Loads everything, leaves this process out and attaches the process tracepoints.
+    Outcome open(const AgentOptions &options);
+
+    // Probes every named function of one file. All or none: what was attached is undone on failure.
+    Outcome attach(const std::string &stack, const std::string &path,
+                   const std::vector<std::pair<std::string, uint64_t>> &offsets, int *id);
+    void detach(int id);
+    // No program runs any more once it returns; what they wrote stays readable.
+    void detach_all();
+
+    Outcome set_policy(uint32_t pid, sl_policy policy);
+    // Sums over all CPUs.
+    Counters counters() const;
+    int ring_fd() const;
+
+    // Detaches and frees everything.
+    void close();
+
+  private:
+    Outcome load(const AgentOptions &options);
+    Outcome attach_tracepoints();
+    Outcome attach_function(const std::string &name, const std::string &path, uint64_t offset,
+                            std::vector<bpf_link *> *links);
+
+    bpf_object *object_ = nullptr;
+    bpf_map *records_ = nullptr;
+    bpf_map *policies_ = nullptr;
+    bpf_map *counters_ = nullptr;
+    std::vector<bpf_link *> tracepoints_;
+    std::map<int, std::vector<bpf_link *>> attached_;
+    int next_id_ = 1;
+};
+
+} // namespace sightline

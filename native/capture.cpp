@@ -1,0 +1,381 @@
+// The object that open() returns: one loaded kernel side, the thread that reads its ring, and the
+// hand-over of slabs to JavaScript.
+#include "bpf-agent.h"
+#include "bpf-log.h"
+#include "drop-names.h"
+#include "exports.h"
+#include "js-error.h"
+#include "slab-reader.h"
+
+#include <memory>
+
+namespace sightline {
+namespace {
+
+constexpr uint32_t kRingMinBytes = 64 * 1024;
+constexpr uint32_t kRingMaxBytes = 1024 * 1024 * 1024;
+
+class Capture : public Napi::ObjectWrap<Capture> {
+  public:
+    explicit Capture(const Napi::CallbackInfo &info) : Napi::ObjectWrap<Capture>(info) {
+    }
+    ~Capture() override {
+        shut_down();
+    }
+
+    static Napi::Function define(Napi::Env env) {
+        return DefineClass(env, "NativeCapture",
+                           {
+                               InstanceMethod<&Capture::attach>("attach"),
+                               InstanceMethod<&Capture::detach>("detach"),
+                               InstanceMethod<&Capture::set_process>("setProcess"),
+                               InstanceMethod<&Capture::counters>("counters"),
+                               InstanceMethod<&Capture::close>("close"),
+                           });
+    }
+
+    // Everything after construction that can fail. Throws, and leaves nothing behind.
+    bool start(Napi::Env env, uint32_t ring_bytes, bool watch_all, Napi::Function on_slab,
+               Napi::Function on_log);
+
+  private:
+    static void on_environment_end(void *self) {
+        static_cast<Capture *>(self)->shut_down();
+    }
+    static void call_js(Napi::Env env, Napi::Function, Capture *self, void *);
+    using Notifier = Napi::TypedThreadSafeFunction<Capture, void, call_js>;
+
+    Napi::Value attach(const Napi::CallbackInfo &info);
+    Napi::Value detach(const Napi::CallbackInfo &info);
+    Napi::Value set_process(const Napi::CallbackInfo &info);
+    Napi::Value counters(const Napi::CallbackInfo &info);
+    Napi::Value close(const Napi::CallbackInfo &info);
+
+    bool require_open(Napi::Env env);
+    void report(Napi::Env env, const LogScope &log);
+    // Hands every filled slab to JavaScript. What the handler throws is kept in `*thrown`, the
+    // first one only.
+    void deliver(Napi::Env env, Napi::Error *thrown);
+    // Stops and frees without calling JavaScript. Also runs when the environment goes away.
+    void shut_down();
+
+    std::unique_ptr<BpfAgent> agent_;
+    std::unique_ptr<SlabReader> reader_;
+    Notifier notifier_;
+    Napi::FunctionReference on_slab_;
+    Napi::FunctionReference on_log_;
+    // The slabs' memory: JavaScript's own, so that a slab is passed on without a copy.
+    std::vector<Napi::Reference<Napi::Buffer<uint8_t>>> buffers_;
+    Counters last_counters_{};
+    uint32_t ring_bytes_ = 0;
+    bool is_open_ = false;
+    bool delivering_ = false;
+};
+
+bool Capture::start(Napi::Env env, uint32_t ring_bytes, bool watch_all, Napi::Function on_slab,
+                    Napi::Function on_log) {
+    on_slab_ = Napi::Persistent(on_slab);
+    on_log_ = Napi::Persistent(on_log);
+    ring_bytes_ = ring_bytes;
+    agent_ = std::make_unique<BpfAgent>();
+    Outcome failure;
+    {
+        LogScope log;
+        failure = agent_->open({ring_bytes, watch_all});
+        report(env, log);
+    }
+    if (env.IsExceptionPending()) {
+        shut_down();
+        return false;
+    }
+    if (!failure) {
+        std::vector<uint8_t *> memories;
+        for (size_t i = 0; i < SlabReader::kSlabCount; i++) {
+            auto buffer = Napi::Buffer<uint8_t>::New(env, SlabReader::kSlabBytes);
+            memories.push_back(buffer.Data());
+            buffers_.push_back(Napi::Persistent(buffer));
+        }
+        // Calls only say that slabs are ready, and one takes all of them: a full queue loses
+        // nothing.
+        notifier_ = Notifier::New(env, "sightline", SlabReader::kSlabCount, 1, this);
+        reader_ = std::make_unique<SlabReader>();
+        failure =
+            reader_->start(agent_->ring_fd(), memories, [this] { notifier_.NonBlockingCall(); });
+        napi_add_env_cleanup_hook(env, on_environment_end, this);
+    }
+    if (failure) {
+        if (reader_) {
+            reader_.reset();
+            notifier_.Abort();
+            napi_remove_env_cleanup_hook(env, on_environment_end, this);
+        }
+        shut_down();
+        throw_failure(env, *failure);
+        return false;
+    }
+    is_open_ = true;
+    // Stays alive until closed, whether or not JavaScript still refers to it.
+    Ref();
+    return true;
+}
+
+void Capture::call_js(Napi::Env env, Napi::Function, Capture *self, void *) {
+    if (env == nullptr || self == nullptr || !self->is_open_) {
+        return;
+    }
+    Napi::HandleScope scope(env);
+    Napi::Error thrown;
+    self->deliver(env, &thrown);
+    if (!thrown.IsEmpty()) {
+        napi_fatal_exception(env, thrown.Value());
+    }
+}
+
+void Capture::deliver(Napi::Env env, Napi::Error *thrown) {
+    // A handler that makes the event loop turn must not see a later slab inside an earlier one.
+    if (delivering_) {
+        return;
+    }
+    delivering_ = true;
+    while (Slab *slab = reader_->take()) {
+        Napi::HandleScope scope(env);
+        Napi::Object whole = buffers_[slab->index].Value();
+        const Napi::Value part =
+            whole.Get("subarray")
+                .As<Napi::Function>()
+                .Call(whole, {Napi::Number::New(env, 0),
+                              Napi::Number::New(env, static_cast<double>(slab->used))});
+        if (!env.IsExceptionPending()) {
+            on_slab_.Call({part});
+        }
+        if (env.IsExceptionPending()) {
+            Napi::Error error = env.GetAndClearPendingException();
+            if (thrown->IsEmpty()) {
+                *thrown = error;
+            }
+        }
+        reader_->give_back(slab);
+    }
+    delivering_ = false;
+}
+
+void Capture::report(Napi::Env env, const LogScope &log) {
+    for (const LogLine &line : log.lines()) {
+        if (env.IsExceptionPending()) {
+            return;
+        }
+        Napi::HandleScope scope(env);
+        on_log_.Call({Napi::Number::New(env, line.level), Napi::String::New(env, line.text)});
+    }
+}
+
+bool Capture::require_open(Napi::Env env) {
+    if (is_open_) {
+        return true;
+    }
+    throw_failure(env, {"SL_CAPTURE_CLOSED", "the capture is closed: open another one"});
+    return false;
+}
+
+Napi::Value Capture::attach(const Napi::CallbackInfo &info) {
+    Napi::Env env = info.Env();
+    if (!require_open(env)) {
+        return env.Undefined();
+    }
+    if (info.Length() < 1 || !info[0].IsObject()) {
+        throw_argument(env, "attach takes {stack, path, offsets}");
+        return env.Undefined();
+    }
+    const auto request = info[0].As<Napi::Object>();
+    const Napi::Value stack = request.Get("stack");
+    const Napi::Value path = request.Get("path");
+    const Napi::Value offsets = request.Get("offsets");
+    if (!stack.IsString() || !path.IsString() || !offsets.IsObject()) {
+        throw_argument(env, "attach takes {stack: string, path: string, offsets: object}");
+        return env.Undefined();
+    }
+    const auto table = offsets.As<Napi::Object>();
+    const Napi::Array names = table.GetPropertyNames();
+    std::vector<std::pair<std::string, uint64_t>> functions;
+    for (uint32_t i = 0; i < names.Length(); i++) {
+        const std::string name = names.Get(i).ToString().Utf8Value();
+        const Napi::Value value = table.Get(name);
+        const double offset = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : -1;
+        // Beyond this a number does not name every byte any more.
+        constexpr double kMaxOffset = 9007199254740991.0;
+        if (!(offset >= 0 && offset <= kMaxOffset) ||
+            offset != static_cast<double>(static_cast<uint64_t>(offset))) {
+            throw_argument(env,
+                           "attach: the offset of " + name + " is not a whole number of bytes");
+            return env.Undefined();
+        }
+        functions.emplace_back(name, static_cast<uint64_t>(offset));
+    }
+    int id = 0;
+    LogScope log;
+    const Outcome failure = agent_->attach(stack.As<Napi::String>().Utf8Value(),
+                                           path.As<Napi::String>().Utf8Value(), functions, &id);
+    report(env, log);
+    if (env.IsExceptionPending()) {
+        return env.Undefined();
+    }
+    if (failure) {
+        throw_failure(env, *failure);
+        return env.Undefined();
+    }
+    return Napi::Number::New(env, id);
+}
+
+Napi::Value Capture::detach(const Napi::CallbackInfo &info) {
+    Napi::Env env = info.Env();
+    if (!require_open(env)) {
+        return env.Undefined();
+    }
+    if (info.Length() < 1 || !info[0].IsNumber()) {
+        throw_argument(env, "detach takes the number that attach returned");
+        return env.Undefined();
+    }
+    agent_->detach(info[0].As<Napi::Number>().Int32Value());
+    return env.Undefined();
+}
+
+Napi::Value Capture::set_process(const Napi::CallbackInfo &info) {
+    Napi::Env env = info.Env();
+    if (!require_open(env)) {
+        return env.Undefined();
+    }
+    const double pid =
+        info.Length() >= 1 && info[0].IsNumber() ? info[0].As<Napi::Number>().DoubleValue() : 0;
+    const std::string policy =
+        info.Length() >= 2 && info[1].IsString() ? info[1].As<Napi::String>().Utf8Value() : "";
+    constexpr double kMaxPid = 4194304;
+    if (!(pid >= 1 && pid <= kMaxPid) || pid != static_cast<double>(static_cast<uint32_t>(pid))) {
+        throw_argument(env, "setProcess takes the id of a process");
+        return env.Undefined();
+    }
+    Outcome failure;
+    if (policy == "watched") {
+        failure = agent_->set_policy(static_cast<uint32_t>(pid), SL_POLICY_WATCHED);
+    } else if (policy == "excluded") {
+        failure = agent_->set_policy(static_cast<uint32_t>(pid), SL_POLICY_EXCLUDED);
+    } else if (policy == "default") {
+        failure = agent_->set_policy(static_cast<uint32_t>(pid), SL_POLICY_DEFAULT);
+    } else {
+        throw_argument(env, "setProcess takes 'default', 'watched' or 'excluded'");
+    }
+    if (failure) {
+        throw_failure(env, *failure);
+    }
+    return env.Undefined();
+}
+
+Napi::Value Capture::counters(const Napi::CallbackInfo &info) {
+    Napi::Env env = info.Env();
+    const Counters now = is_open_ ? agent_->counters() : last_counters_;
+    Napi::Object drops = Napi::Object::New(env);
+    double dropped_bytes = 0;
+    for (const DropName &drop : kDropNames) {
+        drops.Set(drop.name, Napi::Number::New(env, static_cast<double>(now[drop.reason].records)));
+        dropped_bytes += static_cast<double>(now[drop.reason].bytes);
+    }
+    Napi::Object result = Napi::Object::New(env);
+    result.Set("records", Napi::Number::New(env, static_cast<double>(now[SL_DROP_NONE].records)));
+    result.Set("bytes", Napi::Number::New(env, static_cast<double>(now[SL_DROP_NONE].bytes)));
+    result.Set("drops", drops);
+    result.Set("droppedBytes", Napi::Number::New(env, dropped_bytes));
+    result.Set("ringBytes", Napi::Number::New(env, ring_bytes_));
+    const double pending = is_open_ ? static_cast<double>(reader_->pending_bytes()) : 0;
+    result.Set("ringPendingBytes", Napi::Number::New(env, pending));
+    return result;
+}
+
+Napi::Value Capture::close(const Napi::CallbackInfo &info) {
+    Napi::Env env = info.Env();
+    if (!is_open_) {
+        return env.Undefined();
+    }
+    if (delivering_) {
+        throw_failure(env, {"SL_CAPTURE_BUSY",
+                            "a capture cannot be closed from within onSlab: close it later"});
+        return env.Undefined();
+    }
+    Napi::Error thrown;
+    agent_->detach_all();
+    reader_->stop();
+    deliver(env, &thrown);
+    bool more = true;
+    while (more) {
+        more = reader_->drain();
+        deliver(env, &thrown);
+    }
+    last_counters_ = agent_->counters();
+    notifier_.Release();
+    napi_remove_env_cleanup_hook(env, on_environment_end, this);
+    shut_down();
+    Unref();
+    if (!thrown.IsEmpty()) {
+        thrown.ThrowAsJavaScriptException();
+    }
+    return env.Undefined();
+}
+
+void Capture::shut_down() {
+    is_open_ = false;
+    if (agent_) {
+        agent_->detach_all();
+    }
+    reader_.reset();
+    agent_.reset();
+    buffers_.clear();
+    on_slab_.Reset();
+    on_log_.Reset();
+}
+
+} // namespace
+
+Napi::Function define_capture(Napi::Env env) {
+    return Capture::define(env);
+}
+
+Napi::Value open_capture(const Napi::CallbackInfo &info) {
+    Napi::Env env = info.Env();
+    if (info.Length() < 1 || !info[0].IsObject()) {
+        throw_argument(env, "open takes {ringBytes, watchAll, onSlab, onLog}");
+        return env.Undefined();
+    }
+    const auto options = info[0].As<Napi::Object>();
+    const Napi::Value ring = options.Get("ringBytes");
+    const Napi::Value watch_all = options.Get("watchAll");
+    const Napi::Value on_slab = options.Get("onSlab");
+    const Napi::Value on_log = options.Get("onLog");
+    if (!ring.IsNumber() || !watch_all.IsBoolean() || !on_slab.IsFunction() ||
+        !on_log.IsFunction()) {
+        throw_argument(
+            env,
+            "open takes {ringBytes: number, watchAll: boolean, onSlab: function, onLog: function}");
+        return env.Undefined();
+    }
+    const double ring_bytes = ring.As<Napi::Number>().DoubleValue();
+    const auto whole = ring_bytes >= kRingMinBytes && ring_bytes <= kRingMaxBytes
+                           ? static_cast<uint32_t>(ring_bytes)
+                           : 0;
+    if (whole != ring_bytes || (whole & (whole - 1)) != 0) {
+        throw_failure(
+            env,
+            {"SL_RING_BYTES",
+             "the ring's size must be a power of two from 65536 (64 KiB) to 1073741824 (1 GiB)"});
+        return env.Undefined();
+    }
+    Napi::Object object = env.GetInstanceData<AddonData>()->capture_class.New({});
+    if (env.IsExceptionPending()) {
+        return env.Undefined();
+    }
+    Capture *capture = Capture::Unwrap(object);
+    if (!capture->start(env, whole, watch_all.As<Napi::Boolean>().Value(),
+                        on_slab.As<Napi::Function>(), on_log.As<Napi::Function>())) {
+        return env.Undefined();
+    }
+    return object;
+}
+
+} // namespace sightline
