@@ -9,7 +9,7 @@ OPENAI_VERSION=3.54.0
 ANTHROPIC_VERSION=2.12.0
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
-directory=${1:-$root/build/python-sdks}
+directory=${1:-$root/.output/python-sdks}
 stamp=$directory/versions.txt
 wanted="openai==$OPENAI_VERSION anthropic==$ANTHROPIC_VERSION"
 
