@@ -9,7 +9,7 @@ import { OTLPTraceExporter as GrpcTraceExporter } from '@opentelemetry/exporter-
 import { OTLPTraceExporter as HttpTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
 import { CompressionAlgorithm } from '@opentelemetry/otlp-exporter-base';
 import type { ReadableLogRecord } from '@opentelemetry/sdk-logs';
-import type { ResourceMetrics } from '@opentelemetry/sdk-metrics';
+import type { PushMetricExporter, ResourceMetrics } from '@opentelemetry/sdk-metrics';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace';
 import { DEFAULT_OTLP_TIMEOUT_MS, type OtlpSettings } from './options.ts';
 import { otlpAddress } from './otlp-address.ts';
@@ -59,12 +59,14 @@ export function createMetricSender(
   settings: OtlpSettings,
   limitMs: number,
 ): Sender<ResourceMetrics> {
-  return createSender(
-    settings.protocol === 'grpc'
-      ? new GrpcMetricExporter(grpcOptions(settings))
-      : new HttpMetricExporter(httpOptions(settings)),
-    limitMs,
-  );
+  return createSender(createMetricExporter(settings), limitMs);
+}
+
+/** The bare exporter, for Sightline's own metrics. */
+export function createMetricExporter(settings: OtlpSettings): PushMetricExporter {
+  return settings.protocol === 'grpc'
+    ? new GrpcMetricExporter(grpcOptions(settings))
+    : new HttpMetricExporter(httpOptions(settings));
 }
 
 /**

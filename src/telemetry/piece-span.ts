@@ -5,7 +5,7 @@
  * https://github.com/open-telemetry/semantic-conventions/blob/v1.41.0/docs/cli/cli-spans.md
  */
 import type { Attributes } from '@opentelemetry/api';
-import type { ModelCall } from '../llm/model-call.ts';
+import type { ModelCall, Usage } from '../llm/model-call.ts';
 import type {
   CallPiece,
   ProcessPiece,
@@ -13,6 +13,8 @@ import type {
   ToolPiece,
   TurnPiece,
 } from '../session/story.ts';
+import { parseTraceparent } from '../session/traceparent.ts';
+import { Damage } from '../util/damage.ts';
 import { callAttributes } from './call-attributes.ts';
 import {
   type ContentPolicy,
@@ -26,7 +28,6 @@ import { currentProgram, executableName, putProcess } from './process-attributes
 import { processEnd } from './process-end.ts';
 import { Attr, ERROR_OTHER, ERROR_TIMEOUT, ERROR_TOOL, Operations } from './semconv.ts';
 import { put, type SpanDescription, type SpanLink, spanName } from './span-description.ts';
-import { parseTraceParent } from './trace-context.ts';
 import { sumUsage } from './usage-sum.ts';
 
 /** Longest status description; a provider's error message comes from the wire. */
@@ -56,20 +57,37 @@ function describeCall(piece: CallPiece, content: ContentPolicy): SpanDescription
   if (content.isOnSpans) {
     putContentText(attributes, callContent(call, content.redact));
   }
-  const parent = parseTraceParent(call.traceparent);
-  const isJoined =
-    parent?.traceId === piece.ids.traceId && parent.parentSpanId === piece.ids.parentSpanId;
+  const remoteFlags = remoteParentFlags(piece);
   return {
     name: spanName(call.operation, call.request.model),
     kind: 'client',
     ids: piece.ids,
-    ...(isJoined ? { remoteParentFlags: parent.flags } : {}),
+    ...(remoteFlags === undefined ? {} : { remoteParentFlags: remoteFlags }),
     startNs: call.startNs,
     endNs: call.endNs,
     attributes,
     ...(call.error === undefined ? {} : { error: callError(call.error, content) }),
-    links: [],
+    links: callLinks(piece),
   };
+}
+
+/** Where the flags stand in a `traceparent` header. */
+const FLAGS_AT = 53;
+
+/** The W3C flags of the application's span that is this call's parent, if one is. */
+function remoteParentFlags({ call, ids }: CallPiece): number | undefined {
+  const parent = parseTraceparent(call.traceparent);
+  if (parent?.traceId !== ids.traceId || parent.spanId !== ids.parentSpanId) {
+    return undefined;
+  }
+  return Number.parseInt((call.traceparent ?? '').trim().slice(FLAGS_AT, FLAGS_AT + 2), 16);
+}
+
+/** A call that joined the application's trace is linked to its turn, whose child it would be otherwise. */
+function callLinks({ ids, turn }: CallPiece): SpanLink[] {
+  return turn === undefined || turn.spanId === ids.parentSpanId
+    ? []
+    : [{ ids: turn, kind: 'turn' }];
 }
 
 function callError(error: NonNullable<ModelCall['error']>, content: ContentPolicy) {
@@ -127,11 +145,7 @@ function describeProcess(piece: ProcessPiece, content: ContentPolicy): SpanDescr
   const end = processEnd(process);
   put(attributes, Attr.processExitCode, end.exitCode);
   put(attributes, Attr.errorType, end.errorType);
-  const argvLostBytes = currentProgram(process)?.argvLostBytes ?? 0;
-  if (argvLostBytes > 0) {
-    attributes[Attr.damage] = ['limit'];
-    attributes[Attr.lostBytes] = argvLostBytes;
-  }
+  putDamage(attributes, processDamage(piece));
   return {
     name: spanName(executableName(process) ?? 'process', undefined),
     kind: 'internal',
@@ -144,6 +158,19 @@ function describeProcess(piece: ProcessPiece, content: ContentPolicy): SpanDescr
   };
 }
 
+/** Arguments that were cut are missing from the span too. */
+function processDamage(piece: ProcessPiece): Damage {
+  const damage = new Damage();
+  if (piece.damage !== undefined) {
+    damage.merge(piece.damage);
+  }
+  const argvLostBytes = currentProgram(piece.process)?.argvLostBytes ?? 0;
+  if (argvLostBytes > 0) {
+    damage.add('limit', argvLostBytes);
+  }
+  return damage;
+}
+
 function describeTurn(piece: TurnPiece, content: ContentPolicy): SpanDescription {
   const { calls } = piece;
   const attributes: Attributes = { [Attr.operationName]: Operations.invokeAgent };
@@ -151,7 +178,8 @@ function describeTurn(piece: TurnPiece, content: ContentPolicy): SpanDescription
   put(attributes, Attr.providerName, calls[0]?.provider);
   put(attributes, Attr.agentName, piece.agentName === '' ? undefined : piece.agentName);
   put(attributes, Attr.requestModel, onlyValue(calls.map((call) => call.request.model)));
-  const usage = sumUsage(calls);
+  // Calls that were not kept are missing from every sum.
+  const usage: Usage = calls.length < callCountOf(piece) ? {} : sumUsage(calls);
   put(attributes, Attr.usageInputTokens, usage.inputTokens);
   put(attributes, Attr.usageOutputTokens, usage.outputTokens);
   put(attributes, Attr.usageCacheReadInputTokens, usage.cacheReadInputTokens);
@@ -175,6 +203,10 @@ function describeTurn(piece: TurnPiece, content: ContentPolicy): SpanDescription
     ...(errorType === undefined ? {} : { error: {} }),
     links: turnLinks(piece),
   };
+}
+
+export function callCountOf(piece: TurnPiece): number {
+  return piece.callCount ?? piece.calls.length;
 }
 
 /** A turn that its process's exit or the end of observation cut off did not fail; we only saw no more of it. */

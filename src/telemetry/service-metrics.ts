@@ -15,7 +15,7 @@ import type { ModelCall } from '../llm/model-call.ts';
 import type { StoryPiece, ToolPiece, TurnPiece } from '../session/story.ts';
 import { putOpenaiResponse, putServer } from './call-attributes.ts';
 import type { Temporality } from './options.ts';
-import { turnErrorType } from './piece-span.ts';
+import { callCountOf, turnErrorType } from './piece-span.ts';
 import {
   Attr,
   ERROR_TOOL,
@@ -176,7 +176,7 @@ function recordTool(instruments: Instruments, piece: ToolPiece): void {
 function recordTurn(instruments: Instruments, piece: TurnPiece): void {
   const agent: Attributes = {};
   put(agent, Attr.agentName, piece.agentName === '' ? undefined : piece.agentName);
-  instruments.invokeAgentInferenceCalls.record(piece.calls.length, agent);
+  instruments.invokeAgentInferenceCalls.record(callCountOf(piece), agent);
   instruments.invokeAgentToolCalls.record(piece.toolCalls, agent);
   const errorType = turnErrorType(piece);
   instruments.invokeAgentDuration.record(
