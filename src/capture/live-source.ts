@@ -1,0 +1,398 @@
+/** Captures from the kernel of this host: processes, and the plaintext of their TLS connections. */
+import { SightlineError } from '../util/errors.ts';
+import type { NativeBinding, NativeCapture, NativeCounters } from './binding.ts';
+import type { CaptureEvent, ExecEvent, ProcessRef, SnapshotEvent } from './events.ts';
+import { createHostClock } from './host-clock.ts';
+import { readHost } from './host-facts.ts';
+import { createRecordDecoder, type MalformedRecord } from './kernel-record.ts';
+import { listProcesses, readProcess, readStat } from './proc-process.ts';
+import type { ProcStat } from './proc-stat.ts';
+import { createProcessDetails } from './process-details.ts';
+import { createProcessIdentities } from './process-identity.ts';
+import { isSightlineInstance } from './sightline-instance.ts';
+import type { CaptureSink, CaptureSource } from './source.ts';
+import type { TargetFile, TargetTracker } from './target-tracker.ts';
+
+/** Interval of `tick` events. */
+export const TICK_INTERVAL_MS = 1000;
+
+/**
+ * A tick tells the time this long ago. What the kernel captured before has been delivered by then (the ring is
+ * read at least every 50 ms), so that no timeout is judged before the events that would have prevented it.
+ */
+export const TICK_LAG_NS = 250_000_000n;
+
+/**
+ * Ticks for which a program just started is looked at again for being another Sightline: it takes its name only
+ * when its runtime is up.
+ */
+const SUSPECT_TICKS = 10;
+
+/** Programs under such suspicion at once; only those run by the runtime that runs this one. */
+const MAX_SUSPECTS = 1024;
+
+/** The user database is looked at again after this many ticks. */
+const REFRESH_TICKS = 30;
+
+/** How deep a chain of descendants is followed when a running process is watched. */
+const MAX_WATCH_ROUNDS = 16;
+
+export interface LiveSourceOptions {
+  binding: NativeBinding;
+  targets: TargetTracker;
+  /** True: the whole host. False: only processes given to `watch`, and their descendants. */
+  watchAll: boolean;
+  ringBytes: number;
+  /** A line of libbpf's log. */
+  onLog?(level: number, line: string): void;
+  /** A record from the kernel that cannot be understood: a defect, counted by the caller. */
+  onMalformed?(record: MalformedRecord): void;
+  /** Decoding, a look-up or the sink failed on one event: a defect; the capture goes on. */
+  onDefect?(error: unknown): void;
+}
+
+export interface LiveSource extends CaptureSource {
+  /**
+   * Observes a process that runs, and all its descendants. Before `start` it is remembered; after it, everything
+   * is in place when this returns. Changes nothing when the whole host is observed.
+   */
+  watch(pid: number): void;
+  /** Which TLS stacks were found where, and whether they are covered. */
+  discoveries(): TargetFile[];
+  /** The kernel side's counters; after `stop` the last ones. */
+  counters(): NativeCounters | undefined;
+}
+
+/** Nothing is opened before `start`, which throws what the binding throws when capture is impossible. */
+export function createLiveSource(options: LiveSourceOptions): LiveSource {
+  const { binding, targets, watchAll } = options;
+  const clock = createHostClock();
+  const identities = createProcessIdentities();
+  const details = createProcessDetails();
+  const ownPid = process.pid;
+  /** Roots of observation that were given before there was anything to observe with. */
+  const roots = new Set<number>();
+  /** Other instances on this host. Exclusion in the kernel begins when they are recognised; this covers the rest. */
+  const muted = new Set<number>();
+  const suspects = new Map<number, number>();
+  const exited: ProcessRef[] = [];
+  let state: 'new' | 'running' | 'stopped' = 'new';
+  let capture: NativeCapture | undefined;
+  let deliver: CaptureSink | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  let lastNs = 0n;
+  let lastTickNs = 0n;
+  let tickCount = 0;
+  let counters: NativeCounters | undefined;
+  const decoder = createRecordDecoder({
+    onEvent: onKernelEvent,
+    onMalformed: (record) => options.onMalformed?.(record),
+  });
+
+  function emit(event: CaptureEvent): void {
+    if (event.timeNs > lastNs) {
+      lastNs = event.timeNs;
+    }
+    try {
+      deliver?.(event);
+    } catch (error) {
+      options.onDefect?.(error);
+    }
+  }
+
+  function onSlab(slab: Buffer): void {
+    try {
+      decoder.push(slab);
+    } catch (error) {
+      options.onDefect?.(error);
+    }
+  }
+
+  /** A defect in the handling of one event must not lose the others of its slab. */
+  function onKernelEvent(event: CaptureEvent): void {
+    try {
+      handle(event);
+    } catch (error) {
+      options.onDefect?.(error);
+    }
+  }
+
+  function handle(event: CaptureEvent): void {
+    switch (event.type) {
+      case 'data':
+      case 'loss':
+      case 'close': {
+        const { pid } = event.connection.process;
+        if (pid === ownPid || (muted.size > 0 && muted.has(pid))) {
+          return;
+        }
+        event.connection = identities.resolveConnection(event.connection);
+        emit(event);
+        return;
+      }
+      case 'fork':
+        onFork(event);
+        return;
+      case 'exec':
+        onExec(event);
+        return;
+      case 'exit':
+        if (event.process.pid !== ownPid) {
+          event.process = identities.resolve(event.process);
+          muted.delete(event.process.pid);
+          suspects.delete(event.process.pid);
+          // Forgotten at the next tick: records of its other threads may still follow.
+          exited.push(event.process);
+          emit(event);
+        }
+        return;
+      default:
+        emit(event);
+    }
+  }
+
+  function onFork(event: Extract<CaptureEvent, { type: 'fork' }>): void {
+    if (identities.isFromProc(event.process)) {
+      // It began between the attaching and the reading of /proc: its snapshot said so already.
+      identities.resolve(event.process);
+      return;
+    }
+    identities.fromKernel(event.process);
+    event.parent = identities.resolve(event.parent);
+    emit(event);
+  }
+
+  function onExec(event: ExecEvent): void {
+    const { pid } = event.process;
+    if (pid === ownPid) {
+      return;
+    }
+    // First of all, because the program is running: its next instructions may be a TLS handshake.
+    targets.executed(pid);
+    identities.fromKernel(event.process);
+    event.process = identities.resolve(event.process);
+    event.parent = identities.resolve(event.parent);
+    suspect(pid, event.executable);
+    emit(event);
+    describe(event, event.cgroupId);
+  }
+
+  function describe(event: ExecEvent | SnapshotEvent, cgroupId?: bigint): void {
+    const { process: ref, executable, argv, uid, timeNs } = event;
+    const subject = { process: ref, executable, argv, uid };
+    const found = details.describe(
+      cgroupId === undefined ? subject : { ...subject, cgroupId },
+      timeNs,
+    );
+    if (found) {
+      emit(found);
+    }
+  }
+
+  /** Sightline runs on Node: only programs of the same runtime can turn out to be another instance. */
+  function suspect(pid: number, executable: string): void {
+    const isCandidate = /(?:^|\/)(?:node[^/]*|sightline)$/.test(executable);
+    if (isCandidate && !excludeInstance(pid) && suspects.size < MAX_SUSPECTS) {
+      suspects.set(pid, SUSPECT_TICKS);
+    }
+  }
+
+  /** True when the process is another instance; it is left out from now on. */
+  function excludeInstance(pid: number): boolean {
+    if (!isSightlineInstance(pid)) {
+      return false;
+    }
+    capture?.setProcess(pid, 'excluded');
+    muted.add(pid);
+    return true;
+  }
+
+  function snapshot(stat: ProcStat): void {
+    const found = readProcess(stat.pid);
+    if (!found) {
+      return;
+    }
+    const ref = identities.fromProc(stat.pid, stat.startTicks);
+    const parentStat = stat.parentPid > 0 ? readStat(stat.parentPid) : undefined;
+    const parent = parentStat
+      ? identities.fromProc(parentStat.pid, parentStat.startTicks)
+      : { pid: stat.parentPid, startNs: 0n };
+    const event: SnapshotEvent = {
+      type: 'snapshot',
+      timeNs: clock.bootNs(),
+      process: ref,
+      parent,
+      comm: stat.comm,
+      ...found,
+    };
+    emit(event);
+    describe(event);
+  }
+
+  /** Parents before their children: a child never starts before its parent. */
+  function byStart(left: ProcStat, right: ProcStat): number {
+    const difference = left.startTicks - right.startTicks;
+    return difference === 0n ? left.pid - right.pid : difference < 0n ? -1 : 1;
+  }
+
+  function snapshotHost(): void {
+    for (const stat of listProcesses().sort(byStart)) {
+      if (stat.pid === ownPid || excludeInstance(stat.pid)) {
+        continue;
+      }
+      suspectRunning(stat);
+      snapshot(stat);
+      targets.examine(stat.pid);
+    }
+  }
+
+  /** An instance that is just starting has not taken its name yet. */
+  function suspectRunning(stat: ProcStat): void {
+    if (stat.comm.startsWith('node') && suspects.size < MAX_SUSPECTS) {
+      suspects.set(stat.pid, SUSPECT_TICKS);
+    }
+  }
+
+  /**
+   * From the first setProcess on the kernel passes the watch on at fork; children from before are found in /proc,
+   * in rounds, because one may fork between the reading of /proc and its being watched.
+   */
+  function watchTree(root: number): void {
+    const watched = new Set<number>([root]);
+    const rootStat = readStat(root);
+    capture?.setProcess(root, 'watched');
+    if (rootStat) {
+      snapshot(rootStat);
+      targets.examine(root);
+    }
+    for (let round = 0; round < MAX_WATCH_ROUNDS; round += 1) {
+      const before = watched.size;
+      for (const stat of listProcesses().sort(byStart)) {
+        if (watched.has(stat.parentPid) && !watched.has(stat.pid) && stat.pid !== ownPid) {
+          watched.add(stat.pid);
+          capture?.setProcess(stat.pid, 'watched');
+          snapshot(stat);
+          targets.examine(stat.pid);
+        }
+      }
+      if (watched.size === before) {
+        return;
+      }
+    }
+  }
+
+  function onTimer(): void {
+    clock.resync();
+    tickCount += 1;
+    for (const ref of exited.splice(0)) {
+      identities.forget(ref);
+    }
+    for (const [pid, ticksLeft] of suspects) {
+      if (excludeInstance(pid) || ticksLeft <= 1) {
+        suspects.delete(pid);
+      } else {
+        suspects.set(pid, ticksLeft - 1);
+      }
+    }
+    for (const pid of muted) {
+      if (!isSightlineInstance(pid)) {
+        // It has exited (excluded processes report nothing); its pid may be another's later.
+        muted.delete(pid);
+        capture?.setProcess(pid, 'default');
+      }
+    }
+    if (tickCount % REFRESH_TICKS === 0) {
+      details.refresh();
+    }
+    reportDrops();
+    const timeNs = clock.bootNs() - TICK_LAG_NS;
+    if (timeNs > lastTickNs) {
+      lastTickNs = timeNs;
+      emit({ type: 'tick', timeNs });
+    }
+  }
+
+  function reportDrops(): void {
+    if (!capture) {
+      return;
+    }
+    const now = capture.counters();
+    const records: Record<string, number> = {};
+    let hasGrown = false;
+    for (const [reason, count] of Object.entries(now.drops)) {
+      const grownBy = count - (counters?.drops[reason] ?? 0);
+      if (grownBy > 0) {
+        records[reason] = grownBy;
+        hasGrown = true;
+      }
+    }
+    const bytes = Math.max(now.droppedBytes - (counters?.droppedBytes ?? 0), 0);
+    counters = now;
+    if (hasGrown || bytes > 0) {
+      emit({ type: 'drops', timeNs: clock.bootNs(), records, bytes });
+    }
+  }
+
+  async function start(sink: CaptureSink): Promise<void> {
+    if (state !== 'new') {
+      throw new SightlineError('SL_SOURCE_USED', 'this source ran already: create another one');
+    }
+    // All of this in one turn of the event loop: slabs are delivered in later ones, behind the snapshots.
+    capture = binding.open({
+      ringBytes: options.ringBytes,
+      watchAll,
+      onSlab,
+      onLog: (level, line) => options.onLog?.(level, line),
+    });
+    state = 'running';
+    deliver = sink;
+    try {
+      capture.setProcess(ownPid, 'excluded');
+      emit(readHost(clock));
+      targets.begin(capture);
+      if (watchAll) {
+        snapshotHost();
+      }
+      roots.forEach(watchTree);
+    } catch (error) {
+      await stop();
+      throw error;
+    }
+    timer = setInterval(onTimer, TICK_INTERVAL_MS);
+  }
+
+  async function stop(): Promise<void> {
+    if (state !== 'running' || !capture) {
+      return;
+    }
+    state = 'stopped';
+    clearInterval(timer);
+    targets.stop();
+    reportDrops();
+    const closing = capture;
+    closing.close();
+    capture = undefined;
+    const nowNs = clock.bootNs();
+    emit({ type: 'end', timeNs: nowNs > lastNs ? nowNs : lastNs });
+    deliver = undefined;
+  }
+
+  return {
+    start,
+    stop,
+    watch(pid) {
+      if (watchAll) {
+        return;
+      }
+      if (state === 'running') {
+        watchTree(pid);
+      } else {
+        roots.add(pid);
+      }
+    },
+    discoveries: () => targets.discoveries(),
+    counters() {
+      return capture ? capture.counters() : counters;
+    },
+  };
+}

@@ -1,0 +1,360 @@
+/** Finds the executables and libraries with TLS in them and attaches to each once, by inode. */
+import { type BigIntStats, statfsSync, statSync } from 'node:fs';
+import { LRUCache } from 'lru-cache';
+import type { AttachRequest, NativeBinding } from '../capture/binding.ts';
+import { rootPrefix } from '../capture/process-root.ts';
+import { readLink } from '../capture/small-file.ts';
+import type { AttachPort, TargetFile, TargetTracker } from '../capture/target-tracker.ts';
+import { librariesBeside, runtimesOnPath, systemLibraries } from './known-files.ts';
+import { locateOpenssl, type OpensslLocation } from './openssl-symbols.ts';
+import { type FileMapping, readExecutableMappings } from './process-maps.ts';
+import { createRelookSchedule, type RelookScheduleOptions } from './relook-schedule.ts';
+
+/** Files remembered that have nothing to attach to. A host runs from some hundred to some thousand files. */
+export const DEFAULT_MAX_REMEMBERED = 8192;
+
+/** Each attached file costs kernel memory and a file descriptor per probe. */
+export const DEFAULT_MAX_ATTACHED = 512;
+
+/** OVERLAYFS_SUPER_MAGIC of linux/magic.h. */
+const OVERLAY_MAGIC = 0x794c7630;
+
+export interface TargetFinderOptions {
+  binding: Pick<NativeBinding, 'locateSymbols'>;
+  /** Told of every file whose verdict is new and of interest: attached, refused or failed. */
+  onVerdict?(file: TargetFile): void;
+  /** The PATH to find runtimes on; default: our own. */
+  searchPath?: string;
+  maxRemembered?: number;
+  maxAttached?: number;
+  relook?: Pick<RelookScheduleOptions, 'delaysMs' | 'maxWaiting'>;
+}
+
+export interface TargetFinder extends TargetTracker {
+  /** Every file with TLS that this process runs from or has mapped. Examines what is not known yet. */
+  filesOf(pid: number): TargetFile[];
+}
+
+interface Attached {
+  file: TargetFile;
+  /** Undefined when nothing captures: the finder was used for looking only. */
+  id: number | undefined;
+  stamp: string;
+  offsets: Record<string, number>;
+  isOverlay: boolean;
+}
+
+export function createTargetFinder(options: TargetFinderOptions): TargetFinder {
+  const { binding } = options;
+  const maxAttached = options.maxAttached ?? DEFAULT_MAX_ATTACHED;
+  /** By device and inode. */
+  const attached = new Map<string, Attached>();
+  /** Same file seen through another overlay mount: by what stays the same, see `overlayTwin`. */
+  const attachedByContent = new Map<string, Attached>();
+  /** By device, inode, size and change time: an executable that was written anew is another one. */
+  const remembered = new LRUCache<string, TargetFile>({
+    max: options.maxRemembered ?? DEFAULT_MAX_REMEMBERED,
+  });
+  const schedule = createRelookSchedule({ onDue: examine, ...options.relook });
+  let port: AttachPort | undefined;
+
+  function begin(to: AttachPort): void {
+    port = to;
+    const runtimes = runtimesOnPath(options.searchPath ?? process.env.PATH ?? '');
+    for (const path of [...systemLibraries(), ...runtimes]) {
+      examinePath(path);
+    }
+  }
+
+  function examine(pid: number): void {
+    filesOf(pid);
+  }
+
+  function executed(pid: number): void {
+    const stats = statOf(`/proc/${pid}/exe`);
+    if (!stats) {
+      // It has exited, or may not be looked at.
+      return;
+    }
+    if (!isKnown(stats)) {
+      const prefix = rootPrefix(pid);
+      const executable = readLink(`/proc/${pid}/exe`) ?? '';
+      examineMapped(pid, stats, `${prefix}${executable}`);
+      for (const library of prefix === '' ? librariesBeside(executable) : []) {
+        examinePath(library);
+      }
+    }
+    schedule.add(pid);
+  }
+
+  function filesOf(pid: number): TargetFile[] {
+    const found = new Set<TargetFile>();
+    const prefix = rootPrefix(pid);
+    for (const mapping of readExecutableMappings(pid)) {
+      const file = examineMapping(pid, prefix, mapping);
+      if (file && file.verdict !== 'no-tls') {
+        found.add(file);
+      }
+    }
+    return [...found];
+  }
+
+  /** Takes the file by its name where that still leads to what is mapped, else through the mapping itself. */
+  function examineMapping(
+    pid: number,
+    prefix: string,
+    mapping: FileMapping,
+  ): TargetFile | undefined {
+    const named = `${prefix}${mapping.path}`;
+    const stats = mapping.isDeleted ? undefined : statOf(named);
+    // On some file systems the two disagree about the device, on none about the inode.
+    if (stats && stats.ino === mapping.inode) {
+      return examineStats(named, stats);
+    }
+    const mapped = `/proc/${pid}/map_files/${mapping.range}`;
+    const mappedStats = statOf(mapped);
+    return mappedStats ? examineStats(mapped, mappedStats, named) : undefined;
+  }
+
+  /** The running executable: by its name when that is the same file, else through /proc. */
+  function examineMapped(pid: number, stats: BigIntStats, named: string): TargetFile | undefined {
+    const byName = statOf(named);
+    const isSame = byName?.ino === stats.ino && byName?.dev === stats.dev;
+    return isSame
+      ? examineStats(named, stats)
+      : examineStats(`/proc/${pid}/exe`, stats, named.replace(/ \(deleted\)$/, ''));
+  }
+
+  function examinePath(path: string): TargetFile | undefined {
+    const stats = statOf(path);
+    return stats ? examineStats(path, stats) : undefined;
+  }
+
+  function isKnown(stats: BigIntStats): boolean {
+    return (
+      attached.get(inodeKey(stats))?.stamp === stampOf(stats) ||
+      remembered.has(`${inodeKey(stats)}:${stampOf(stats)}`)
+    );
+  }
+
+  /** `path` opens the file now; `name` is what it is called, where that differs. */
+  function examineStats(
+    path: string,
+    stats: BigIntStats,
+    name: string = path,
+  ): TargetFile | undefined {
+    if (!stats.isFile()) {
+      return undefined;
+    }
+    const stamp = stampOf(stats);
+    const present = attached.get(inodeKey(stats));
+    if (present?.stamp === stamp) {
+      return present.file;
+    }
+    const key = `${inodeKey(stats)}:${stamp}`;
+    const known = remembered.get(key);
+    if (known) {
+      return known;
+    }
+    const file: TargetFile = {
+      path: name,
+      device: stats.dev,
+      inode: stats.ino,
+      verdict: 'no-tls',
+      reason: '',
+    };
+    const location = locate(path);
+    if (present) {
+      return renew(present, path, stats, location, file);
+    }
+    if (location.kind !== 'found') {
+      return settle(key, file, location);
+    }
+    describe(file, location.offsets, location.buildId);
+    const twin = overlayTwin(path, stats);
+    if (twin) {
+      // Not remembered as an inode of its own: uprobes go to the file below, which has them already.
+      remembered.set(key, twin.file);
+      return twin.file;
+    }
+    return attach(path, stats, file, location.offsets);
+  }
+
+  function locate(path: string): OpensslLocation | { kind: 'failed'; reason: string } {
+    try {
+      return locateOpenssl(binding, path);
+    } catch (error) {
+      const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
+      return code?.startsWith('SL_ELF_')
+        ? // Scripts and data are mapped, too; only what claims to be ELF and is not is worth a word.
+          { kind: 'none', reason: messageOf(error) }
+        : { kind: 'failed', reason: messageOf(error) };
+    }
+  }
+
+  /** A file without anything to attach to. */
+  function settle(
+    key: string,
+    file: TargetFile,
+    location: { kind: 'none' | 'refused' | 'failed'; reason: string; buildId?: string | undefined },
+  ): TargetFile {
+    file.verdict = location.kind === 'none' ? 'no-tls' : location.kind;
+    file.reason = location.reason;
+    if (location.buildId) {
+      file.buildId = location.buildId;
+    }
+    const isTransient = location.kind === 'failed' && file.path.startsWith('/proc/');
+    if (!isTransient) {
+      remembered.set(key, file);
+    }
+    if (file.verdict !== 'no-tls') {
+      options.onVerdict?.(file);
+    }
+    return file;
+  }
+
+  function attach(
+    path: string,
+    stats: BigIntStats,
+    file: TargetFile,
+    offsets: Record<string, number>,
+  ): TargetFile {
+    const key = `${inodeKey(stats)}:${stampOf(stats)}`;
+    if (attached.size >= maxAttached) {
+      return settle(key, file, {
+        kind: 'refused',
+        reason: `${maxAttached} files are attached already, which is the limit`,
+      });
+    }
+    let id: number | undefined;
+    if (port) {
+      const request: AttachRequest = { stack: 'openssl', path, offsets };
+      try {
+        id = port.attach(request);
+      } catch (error) {
+        return settle(key, file, { kind: 'failed', reason: messageOf(error) });
+      }
+    }
+    file.verdict = port ? 'attached' : 'attachable';
+    file.reason = `${Object.keys(offsets).length} functions by symbol`;
+    const entry: Attached = {
+      file,
+      id,
+      stamp: stampOf(stats),
+      offsets,
+      isOverlay: isOnOverlay(path),
+    };
+    attached.set(inodeKey(stats), entry);
+    attachedByContent.set(contentKey(stats), entry);
+    options.onVerdict?.(file);
+    return file;
+  }
+
+  /** An attached inode was written to: keep the probes only where the functions still are. */
+  function renew(
+    present: Attached,
+    path: string,
+    stats: BigIntStats,
+    location: ReturnType<typeof locate>,
+    file: TargetFile,
+  ): TargetFile {
+    if (location.kind === 'found' && hasSameOffsets(present.offsets, location.offsets)) {
+      present.stamp = stampOf(stats);
+      return present.file;
+    }
+    if (present.id !== undefined) {
+      port?.detach(present.id);
+    }
+    attached.delete(inodeKey(stats));
+    for (const [key, entry] of attachedByContent) {
+      if (entry === present) {
+        attachedByContent.delete(key);
+      }
+    }
+    if (location.kind !== 'found') {
+      return settle(`${inodeKey(stats)}:${stampOf(stats)}`, file, location);
+    }
+    describe(file, location.offsets, location.buildId);
+    return attach(path, stats, file, location.offsets);
+  }
+
+  /**
+   * Two containers of one image show one file of the lower layer under two devices. Uprobes go to that file, so
+   * attaching through both would capture every byte twice. Overlay mounts pass inode number, size and times of
+   * the file below on; equal change times to the nanosecond make two different files out of the question, but
+   * only where an overlay is involved: two mounts of one read-only image are truly two.
+   */
+  function overlayTwin(path: string, stats: BigIntStats): Attached | undefined {
+    const candidate = attachedByContent.get(contentKey(stats));
+    return candidate && (candidate.isOverlay || isOnOverlay(path)) ? candidate : undefined;
+  }
+
+  return {
+    begin,
+    examine,
+    executed,
+    examineFile: examinePath,
+    filesOf,
+    discoveries() {
+      const others = [...remembered.values()].filter(({ verdict }) => verdict !== 'no-tls');
+      return [...new Set([...[...attached.values()].map(({ file }) => file), ...others])];
+    },
+    stop() {
+      schedule.stop();
+      port = undefined;
+    },
+  };
+}
+
+function describe(
+  file: TargetFile,
+  offsets: Record<string, number>,
+  buildId: string | undefined,
+): void {
+  file.stack = 'openssl';
+  file.locatedBy = 'symbol';
+  file.functions = Object.keys(offsets).sort();
+  if (buildId) {
+    file.buildId = buildId;
+  }
+}
+
+function hasSameOffsets(left: Record<string, number>, right: Record<string, number>): boolean {
+  const names = Object.keys(left);
+  return (
+    names.length === Object.keys(right).length && names.every((name) => left[name] === right[name])
+  );
+}
+
+function statOf(path: string): BigIntStats | undefined {
+  try {
+    return statSync(path, { bigint: true, throwIfNoEntry: false });
+  } catch {
+    // ESRCH, EACCES, ENOTDIR: not there for us.
+    return undefined;
+  }
+}
+
+function isOnOverlay(path: string): boolean {
+  try {
+    return statfsSync(path).type === OVERLAY_MAGIC;
+  } catch {
+    return false;
+  }
+}
+
+function inodeKey(stats: BigIntStats): string {
+  return `${stats.dev}:${stats.ino}`;
+}
+
+function stampOf(stats: BigIntStats): string {
+  return `${stats.size}:${stats.mtimeNs}`;
+}
+
+function contentKey(stats: BigIntStats): string {
+  return `${stats.ino}:${stats.size}:${stats.mtimeNs}:${stats.ctimeNs}`;
+}
+
+function messageOf(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).split('\n', 1)[0] ?? '';
+}
