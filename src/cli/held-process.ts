@@ -3,6 +3,7 @@
  * and then becomes the command by exec. So observation of that pid is in place before the command runs.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import type { Duplex } from 'node:stream';
 import { ExitCode, SightlineError } from '../util/errors.ts';
 import { signalExitCode } from './stop-signal.ts';
@@ -29,9 +30,20 @@ export interface HeldProcessOptions {
  * Without a line on descriptor 3 (Sightline died) it ends without starting anything. The descriptor is closed
  * before exec: the command inherits nothing of ours.
  */
-const SHELL_STUB = 'echo >&3; read -r go <&3 || exit 125; exec 3>&-; unset go; exec -- "$@"';
+const SHELL_STUB = [
+  'echo >&3;',
+  'read -r SIGHTLINE_EXEC_LINE <&3 || exit 125;',
+  'exec 3>&-;',
+  'unset SIGHTLINE_EXEC_LINE;',
+  'exec "$@"',
+].join(' ');
 
-/** The same in Perl: its first argument says whether PERL_BADLANG, which keeps Perl quiet, is ours. */
+/** Variables that a shell sets for itself, whatever it was given. */
+const SHELL_VARIABLES = new Set(['IFS', 'LINENO', 'OPTIND', 'PPID']);
+
+const PERL = '/usr/bin/perl';
+
+/** The same in Perl; 2 is ENOENT. Its first argument says whether PERL_BADLANG, which keeps Perl quiet, is ours. */
 const PERL_STUB = [
   'delete $ENV{PERL_BADLANG} if shift @ARGV;',
   'open(my $fd, "+<&=", 3) or exit 125;',
@@ -40,7 +52,7 @@ const PERL_STUB = [
   'close $fd;',
   'exec { $ARGV[0] } @ARGV;',
   'print STDERR "sightline: $ARGV[0] cannot be executed: $!\\n";',
-  'exit($!{ENOENT} ? 127 : 126);',
+  'exit($! == 2 ? 127 : 126);',
 ].join(' ');
 
 /** Resolves when the stub waits. Throws a SightlineError (SL_EXEC_STUB, exit code 125) when it does not get there. */
@@ -74,19 +86,23 @@ export async function startHeld(options: HeldProcessOptions): Promise<HeldProces
 
 /**
  * A POSIX shell is everywhere, but dash drops variables whose names are no shell names (`npm_config_//host:x`).
- * The command must get its environment whole, so then Perl is the stub (essential on Debian and Ubuntu).
+ * The command must get its environment whole, so then Perl is the stub (essential on Debian and Ubuntu). It is not
+ * always, because PERL5OPT and its like are for the user's own Perl programs.
  */
 function stubOf(options: HeldProcessOptions): { words: string[]; env: NodeJS.ProcessEnv } {
   const { command, env, prefix } = options;
-  const isShellSafe = Object.keys(env).every((name) => /^[A-Za-z_][A-Za-z0-9_]*$/.test(name));
-  if (isShellSafe) {
+  if (Object.keys(env).every(passesThroughShell) || !existsSync(PERL)) {
     return { words: [...prefix, '/bin/sh', '-c', SHELL_STUB, 'sightline', ...command], env };
   }
   const isOurs = env.PERL_BADLANG === undefined;
   return {
-    words: [...prefix, 'perl', '-MErrno', '-e', PERL_STUB, isOurs ? '1' : '0', ...command],
+    words: [...prefix, PERL, '-e', PERL_STUB, isOurs ? '1' : '0', ...command],
     env: isOurs ? { ...env, PERL_BADLANG: '0' } : env,
   };
+}
+
+function passesThroughShell(name: string): boolean {
+  return /^[A-Za-z_][A-Za-z0-9_]*$/.test(name) && !SHELL_VARIABLES.has(name);
 }
 
 function endOf(child: ChildProcess): Promise<number> {

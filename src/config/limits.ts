@@ -110,10 +110,10 @@ export const limitKeys = {
   },
   session: {
     maxOpenTurns: items('SESSION_OPEN_TURNS', 512, 'Turns open at one time.'),
-    maxTrees: items('SESSION_TREES', 512, 'Agents whose conversations are remembered.'),
+    maxTrees: items('SESSION_TREES', 256, 'Agents whose conversations are remembered.'),
     maxCallsPerTree: items(
       'SESSION_CALLS_PER_TREE',
-      1_024,
+      512,
       'Calls of one agent that a later request may be found to continue.',
     ),
     maxOpenCalls: items('SESSION_OPEN_CALLS', 4_096, 'Model calls under way at one time.'),
