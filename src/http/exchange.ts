@@ -5,7 +5,10 @@ import type { Damage } from '../util/damage.ts';
 /** Name as sent and value with surrounding white space removed; bytes read as latin1 (RFC 9110 §5.5). */
 export type HeaderField = readonly [name: string, value: string];
 
-/** Header fields in the order sent; several of one name stay several. */
+/**
+ * Header fields in the order sent; several of one name stay several. Values that are credentials
+ * (`isSecretHeader`, key shapes, parameters of URLs) are replaced by as many `*`.
+ */
 export class Headers {
   readonly fields: readonly HeaderField[];
 
@@ -49,7 +52,7 @@ export interface MessageBase {
 
 export interface RequestMessage extends MessageBase {
   method: string;
-  /** As on the request line, or `:path`; credentials still inside: never leaves the http room unscrubbed. */
+  /** As on the request line, or `:path`, with credentials replaced by as many `*` (`scrubTarget`). */
   target: string;
 }
 
@@ -62,7 +65,7 @@ export interface Exchange {
   role: Role;
   /** `1.0`, `1.1` or `2`: the value of network.protocol.version. */
   version: string;
-  /** Position of the exchange on its connection, counted from 0; with the connection it names the exchange. */
+  /** Number of the exchange on its connection, counted from 0; with the connection it names the exchange. */
   ordinal: number;
   /** Absent when observation joined after the request. */
   request?: RequestMessage;

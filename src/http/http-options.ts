@@ -1,0 +1,71 @@
+/** What the http room is composed with, and what it counts. */
+import type { ConnectionRef, Direction } from '../capture/events.ts';
+import type { ConnectionParser } from '../transport/connection.ts';
+import type { Exchange, ExchangeHandler } from './exchange.ts';
+import type { HttpLimits } from './limits.ts';
+
+export interface HttpStageOptions {
+  handler: ExchangeHandler;
+  limits?: Partial<HttpLimits>;
+  /** Every exchange when it is over, seen by an observer or not. */
+  onExchange?(exchange: Exchange, timeNs: bigint): void;
+  /**
+   * `length` bytes at `position` of this direction's stream are a credential, or cannot be examined for any.
+   * Called before the bytes are released. Given, unencoded bodies are searched for keys too.
+   */
+  onSecret?(
+    connection: ConnectionRef,
+    direction: Direction,
+    position: number,
+    length: number,
+  ): void;
+  /** Every secret before `upToPosition` of this direction's stream has been reported. Never goes back. */
+  onRelease?(connection: ConnectionRef, direction: Direction, upToPosition: number): void;
+  /**
+   * Makes the parser of a connection that turns out to speak HTTP/2; it gets everything from the preface on
+   * (RFC 9113 §3.4). Absent: such connections are skipped.
+   */
+  http2?(connection: ConnectionRef): ConnectionParser;
+  /**
+   * Makes the parser of what follows an exchange whose connection left HTTP (101 Switching Protocols, CONNECT).
+   * Undefined: it is skipped.
+   */
+  upgrade?(exchange: Exchange): ConnectionParser | undefined;
+  /** Counted in place. */
+  counters?: HttpCounters;
+}
+
+export interface HttpCounters {
+  http1Connections: number;
+  http2Connections: number;
+  /** Connections that left HTTP. */
+  upgrades: number;
+  exchanges: number;
+  /** Exchanges with any damage. */
+  damagedExchanges: number;
+  /** Requests of which no head was read and that got no response: no exchange is reported of them. */
+  unreadableRequests: number;
+  /** Bytes where a message or chunk should have begun but none did. */
+  framingErrors: number;
+  /** Heads cut by `maxHeadBytes` or `maxHeaderFields`. */
+  headLimits: number;
+}
+
+export function createHttpCounters(): HttpCounters {
+  return {
+    http1Connections: 0,
+    http2Connections: 0,
+    upgrades: 0,
+    exchanges: 0,
+    damagedExchanges: 0,
+    unreadableRequests: 0,
+    framingErrors: 0,
+    headLimits: 0,
+  };
+}
+
+/** The options with every default in its place. */
+export interface HttpContext extends HttpStageOptions {
+  limits: HttpLimits;
+  counters: HttpCounters;
+}

@@ -1,0 +1,175 @@
+/**
+ * Tells what a connection speaks from the first bytes of its TLS calls, and hands it to that protocol's parser.
+ *
+ * A connection whose first bytes are no HTTP is not given up: it may have been joined in the middle of a body.
+ * Each later call costs a few byte comparisons until one begins like a message.
+ */
+import type { ConnectionRef, Direction } from '../capture/events.ts';
+import type {
+  ChunkTime,
+  ConnectionParser,
+  ConnectionParserFactory,
+} from '../transport/connection.ts';
+import { createHeadProbe, type HeadProbe, type ProbeResult } from './head-probe.ts';
+import { createHttpCounters, type HttpContext, type HttpStageOptions } from './http-options.ts';
+import { createHttp1Connection } from './http1-connection.ts';
+import { DEFAULT_HTTP_LIMITS } from './limits.ts';
+
+/** Makes the parsers of a transport's connections. */
+export function createHttpStage(options: HttpStageOptions): ConnectionParserFactory {
+  const context: HttpContext = {
+    ...options,
+    limits: { ...DEFAULT_HTTP_LIMITS, ...options.limits },
+    counters: options.counters ?? createHttpCounters(),
+  };
+  return (connection) => createSniffedConnection(connection, context);
+}
+
+/** One direction while it is not known what the connection speaks. */
+interface Sniffed {
+  readonly direction: Direction;
+  readonly probe: HeadProbe;
+  /** When and where the bytes that the probe holds arrived. */
+  heldAt: ChunkTime;
+  heldPosition: number;
+}
+
+function createSniffedConnection(
+  connection: ConnectionRef,
+  context: HttpContext,
+): ConnectionParser {
+  let parser: ConnectionParser | undefined;
+  /** Decided and not parsed: everything is skipped. */
+  let isSkipped = false;
+  /** Bytes or a hole came before anything that could be placed. */
+  let joinedMidway = false;
+  /** Bytes lost before anything was found. */
+  const lostBytes = { read: 0, write: 0 };
+  const read = createSniffed('read');
+  const write = createSniffed('write');
+
+  function secret(direction: Direction, position: number, length: number): void {
+    if (length > 0) {
+      context.onSecret?.(connection, direction, position, length);
+    }
+  }
+
+  /** Bytes that nobody examines may hold anything: for a recording they are secret. */
+  function skip(direction: Direction, bytes: Uint8Array, position: number): void {
+    secret(direction, position, bytes.length);
+    context.onRelease?.(connection, direction, position + bytes.length);
+  }
+
+  function dropHeld(sniffed: Sniffed): void {
+    secret(sniffed.direction, sniffed.heldPosition, sniffed.probe.held.length);
+    sniffed.probe.reset();
+  }
+
+  function releaseHeld(sniffed: Sniffed): void {
+    const end = sniffed.heldPosition + sniffed.probe.held.length;
+    if (sniffed.probe.held.length > 0) {
+      dropHeld(sniffed);
+      context.onRelease?.(connection, sniffed.direction, end);
+    }
+  }
+
+  function decide(
+    sniffed: Sniffed,
+    result: ProbeResult,
+    bytes: Uint8Array,
+    at: ChunkTime,
+    position: number,
+  ): void {
+    if (result === 'http2') {
+      context.counters.http2Connections += 1;
+      parser = context.http2?.(connection);
+      isSkipped = parser === undefined;
+    } else {
+      context.counters.http1Connections += 1;
+      const isRequest = result === 'request';
+      const requestDirection = isRequest ? sniffed.direction : opposite(sniffed.direction);
+      parser = createHttp1Connection(connection, requestDirection, context, {
+        joinedMidway: joinedMidway || !isRequest,
+        lostRequestBytes: lostBytes[requestDirection],
+      });
+    }
+    // What the other direction holds (half a word at most) belongs to nothing that was found.
+    const other = sniffed === read ? write : read;
+    releaseHeld(other);
+    const { held } = sniffed.probe;
+    if (parser === undefined) {
+      dropHeld(sniffed);
+      skip(sniffed.direction, bytes, position);
+      return;
+    }
+    sniffed.probe.reset();
+    if (held.length > 0) {
+      parser.data(sniffed.direction, held, sniffed.heldAt, sniffed.heldPosition);
+    }
+    parser.data(sniffed.direction, bytes, at, position);
+  }
+
+  function sniff(sniffed: Sniffed, bytes: Uint8Array, at: ChunkTime, position: number): void {
+    const { probe } = sniffed;
+    const heldBefore = probe.held;
+    const result = probe.push(bytes, (at.callOffset ?? 0) === 0);
+    const isReplaced = heldBefore.length > 0 && probe.held.length <= bytes.length;
+    if (isReplaced && probe.held !== heldBefore) {
+      secret(sniffed.direction, sniffed.heldPosition, heldBefore.length);
+      joinedMidway = true;
+    }
+    switch (result) {
+      case 'none':
+        joinedMidway = true;
+        skip(sniffed.direction, bytes, position);
+        return;
+      case 'partial':
+        if (heldBefore.length === 0 || isReplaced) {
+          sniffed.heldAt = { enterNs: at.enterNs, timeNs: at.timeNs, callOffset: 0 };
+          sniffed.heldPosition = position;
+        }
+        return;
+      default:
+        decide(sniffed, result, bytes, at, position);
+    }
+  }
+
+  return {
+    data(direction, bytes, at, position) {
+      if (parser) {
+        parser.data(direction, bytes, at, position);
+      } else if (isSkipped) {
+        skip(direction, bytes, position);
+      } else {
+        sniff(direction === 'read' ? read : write, bytes, at, position);
+      }
+    },
+    gap(direction, size, at) {
+      if (parser) {
+        parser.gap(direction, size, at);
+      } else {
+        joinedMidway = true;
+        lostBytes[direction] += size ?? 0;
+        releaseHeld(direction === 'read' ? read : write);
+      }
+    },
+    end(reason, timeNs) {
+      releaseHeld(read);
+      releaseHeld(write);
+      parser?.end(reason, timeNs);
+    },
+  };
+}
+
+function createSniffed(direction: Direction): Sniffed {
+  return {
+    direction,
+    probe: createHeadProbe({ requests: true, responses: true, anyMethodFirst: true }),
+    heldAt: { enterNs: 0n, timeNs: 0n },
+    heldPosition: 0,
+  };
+}
+
+function opposite(direction: Direction): Direction {
+  return direction === 'read' ? 'write' : 'read';
+}

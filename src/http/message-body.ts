@@ -1,0 +1,116 @@
+/** One message's body on its way to the observer: content decoding, holes, and the end. */
+import type { Damage } from '../util/damage.ts';
+import { createContentDecoder, type DecodeOutcome, type StreamDecoder } from './content-decoder.ts';
+import type { BodySink } from './exchange.ts';
+import type { HttpLimits } from './limits.ts';
+
+export interface MessageBody {
+  data(bytes: Uint8Array, timeNs: bigint): void;
+  gap(timeNs: bigint): void;
+  end(complete: boolean, timeNs: bigint): void;
+}
+
+/** `codings` in the order they were applied. What goes wrong is added to `damage` before the sink hears of it. */
+export function createMessageBody(
+  sink: BodySink,
+  codings: readonly string[],
+  limits: HttpLimits,
+  damage: Damage,
+): MessageBody {
+  const isEncoded = codings.some((coding) => coding !== 'identity');
+  return isEncoded ? createDecodedBody(sink, codings, limits, damage) : createPlainBody(sink);
+}
+
+function createPlainBody(sink: BodySink): MessageBody {
+  let isEnded = false;
+  return {
+    data(bytes, timeNs) {
+      if (!isEnded) {
+        sink.data(bytes, timeNs);
+      }
+    },
+    gap(timeNs) {
+      if (!isEnded) {
+        sink.gap(timeNs);
+      }
+    },
+    end(complete, timeNs) {
+      if (!isEnded) {
+        isEnded = true;
+        sink.end(complete, timeNs);
+      }
+    },
+  };
+}
+
+function createDecodedBody(
+  sink: BodySink,
+  codings: readonly string[],
+  limits: HttpLimits,
+  damage: Damage,
+): MessageBody {
+  let nowNs = 0n;
+  let hasInput = false;
+  let isEnded = false;
+  let decoder: StreamDecoder | undefined = createContentDecoder(codings, limits, (bytes) => {
+    sink.data(bytes, nowNs);
+  });
+  const isUnknown = decoder === undefined;
+
+  function stop(): void {
+    decoder?.dispose();
+    decoder = undefined;
+  }
+
+  function fail(outcome: DecodeOutcome, timeNs: bigint): void {
+    damage.add(outcome === 'limit' ? 'limit' : 'decode-error');
+    stop();
+    sink.gap(timeNs);
+  }
+
+  return {
+    data(bytes, timeNs) {
+      if (isEnded) {
+        return;
+      }
+      if (decoder === undefined) {
+        if (isUnknown && !hasInput) {
+          // An encoding we do not know: that counts, once, when there is something to miss.
+          hasInput = true;
+          damage.add('decode-error');
+          sink.gap(timeNs);
+        }
+        return;
+      }
+      hasInput = true;
+      nowNs = timeNs;
+      const outcome = decoder.push(bytes);
+      if (outcome !== 'ok') {
+        fail(outcome, timeNs);
+      }
+    },
+    gap(timeNs) {
+      if (!isEnded && (decoder !== undefined || !hasInput)) {
+        hasInput = true;
+        stop();
+        sink.gap(timeNs);
+      }
+    },
+    end(complete, timeNs) {
+      if (isEnded) {
+        return;
+      }
+      isEnded = true;
+      // An empty body that claims an encoding (a HEAD or 304 answer, a 0-byte one) is no contradiction.
+      if (decoder !== undefined && hasInput && complete) {
+        nowNs = timeNs;
+        const outcome = decoder.finish();
+        if (outcome !== 'ok') {
+          fail(outcome, timeNs);
+        }
+      }
+      stop();
+      sink.end(complete, timeNs);
+    },
+  };
+}
