@@ -19,6 +19,8 @@ export interface ProcessLinks {
   claim(tool: ToolState): void;
   /** The span the process or its nearest ancestor has, while the turn it belongs to is open. */
   openSpanAbove(process: Process): ProcessSpan | undefined;
+  /** The process runs a tool call's command, by the command's text. */
+  isToolCommand(process: Process): boolean;
   /** Hands over what still runs, as unfinished. */
   end(timeNs: bigint): void;
   readonly openProcesses: number;
@@ -236,6 +238,7 @@ export function createProcessLinks(options: ProcessLinksOptions): ProcessLinks {
       }
       return undefined;
     },
+    isToolCommand: (process) => spans.get(process)?.evidence === 'wire+process',
     end(timeNs) {
       for (const span of open) {
         const damage = new Damage();

@@ -80,6 +80,7 @@ export function createSessionStage(options: SessionStageOptions): SessionStage {
   const workloads = createWorkloads({
     workloadName: options.workloadName,
     isKnownAgent: options.isKnownAgent ?? (() => false),
+    isToolCommand: (process) => links.isToolCommand(process),
   });
   const turns = createTurns({
     sink,

@@ -16,13 +16,15 @@ export interface Workloads {
   markAgent(process: Process): void;
   /** The highest agent among the process and its ancestors. */
   rootOf(process: Process): Process | undefined;
-  /** The nearest agent of a known program among the process and its ancestors. */
+  /** The nearest agent of a known program among the process and its ancestors, up to a tool call's process. */
   knownAgentOf(process: Process): Process | undefined;
 }
 
 export interface WorkloadsOptions {
   workloadName(process: Process): string;
   isKnownAgent(process: Process): boolean;
+  /** The process is a tool call's command: whatever runs from there on is no part of the agent that called it. */
+  isToolCommand(process: Process): boolean;
 }
 
 export function createWorkloads(options: WorkloadsOptions): Workloads {
@@ -60,6 +62,9 @@ export function createWorkloads(options: WorkloadsOptions): Workloads {
       for (const each of lineage(process)) {
         if (options.isKnownAgent(each)) {
           return each;
+        }
+        if (options.isToolCommand(each)) {
+          break;
         }
       }
       return undefined;
