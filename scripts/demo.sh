@@ -3,4 +3,4 @@
 . "$(dirname "$0")/lib/common.sh"
 
 bash scripts/setup.sh
-as_root "$(command -v node)" --import tsx demo/run.ts -- "$(command -v node)" dist/cli/main.js exec --
+as_root "$(command -v node)" --import tsx demo/run.ts "$(command -v node)" dist/cli/main.js exec --

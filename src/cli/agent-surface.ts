@@ -47,6 +47,8 @@ export interface LiveAgentOptions {
   mode: 'host' | 'tree';
   /** Also record to this file. */
   recordTo?: string;
+  /** Who gets the recording: under sudo the invoking user. */
+  recordOwner?: { uid: number; gid: number };
   print?: PrintOptions;
   log: Log;
   terminal: Terminal;

@@ -1,0 +1,72 @@
+/** Turns the configuration into what each room is told. */
+import { otlpSettings } from './config/otlp-settings.ts';
+import type { Config } from './config/schema.ts';
+import { findSecretsInText, maskPlaces } from './http/credentials.ts';
+import type { PipelineSettings } from './pipeline.ts';
+import type {
+  Notice,
+  Signal,
+  SignalExporter,
+  TelemetryOptions,
+  TerminalSettings,
+} from './telemetry/options.ts';
+
+const NS_PER_MS = 1_000_000n;
+
+export function pipelineSettings(config: Config): PipelineSettings {
+  return {
+    streamTimeoutNs: BigInt(config.capture.streamTimeoutMs) * NS_PER_MS,
+    turnTimeoutNs: BigInt(config.capture.turnTimeoutMs) * NS_PER_MS,
+    keepContent: isContentOn(config),
+    maxContentBytes: config.content.maxBytes,
+    limits: config.limits,
+  };
+}
+
+export function isContentOn(config: Config): boolean {
+  return config.content.capture !== 'NO_CONTENT';
+}
+
+/** Well-known key shapes are masked in whatever text is exported. */
+export function redactSecrets(text: string): string {
+  return maskPlaces(text, findSecretsInText(text));
+}
+
+export function telemetryOptions(
+  config: Config,
+  surroundings: { version: string; terminal: TerminalSettings; notice: Notice },
+): TelemetryOptions {
+  const { otel, file } = config;
+  const isDisabled = otel.disabled;
+  return {
+    ...surroundings,
+    traces: signalExporter(config, 'traces'),
+    metrics: signalExporter(config, 'metrics'),
+    logs: signalExporter(config, 'logs'),
+    sampler: config.traces.sampler,
+    samplerRatio: config.traces.samplerRatio,
+    captureContent: config.content.capture,
+    redact: redactSecrets,
+    spanBatch: config.traces.batch,
+    logBatch: config.logs.batch,
+    metricIntervalMs: config.metrics.exportIntervalMs,
+    metricTimeoutMs: config.metrics.exportTimeoutMs,
+    temporality: config.metrics.temporality,
+    attributeValueLengthLimit: otel.attributeValueLengthLimit,
+    resourceAttributes: otel.resourceAttributes,
+    file:
+      file.path === undefined || isDisabled
+        ? undefined
+        : { path: file.path, maxBytes: file.maxBytes, maxRotated: file.maxRotated },
+    limits: config.limits.telemetry,
+  };
+}
+
+function signalExporter(config: Config, signal: Signal): SignalExporter {
+  const otlp = otlpSettings(config, signal);
+  if (otlp !== undefined) {
+    return { kind: 'otlp', otlp };
+  }
+  const isConsole = config[signal].exporter === 'console' && !config.otel.disabled;
+  return { kind: isConsole ? 'console' : 'none' };
+}

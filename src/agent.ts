@@ -1,0 +1,330 @@
+/** The composition root: configuration becomes a running agent, live or over recordings. */
+import { readFileSync } from 'node:fs';
+import { pipelineSettings, redactSecrets, telemetryOptions } from './agent-settings.ts';
+import { loadBinding } from './capture/binding.ts';
+import type { CaptureEvent } from './capture/events.ts';
+import { createLiveSource, type LiveSource } from './capture/live-source.ts';
+import { createRecordingWriter, type RecordingWriter } from './capture/recording.ts';
+import { createReplaySource } from './capture/replay-source.ts';
+import { createScrubbingRecorder, type ScrubbingRecorder } from './capture/scrubbing-recorder.ts';
+import type { TargetFile } from './capture/target-tracker.ts';
+import type {
+  Agent,
+  AgentSummary,
+  LiveAgentOptions,
+  ReplayOptions,
+  ReplayResult,
+} from './cli/agent-surface.ts';
+import { otlpSettings } from './config/otlp-settings.ts';
+import type { Config } from './config/schema.ts';
+import { createPipeline, type Pipeline, type PipelineOutput } from './pipeline.ts';
+import { createPrinter, type Printer } from './print-view.ts';
+import { type Counter, type Counters, createCounters } from './self/counters.ts';
+import type { Log } from './self/log.ts';
+import { type SelfTelemetry, startSelfTelemetry } from './self/telemetry.ts';
+import type { StoryPiece } from './session/story.ts';
+import { discoverProcesses } from './targets/discovery.ts';
+import { createTargetFinder, type TargetFinder } from './targets/target-finder.ts';
+import { contentPolicy } from './telemetry/content.ts';
+import { createMetricExporter } from './telemetry/otlp-sender.ts';
+import { createTelemetry, type Telemetry } from './telemetry/telemetry.ts';
+
+/** Observes this host: every process (`host`), or those that are told by `watch` and their descendants (`tree`). */
+export function createLiveAgent(config: Config, options: LiveAgentOptions): Agent {
+  const { log } = options;
+  const counters = createCounters();
+  const binding = loadBinding();
+  const telemetry = openTelemetry(config, options);
+  const recording = openRecording(options, log);
+  const analysis = createAnalysis(config, { ...options, counters, telemetry, recording });
+  const targets = createTargetFinder({
+    binding,
+    onVerdict: (file) => reportVerdict(file, counters, log),
+  });
+  const source = createLiveSource({
+    binding,
+    targets: config.capture.kinds.includes('tls') ? targets : withoutTargets(targets),
+    watchAll: options.mode === 'host',
+    ringBytes: config.capture.ringBytes,
+    onLog: (_level, line) => log.debug(`libbpf: ${line.trimEnd()}`),
+    onMalformed: (record) => {
+      counters.counter('sightline.faults', { place: 'capture' }).add();
+      log.warnSometimes('malformed', 'the kernel side sent a record that cannot be understood', {
+        reason: record.reason,
+      });
+    },
+    onDefect: (error) => {
+      counters.counter('sightline.faults', { place: 'capture' }).add();
+      log.warnSometimes('defect', `a defect of ours lost an event: ${messageOf(error)}`);
+      log.trouble('defect', error);
+    },
+  });
+  let selfTelemetry: SelfTelemetry | undefined;
+
+  return {
+    async start() {
+      try {
+        await source.start(analysis.push);
+      } catch (error) {
+        recording?.close();
+        await telemetry.shutdown();
+        throw error;
+      }
+      selfTelemetry = beginSelfTelemetry(config, counters);
+    },
+    watch: (pid) => source.watch(pid),
+    async stop() {
+      await source.stop();
+      recording?.close();
+      await telemetry.shutdown();
+      reportLosses(source, log);
+      await selfTelemetry?.stop();
+    },
+    summary: () => summarise(source, targets, analysis.totals()),
+  };
+}
+
+/** Feeds recordings through the same chain; each file is a source of its own. */
+export async function replay(config: Config, options: ReplayOptions): Promise<ReplayResult> {
+  const counters = createCounters();
+  const telemetry = openTelemetry(config, options);
+  const truncated: string[] = [];
+  let analysis: Analysis | undefined;
+  const source = createReplaySource({
+    paths: options.paths,
+    onOutcome: (outcome) => {
+      if (outcome.truncated) {
+        truncated.push(outcome.path);
+      }
+    },
+  });
+  try {
+    await source.start((event) => {
+      if (event.type === 'host') {
+        analysis = createAnalysis(config, {
+          ...options,
+          counters,
+          telemetry,
+          recording: undefined,
+        });
+      }
+      analysis?.push(event);
+    });
+  } finally {
+    await telemetry.shutdown();
+  }
+  return { truncated };
+}
+
+function openTelemetry(
+  config: Config,
+  { terminal, log }: Pick<LiveAgentOptions, 'terminal' | 'log'>,
+): Telemetry {
+  return createTelemetry(
+    telemetryOptions(config, {
+      version: ownVersion(),
+      terminal,
+      notice: (level, message) => {
+        if (level === 'warning') {
+          log.warn(message);
+        } else {
+          log.info(message);
+        }
+      },
+    }),
+  );
+}
+
+interface Analysis {
+  push(event: CaptureEvent): void;
+  totals: Pipeline['totals'];
+}
+
+interface AnalysisParts extends Pick<LiveAgentOptions, 'log' | 'print'> {
+  counters: Counters;
+  telemetry: Telemetry;
+  recording: Recording | undefined;
+}
+
+/** The chain with everything that listens to it. */
+function createAnalysis(config: Config, parts: AnalysisParts): Analysis {
+  const { counters, telemetry, recording, log } = parts;
+  const printer = openPrinter(config, parts);
+  const hasProcesses = config.capture.kinds.includes('process');
+  const events = countEvents(counters);
+  const output: PipelineOutput = {
+    ...printer?.taps,
+    host: telemetry.host,
+    tick: telemetry.tick,
+    piece(piece: StoryPiece) {
+      if (piece.kind === 'process' && !hasProcesses) {
+        return;
+      }
+      printer?.piece(piece);
+      telemetry.piece(piece);
+    },
+    fault(error) {
+      log.warnSometimes('fault', `a defect of ours lost a connection: ${messageOf(error)}`);
+      log.trouble('fault', error);
+    },
+    ...(recording === undefined
+      ? {}
+      : { secret: recording.scrubber.mask, released: recording.scrubber.release }),
+  };
+  const pipeline = createPipeline(pipelineSettings(config), output, counters);
+  return {
+    push(event) {
+      events(event);
+      printer?.event(event);
+      recording?.scrubber.event(event);
+      pipeline.push(event);
+    },
+    totals: pipeline.totals,
+  };
+}
+
+function openPrinter(config: Config, { print }: AnalysisParts): Printer | undefined {
+  if (print === undefined) {
+    return undefined;
+  }
+  return createPrinter(print, contentPolicy(config.content.capture, redactSecrets));
+}
+
+/** Counts what the capture room delivers. The hot ones are looked up once. */
+function countEvents(counters: Counters): (event: CaptureEvent) => void {
+  const readBytes = counters.counter('sightline.bytes', { direction: 'read' });
+  const writeBytes = counters.counter('sightline.bytes', { direction: 'write' });
+  const byType = new Map<string, Counter>();
+
+  function counterOf(type: string): Counter {
+    let counter = byType.get(type);
+    if (counter === undefined) {
+      counter = counters.counter('sightline.events', { type });
+      byType.set(type, counter);
+    }
+    return counter;
+  }
+
+  return (event) => {
+    counterOf(event.type).add();
+    if (event.type === 'data') {
+      (event.direction === 'read' ? readBytes : writeBytes).add(event.bytes.length);
+    } else if (event.type === 'drops') {
+      for (const [reason, records] of Object.entries(event.records)) {
+        counters.counter('sightline.drops', { place: 'kernel', reason }).add(records);
+      }
+      counters
+        .counter('sightline.dropped_bytes', { place: 'kernel', reason: 'any' })
+        .add(event.bytes);
+    }
+  };
+}
+
+interface Recording {
+  scrubber: ScrubbingRecorder;
+  writer: RecordingWriter;
+  close(): void;
+}
+
+function openRecording(
+  { recordTo, recordOwner }: LiveAgentOptions,
+  log: Log,
+): Recording | undefined {
+  if (recordTo === undefined) {
+    return undefined;
+  }
+  const writer = createRecordingWriter({
+    path: recordTo,
+    overwrite: true,
+    writerVersion: ownVersion(),
+    onError: (error) => log.warn(error.message),
+    ...(recordOwner === undefined ? {} : { owner: recordOwner }),
+  });
+  const scrubber = createScrubbingRecorder({ write: writer.write });
+  return {
+    scrubber,
+    writer,
+    close() {
+      scrubber.flush();
+      const summary = writer.close();
+      log.info(`recorded ${summary.events} events in ${recordTo} (${summary.fileBytes} bytes)`);
+    },
+  };
+}
+
+/** Own metrics go where the workloads' metrics go; when that is nowhere in particular, nowhere. */
+function beginSelfTelemetry(config: Config, counters: Counters): SelfTelemetry | undefined {
+  const settings = otlpSettings(config, 'metrics');
+  if (settings === undefined || settings.isDefault) {
+    return undefined;
+  }
+  return startSelfTelemetry({
+    counters,
+    exporter: createMetricExporter(settings),
+    exportIntervalMs: config.metrics.exportIntervalMs,
+    exportTimeoutMs: config.metrics.exportTimeoutMs,
+    version: ownVersion(),
+  });
+}
+
+/** Processes are followed, but no TLS library is attached to. */
+function withoutTargets(targets: TargetFinder): TargetFinder {
+  return {
+    ...targets,
+    begin: () => {},
+    examine: () => {},
+    executed: () => {},
+    examineFile: () => undefined,
+  };
+}
+
+function reportVerdict(file: TargetFile, counters: Counters, log: Log): void {
+  counters
+    .counter('sightline.attaches', { stack: file.stack ?? 'unknown', result: file.verdict })
+    .add();
+  const line = `${file.path}: ${file.verdict} (${file.reason})`;
+  if (file.verdict === 'failed') {
+    log.warnSometimes('attach', line);
+  } else {
+    log.debug(line);
+  }
+}
+
+function reportLosses(source: LiveSource, log: Log): void {
+  const counters = source.counters();
+  if (counters === undefined || counters.droppedBytes === 0) {
+    return;
+  }
+  log.warn(
+    `${counters.droppedBytes} captured bytes were lost in the kernel; the spans they belong to are marked. A larger SIGHTLINE_RING_BYTES helps`,
+  );
+}
+
+function summarise(
+  source: LiveSource,
+  targets: TargetFinder,
+  totals: { exchanges: number; calls: number },
+): AgentSummary {
+  const watches = source
+    .discoveries()
+    .filter((file) => file.verdict === 'attached')
+    .map((file) => `${file.path} (${file.stack ?? 'unknown'})`);
+  const found = discoverProcesses(targets)
+    .filter((found) => found.agent !== undefined || found.files.length > 0)
+    .map((found) => `${found.workload} (pid ${found.pid})`);
+  return { watches, found, ...totals };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+let version: string | undefined;
+
+function ownVersion(): string {
+  if (version === undefined) {
+    const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+    version = (JSON.parse(text) as { version: string }).version;
+  }
+  return version;
+}

@@ -1,0 +1,196 @@
+/**
+ * The analyzer chain, wired in one place: capture events in, pieces of the story out. It is a function of the
+ * events alone: no clock, no randomness, no look-ups, so that a recording gives what the live run gave.
+ */
+import type { CaptureEvent, ConnectionRef, Direction, HostEvent } from './capture/events.ts';
+import type { Exchange } from './http/exchange.ts';
+import { createHttpCounters } from './http/http-options.ts';
+import { createHttpStage } from './http/http-stage.ts';
+import type { HttpLimits } from './http/limits.ts';
+import type { LlmLimits } from './llm/limits.ts';
+import { createLlmStage } from './llm/llm-stage.ts';
+import type { ModelCall, ModelCallObserver } from './llm/model-call.ts';
+import type { Process } from './process/process.ts';
+import { createProcessTable, type ProcessTableLimits } from './process/process-table.ts';
+import type { Counters } from './self/counters.ts';
+import type { SessionLimits } from './session/limits.ts';
+import { createSessionStage } from './session/session-stage.ts';
+import type { StoryPiece } from './session/story.ts';
+import { knownAgent, type WorkloadSubject, workloadName } from './targets/workload-name.ts';
+import type { ConnectionParserFactory } from './transport/connection.ts';
+import type { TransportLimits } from './transport/limits.ts';
+import { createTransport } from './transport/transport.ts';
+
+export interface PipelineSettings {
+  streamTimeoutNs: bigint;
+  turnTimeoutNs: bigint;
+  /** Message content is kept, each field up to `maxContentBytes`. */
+  keepContent: boolean;
+  maxContentBytes: number;
+  limits: {
+    transport: Partial<TransportLimits>;
+    http: Partial<HttpLimits>;
+    llm: Partial<LlmLimits>;
+    process: Partial<ProcessTableLimits>;
+    session: Partial<SessionLimits>;
+  };
+}
+
+/** What comes out of the chain, and what may look into it on the way. */
+export interface PipelineOutput {
+  host(event: HostEvent): void;
+  piece(piece: StoryPiece): void;
+  tick?(timeNs: bigint): void;
+  /** Where credentials are in the captured streams, and up to where that has been judged. */
+  secret?(connection: ConnectionRef, direction: Direction, position: number, length: number): void;
+  released?(connection: ConnectionRef, direction: Direction, upToPosition: number): void;
+  exchange?(exchange: Exchange, timeNs: bigint): void;
+  call?(call: ModelCall): void;
+  /** Sees every ordered stream that is taken apart. */
+  wrapParser?(factory: ConnectionParserFactory): ConnectionParserFactory;
+  /** A defect of ours cost this connection. */
+  fault?(error: unknown, connection: ConnectionRef): void;
+}
+
+export interface PipelineTotals {
+  exchanges: number;
+  calls: number;
+}
+
+export interface Pipeline {
+  /** Takes the events of one source in order, `host` first and `end` last. Synchronous. */
+  push(event: CaptureEvent): void;
+  totals(): PipelineTotals;
+}
+
+export function createPipeline(
+  settings: PipelineSettings,
+  output: PipelineOutput,
+  counters: Counters,
+): Pipeline {
+  const totals: PipelineTotals = { exchanges: 0, calls: 0 };
+  const httpCounters = createHttpCounters();
+
+  const processes = createProcessTable({
+    limits: settings.limits.process,
+    counters,
+    onExec: (process, program) => session.executed(process, program.startNs),
+    onExit: (process) => session.exited(process, process.exit?.timeNs ?? process.startNs),
+  });
+  const session = createSessionStage({
+    sink: (piece) => output.piece(piece),
+    processes,
+    workloadName: (process) => workloadName(subjectOf(process)),
+    isKnownAgent: (process) => knownAgent(subjectOf(process)) !== undefined,
+    turnTimeoutNs: settings.turnTimeoutNs,
+    limits: settings.limits.session,
+    counters,
+  });
+  const llm = createLlmStage({
+    observer: observeCalls(session, (call) => {
+      totals.calls += 1;
+      output.call?.(call);
+    }),
+    limits: settings.limits.llm,
+    keepContent: settings.keepContent,
+    maxContentBytes: settings.maxContentBytes,
+    onParseFailure: (stage) => counters.counter('sightline.parse_failures', { stage }).add(),
+  });
+  const http = createHttpStage({
+    handler: llm,
+    limits: settings.limits.http,
+    counters: httpCounters,
+    onExchange: (exchange, timeNs) => {
+      totals.exchanges += 1;
+      output.exchange?.(exchange, timeNs);
+    },
+    ...(output.secret === undefined ? {} : { onSecret: output.secret }),
+    ...(output.released === undefined ? {} : { onRelease: output.released }),
+  });
+  const transport = createTransport({
+    createParser: output.wrapParser?.(http) ?? http,
+    limits: settings.limits.transport,
+    idleTimeoutNs: settings.streamTimeoutNs,
+    onFault: (error, connection) => {
+      counters.counter('sightline.faults', { place: 'transport' }).add();
+      output.fault?.(error, connection);
+    },
+  });
+  registerGauges();
+
+  function registerGauges(): void {
+    const read = {
+      'sightline.connections.open': () => transport.counters().openConnections,
+      'sightline.turns.open': () => session.openTurns,
+      'sightline.processes.open': () => session.openProcesses,
+      'sightline.processes.known': () => processes.size,
+    };
+    for (const [name, value] of Object.entries(read)) {
+      counters.gauge({ name, unit: '1', description: `${name.slice(10)} now`, read: value });
+    }
+  }
+
+  /** Whatever reports on a process comes before whatever refers to it; its exit comes after its last bytes. */
+  function push(event: CaptureEvent): void {
+    switch (event.type) {
+      case 'host':
+        session.host(event);
+        output.host(event);
+        break;
+      case 'data':
+      case 'loss':
+      case 'close':
+        transport.push(event);
+        break;
+      case 'fork':
+      case 'exec':
+      case 'snapshot':
+      case 'details':
+        processes.push(event);
+        break;
+      case 'exit':
+        transport.push(event);
+        processes.push(event);
+        break;
+      case 'tick':
+        transport.push(event);
+        session.tick(event.timeNs);
+        output.tick?.(event.timeNs);
+        break;
+      case 'end':
+        transport.push(event);
+        session.end(event.timeNs);
+        break;
+      case 'drops':
+        break;
+    }
+  }
+
+  return { push, totals: () => totals };
+}
+
+function observeCalls(
+  next: Required<ModelCallObserver>,
+  onFinished: (call: ModelCall) => void,
+): ModelCallObserver {
+  return {
+    started: (call) => next.started(call),
+    toolCall: (call, toolCall) => next.toolCall(call, toolCall),
+    finished: (call) => {
+      onFinished(call);
+      next.finished(call);
+    },
+  };
+}
+
+/** What decides a workload's name; a process of which no program is known yet has only its pid. */
+function subjectOf(process: Process): WorkloadSubject {
+  const program = process.programs.at(-1);
+  return {
+    executable: program?.executable ?? '',
+    argv: program?.argv ?? [],
+    comm: program?.comm,
+    serviceName: process.serviceName,
+    packageName: process.packageName,
+  };
+}

@@ -1,0 +1,141 @@
+/**
+ * What `--print` shows of each stage. Captured bytes are shown as their number: credentials are still in them.
+ * What a model call carries is shown only when message content is on.
+ */
+import type { CaptureEvent, ConnectionRef } from './capture/events.ts';
+import type { PrintOptions, PrintStage } from './cli/agent-surface.ts';
+import type { Exchange } from './http/exchange.ts';
+import type { ModelCall, ToolCall } from './llm/model-call.ts';
+import type { PipelineOutput } from './pipeline.ts';
+import type { StoryPiece } from './session/story.ts';
+import type { ContentPolicy } from './telemetry/content.ts';
+import { describePiece } from './telemetry/piece-span.ts';
+import type { ConnectionParserFactory } from './transport/connection.ts';
+
+export interface Printer {
+  event(event: CaptureEvent): void;
+  piece(piece: StoryPiece): void;
+  /** To be given to the pipeline. */
+  taps: Pick<PipelineOutput, 'exchange' | 'call' | 'wrapParser'>;
+}
+
+/** Prints one stage, and lets the others pass at no cost. */
+export function createPrinter(print: PrintOptions, content: ContentPolicy): Printer {
+  const isContentOn = content.isOnSpans || content.isOnEvents;
+
+  function show(stage: PrintStage, value: unknown): void {
+    print.sink(stage, value);
+  }
+
+  const isStage = (stage: PrintStage): boolean => print.stage === stage;
+  return {
+    event(event) {
+      if (isStage('events')) {
+        show('events', event);
+      }
+    },
+    piece(piece) {
+      if (isStage('turns') && piece.kind === 'turn') {
+        show('turns', turnView(piece, isContentOn, content.redact));
+      }
+      if (isStage('spans')) {
+        show('spans', describePiece(piece, content));
+      }
+    },
+    taps: {
+      ...(isStage('exchanges')
+        ? { exchange: (exchange: Exchange) => show('exchanges', exchange) }
+        : {}),
+      ...(isStage('calls')
+        ? { call: (call: ModelCall) => show('calls', callView(call, isContentOn, content.redact)) }
+        : {}),
+      ...(isStage('streams')
+        ? { wrapParser: (factory: ConnectionParserFactory) => printStreams(factory, show) }
+        : {}),
+    },
+  };
+}
+
+function printStreams(
+  factory: ConnectionParserFactory,
+  show: (stage: PrintStage, value: unknown) => void,
+): ConnectionParserFactory {
+  return (connection: ConnectionRef) => {
+    const parser = factory(connection);
+    return {
+      data(direction, bytes, at, position) {
+        const length = bytes.length;
+        show('streams', { kind: 'data', connection, direction, position, length, ...at });
+        parser.data(direction, bytes, at, position);
+      },
+      gap(direction, size, at) {
+        show('streams', { kind: 'gap', connection, direction, lostBytes: size, ...at });
+        parser.gap(direction, size, at);
+      },
+      end(reason, timeNs) {
+        show('streams', { kind: 'end', connection, reason, timeNs });
+        parser.end(reason, timeNs);
+      },
+    };
+  };
+}
+
+function turnView(
+  turn: StoryPiece & { kind: 'turn' },
+  isContentOn: boolean,
+  redact: (text: string) => string,
+): unknown {
+  return { ...turn, calls: turn.calls.map((call) => callView(call, isContentOn, redact)) };
+}
+
+function callView(
+  call: ModelCall,
+  isContentOn: boolean,
+  redact: (text: string) => string,
+): unknown {
+  if (isContentOn) {
+    return mapTexts(call, redact);
+  }
+  const { messages, systemInstructions, toolResults, toolDefinitions, ...request } = call.request;
+  return {
+    ...call,
+    request: {
+      ...request,
+      messages: messages.length,
+      systemInstructions: systemInstructions.length,
+      toolResults: toolResults.map(({ id, isError }) => ({ id, isError })),
+      toolDefinitions: toolDefinitions.map(({ type, name }) => ({ type, name })),
+    },
+    ...(call.response === undefined ? {} : { response: responseView(call.response) }),
+  };
+}
+
+function responseView(response: NonNullable<ModelCall['response']>): unknown {
+  const { messages, toolCalls, ...rest } = response;
+  return { ...rest, messages: messages.length, toolCalls: toolCalls.map(toolCallView) };
+}
+
+function toolCallView({ argumentsText, ...rest }: ToolCall): unknown {
+  return { ...rest, argumentsChars: argumentsText.length };
+}
+
+/** A copy of plain data with every text passed through `change`; other objects stay what they are. */
+function mapTexts(value: unknown, change: (text: string) => string): unknown {
+  if (typeof value === 'string') {
+    return change(value);
+  }
+  if (Array.isArray(value)) {
+    return value.map((item) => mapTexts(item, change));
+  }
+  if (value === null || typeof value !== 'object' || !isPlain(value)) {
+    return value;
+  }
+  return Object.fromEntries(
+    Object.entries(value).map(([name, item]) => [name, mapTexts(item, change)]),
+  );
+}
+
+function isPlain(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}
