@@ -1,0 +1,332 @@
+/**
+ * Puts an answer together from whatever pieces its wire API sends, and completes the call's response in place:
+ * the stream readers say what a piece is, this keeps it in order, within the limits, and fingerprints it.
+ */
+
+import type { ChunkClock } from './chunk-clock.ts';
+import type { ContentKeeper } from './content-keeper.ts';
+import { KeptText } from './kept-text.ts';
+import type { LlmLimits } from './limits.ts';
+import type { CallResponse, ModelCall, OutputMessage, ToolCall } from './model-call.ts';
+import { MessageFingerprint, partsOf, type WireItem } from './wire-message.ts';
+
+export interface AnswerOptions {
+  call: ModelCall;
+  content: ContentKeeper;
+  limits: LlmLimits;
+  clock: ChunkClock;
+  onToolCall(toolCall: ToolCall): void;
+}
+
+/** A text of the answer that is still growing. */
+interface TextSlot {
+  kind: 'text' | 'reasoning' | 'refusal';
+  kept: KeptText | undefined;
+}
+
+/** A tool call of the answer that is still growing. */
+export interface ToolSlot {
+  kind: 'tool';
+  id: string | undefined;
+  name: string;
+  argumentsText: KeptText;
+  /** Time of its latest piece. */
+  timeNs: bigint;
+  isComplete: boolean;
+  /** Bytes of it were lost: it stays as it was before, and is never reported as complete. */
+  isTorn: boolean;
+}
+
+/** A piece that came whole. */
+interface ItemSlot {
+  kind: 'item';
+  item: WireItem;
+}
+
+type Slot = TextSlot | ToolSlot | ItemSlot;
+
+export interface Answer {
+  /** The call's response; made by the first thing that is known of it. */
+  readonly response: CallResponse;
+  /** The first name that is not empty counts: Azure begins with empty ones, gateways change them midway. */
+  setId(value: unknown): void;
+  setModel(value: unknown): void;
+  setServiceTier(value: unknown): void;
+  setSystemFingerprint(value: unknown): void;
+  /** The choice with this number; undefined beyond the limit. */
+  choice(index: number): Choice | undefined;
+  /** The provider says that the call failed. The first error counts. */
+  fail(type: string | undefined, message: string | undefined): void;
+  /** No more pieces: fills in messages, fingerprints and finish reasons. */
+  finish(): void;
+  /** A choice was begun, and every choice has its finish reason. */
+  readonly isFinished: boolean;
+}
+
+/** One message of the answer. */
+export class Choice {
+  role = 'assistant';
+  /** As the wire has it; the last one that is not empty. */
+  finishReason: string | undefined;
+  readonly slots: Slot[] = [];
+  readonly #options: AnswerOptions;
+  readonly #text: MessageFingerprint;
+
+  constructor(options: AnswerOptions) {
+    this.#options = options;
+    this.#text = new MessageFingerprint('assistant');
+  }
+
+  /** Begins a text; give it to `append`. Undefined beyond the limit of parts. */
+  beginText(kind: TextSlot['kind']): TextSlot | undefined {
+    if (!this.#hasRoom()) {
+      return undefined;
+    }
+    const content = this.#options.content;
+    const kept = content.isOn ? new KeptText(content.maxFieldBytes) : undefined;
+    const slot: TextSlot = { kind, kept };
+    this.slots.push(slot);
+    return slot;
+  }
+
+  append(slot: TextSlot, piece: string, timeNs: bigint): void {
+    if (piece.length === 0) {
+      return;
+    }
+    this.#options.clock.chunk(timeNs);
+    if (slot.kind !== 'reasoning') {
+      this.#text.appendText(piece);
+    }
+    if (slot.kept?.append(piece) === false) {
+      this.#options.call.damage.add('limit');
+    }
+  }
+
+  beginToolCall(id: string | undefined, name: string, timeNs: bigint): ToolSlot | undefined {
+    if (!this.#hasRoom()) {
+      return undefined;
+    }
+    const slot: ToolSlot = {
+      kind: 'tool',
+      id,
+      name,
+      argumentsText: new KeptText(this.#options.limits.maxArgumentBytes),
+      timeNs,
+      isComplete: false,
+      isTorn: false,
+    };
+    this.slots.push(slot);
+    this.#options.clock.chunk(timeNs);
+    return slot;
+  }
+
+  /** `isChunk` is false for the piece that began the call. */
+  appendArguments(slot: ToolSlot, piece: string, timeNs: bigint, isChunk: boolean): void {
+    if (slot.isTorn) {
+      return;
+    }
+    slot.timeNs = timeNs;
+    if (piece.length === 0) {
+      return;
+    }
+    if (isChunk) {
+      this.#options.clock.chunk(timeNs);
+    }
+    if (!slot.argumentsText.append(piece)) {
+      this.#options.call.damage.add('limit');
+    }
+  }
+
+  /** A piece that came whole. `timeNs` is the time of its last byte. */
+  addItem(item: WireItem, timeNs: bigint): void {
+    if (item.kind === 'tool_call') {
+      const slot = this.beginToolCall(item.id, item.name, timeNs);
+      if (slot !== undefined) {
+        this.appendArguments(slot, item.argumentsText, timeNs, false);
+        this.completeToolCall(slot);
+      }
+      return;
+    }
+    if (!this.#hasRoom()) {
+      return;
+    }
+    this.#text.appendItem(item);
+    this.slots.push({ kind: 'item', item });
+  }
+
+  /** Nothing more comes for this tool call. */
+  completeToolCall(slot: ToolSlot): void {
+    if (slot.isComplete || slot.isTorn) {
+      return;
+    }
+    slot.isComplete = true;
+    const toolCall = toolCallOf(slot);
+    this.#options.call.response?.toolCalls.push(toolCall);
+    this.#options.onToolCall(toolCall);
+  }
+
+  /** Tool calls are complete when their choice is. */
+  completeToolCalls(): void {
+    for (const slot of this.slots) {
+      if (slot.kind === 'tool') {
+        this.completeToolCall(slot);
+      }
+    }
+  }
+
+  /** Bytes of the answer were lost here. */
+  tear(): void {
+    for (const slot of this.slots) {
+      if (slot.kind === 'tool' && !slot.isComplete) {
+        slot.isTorn = true;
+      }
+    }
+  }
+
+  /** Fingerprint, message and the tool calls that broke off. Called once, last. */
+  finish(finishReason: string): { message: OutputMessage; fingerprint: string; torn: ToolCall[] } {
+    const { content } = this.#options;
+    const items: WireItem[] = [];
+    const torn: ToolCall[] = [];
+    for (const slot of this.slots) {
+      if (slot.kind === 'tool') {
+        const argumentsText = slot.argumentsText.toString();
+        this.#text.appendToolCall(slot.name, argumentsText);
+        if (!slot.isComplete) {
+          torn.push(toolCallOf(slot));
+        }
+        const item: WireItem = { kind: 'tool_call', name: slot.name, argumentsText };
+        items.push(slot.id === undefined ? item : { ...item, id: slot.id });
+      } else if (slot.kind === 'item') {
+        items.push(slot.item);
+      } else if (slot.kept !== undefined) {
+        items.push({ kind: slot.kind, text: slot.kept.toString() });
+      }
+    }
+    const parts = content.isOn ? partsOf(items, content) : [];
+    const message: OutputMessage = { role: this.role, parts, finish_reason: finishReason };
+    return { message, fingerprint: this.#text.hex(), torn };
+  }
+
+  #hasRoom(): boolean {
+    if (this.slots.length < this.#options.limits.maxParts) {
+      return true;
+    }
+    this.#options.call.damage.add('limit');
+    return false;
+  }
+}
+
+/** Makes the builder of one call's answer. */
+export function createAnswer(options: AnswerOptions): Answer {
+  const { call, limits } = options;
+  const choices = new Map<number, Choice>();
+
+  function response(): CallResponse {
+    call.response ??= {
+      finishReasons: [],
+      usage: {},
+      messages: [],
+      fingerprints: [],
+      toolCalls: [],
+    };
+    return call.response;
+  }
+
+  function set(field: 'id' | 'model' | 'serviceTier' | 'systemFingerprint', value: unknown): void {
+    if (typeof value === 'string' && value.length > 0 && call.response?.[field] === undefined) {
+      response()[field] = value;
+    }
+  }
+
+  return {
+    get response() {
+      return response();
+    },
+    setId: (value) => set('id', value),
+    setModel: (value) => set('model', value),
+    setServiceTier: (value) => set('serviceTier', value),
+    setSystemFingerprint: (value) => set('systemFingerprint', value),
+    choice(index) {
+      let choice = choices.get(index);
+      if (choice === undefined) {
+        if (choices.size >= limits.maxChoices) {
+          call.damage.add('limit');
+          return undefined;
+        }
+        response();
+        choice = new Choice(options);
+        choices.set(index, choice);
+      }
+      return choice;
+    },
+    fail(type, message) {
+      if (call.error !== undefined) {
+        return;
+      }
+      call.error = { type: type ?? '_OTHER' };
+      if (message !== undefined) {
+        call.error.message = message;
+      }
+    },
+    finish() {
+      if (call.response === undefined) {
+        return;
+      }
+      const inOrder = [...choices].sort(([first], [second]) => first - second);
+      const hasReason = inOrder.some(([, choice]) => choice.finishReason !== undefined);
+      for (const [, choice] of inOrder) {
+        const reason = choice.finishReason;
+        const { message, fingerprint, torn } = choice.finish(conventionalReason(reason));
+        call.response.messages.push(message);
+        call.response.fingerprints.push(fingerprint);
+        call.response.toolCalls.push(...torn);
+        if (hasReason) {
+          // One for each choice, so that the others keep their places.
+          call.response.finishReasons.push(reason ?? '');
+        }
+      }
+    },
+    get isFinished() {
+      for (const choice of choices.values()) {
+        if (choice.finishReason === undefined) {
+          return false;
+        }
+      }
+      return choices.size > 0;
+    },
+  };
+}
+
+function toolCallOf(slot: ToolSlot): ToolCall {
+  const toolCall: ToolCall = {
+    name: slot.name,
+    argumentsText: slot.argumentsText.toString(),
+    timeNs: slot.timeNs,
+  };
+  if (slot.id !== undefined) {
+    toolCall.id = slot.id;
+  }
+  return toolCall;
+}
+
+/** finish_reason of an output message as the conventions name it; providers' other reasons stay as they are. */
+function conventionalReason(reason: string | undefined): string {
+  switch (reason) {
+    case undefined:
+      return 'error';
+    case 'tool_calls':
+    case 'function_call':
+    case 'tool_use':
+      return 'tool_call';
+    case 'end_turn':
+    case 'stop_sequence':
+      return 'stop';
+    case 'max_tokens':
+      return 'length';
+    case 'refusal':
+      return 'content_filter';
+    default:
+      return reason;
+  }
+}

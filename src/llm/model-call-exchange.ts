@@ -1,0 +1,335 @@
+/**
+ * Follows one exchange that may be a model call. The call begins when its request is known, and ends at the
+ * first of: the end its own protocol marks, the end of the answer's body, the end of the exchange.
+ */
+import type { BodySink, Exchange, ExchangeObserver, ResponseMessage } from '../http/exchange.ts';
+import { createSseDecoder } from '../http/sse-decoder.ts';
+import { Damage } from '../util/damage.ts';
+import { createJsonScanner, type JsonResult, type JsonScanner } from '../util/json-scanner.ts';
+import { createAnswer } from './answer.ts';
+import { createFormatDetector } from './answer-format.ts';
+import { ChunkClock } from './chunk-clock.ts';
+import { ContentKeeper } from './content-keeper.ts';
+import type { LlmLimits } from './limits.ts';
+import type { ParseStage } from './llm-stage.ts';
+import type { ModelCall, ModelCallObserver, WireApi } from './model-call.ts';
+import { providerOfHost } from './provider-hosts.ts';
+import { serverAddressOf } from './server-address.ts';
+import { validTraceparent } from './traceparent.ts';
+import type {
+  AnswerReader,
+  CallContext,
+  CallTarget,
+  RequestReader,
+  WireApiReader,
+} from './wire-api.ts';
+
+export interface ModelCallOptions {
+  observer: ModelCallObserver;
+  limits: LlmLimits;
+  keepContent: boolean;
+  maxContentBytes: number;
+  onParseFailure(stage: ParseStage, api: WireApi): void;
+}
+
+type Phase = 'request' | 'running' | 'finished' | 'no-call';
+
+export function observeModelCall(
+  exchange: Exchange,
+  target: CallTarget,
+  api: WireApiReader,
+  options: ModelCallOptions,
+): ExchangeObserver {
+  const { limits, observer } = options;
+  const call = newCall(exchange, target, api);
+  const content = new ContentKeeper({
+    isOn: options.keepContent,
+    maxFieldBytes: options.maxContentBytes,
+    maxTotalBytes: limits.maxCallContentBytes,
+    damage: call.damage,
+  });
+  const context: CallContext = { call, content, limits };
+  const clock = new ChunkClock(call, limits.maxChunkGaps);
+  let phase: Phase = 'request';
+
+  const requestReader: RequestReader = api.readRequest(context, target);
+  const requestScanner = scannerOf(requestReader);
+
+  const answer = createAnswer({
+    call,
+    content,
+    limits,
+    clock,
+    onToolCall(toolCall) {
+      observer.toolCall?.(call, toolCall);
+    },
+  });
+  const answerReader: AnswerReader = api.readAnswer(context, answer);
+
+  function scannerOf(reader: RequestReader | AnswerReader): JsonScanner {
+    return createJsonScanner({
+      plan: reader.plan,
+      limits: {
+        maxDepth: limits.maxDepth,
+        maxNodes: limits.maxNodes,
+        maxStringBytes: limits.maxArgumentBytes,
+        maxTextBytes: content.maxFieldBytes,
+        maxTotalTextBytes: limits.maxCallContentBytes,
+      },
+      onItem(name, value, complete) {
+        if ('item' in reader) {
+          reader.item(name, value, complete);
+        }
+      },
+    });
+  }
+
+  function judge(result: JsonResult, isBodyComplete: boolean, stage: ParseStage): void {
+    const { damage } = call;
+    if (result.limited || result.state === 'limit') {
+      damage.add('limit');
+    }
+    if (result.replaced) {
+      damage.add('decode-error');
+    }
+    const isTorn = result.state === 'incomplete' && !damage.kinds.has('gap');
+    if (isTorn && !isBodyComplete) {
+      damage.add('truncated');
+    } else if (isTorn || result.state === 'invalid') {
+      // The body is all there: it ends inside its JSON, or is none.
+      damage.add('decode-error');
+      options.onParseFailure(stage, call.api);
+    }
+  }
+
+  /** The request is over, or the answer does not wait for it. */
+  function start(isBodyComplete: boolean): void {
+    if (phase !== 'request') {
+      return;
+    }
+    const result = requestScanner.end();
+    const isCall = requestReader.end(result.value, result.state === 'complete');
+    if (!isCall) {
+      phase = 'no-call';
+      return;
+    }
+    phase = 'running';
+    judge(result, isBodyComplete, 'llm.request');
+    observer.started(call);
+  }
+
+  function finish(endNs: bigint): void {
+    if (phase !== 'running') {
+      return;
+    }
+    phase = 'finished';
+    call.endNs = endNs;
+    if (call.httpStatus !== undefined && call.httpStatus >= 400) {
+      call.error ??= { type: String(call.httpStatus) };
+      if (call.error.type === '_OTHER') {
+        call.error.type = String(call.httpStatus);
+      }
+    }
+    answer.finish();
+    mergeDamage(call, exchange.damage);
+    if (!call.complete && call.error === undefined && !call.damage.kinds.has('gap')) {
+      call.damage.add('truncated');
+    }
+    observer.finished(call);
+  }
+
+  function jsonSink(): BodySink {
+    const scanner = scannerOf(answerReader);
+    let lastNs = 0n;
+    return {
+      data(bytes, timeNs) {
+        lastNs = timeNs;
+        scanner.push(bytes);
+      },
+      gap() {
+        scanner.gap();
+      },
+      end(isBodyComplete, timeNs) {
+        const result = scanner.end();
+        judge(result, isBodyComplete, 'llm.answer');
+        const endNs = lastNs === 0n ? timeNs : lastNs;
+        answerReader.body(result.value, result.state === 'complete', endNs);
+        call.complete = result.state === 'complete';
+        finish(endNs);
+      },
+    };
+  }
+
+  function eventSink(): BodySink {
+    let lastNs = 0n;
+    const decoder = createSseDecoder({
+      maxEventBytes: limits.maxEventBytes,
+      onEvent(event, timeNs) {
+        if (phase !== 'running') {
+          return;
+        }
+        // Half an event is no event; clients, too, take the last one only when it is readable.
+        if (!answerReader.event(event.event, event.data, timeNs) && event.complete) {
+          call.damage.add('decode-error');
+          options.onParseFailure('llm.event', call.api);
+        }
+        if (answerReader.isDone) {
+          call.complete = true;
+          finish(timeNs);
+        }
+      },
+      onLimit() {
+        call.damage.add('limit');
+      },
+    });
+    return {
+      data(bytes, timeNs) {
+        lastNs = timeNs;
+        decoder.data(bytes, timeNs);
+      },
+      gap(timeNs) {
+        decoder.gap(timeNs);
+        answerReader.gap();
+      },
+      end(isBodyComplete, timeNs) {
+        decoder.end(isBodyComplete, timeNs);
+        if (phase !== 'running') {
+          return;
+        }
+        call.complete = isBodyComplete && call.error === undefined && answerReader.mayEnd();
+        finish(lastNs === 0n ? timeNs : lastNs);
+      },
+    };
+  }
+
+  /** Neither JSON nor events: the page of a proxy, or nothing. */
+  function otherSink(): BodySink {
+    let lastNs = 0n;
+    return {
+      data(_bytes, timeNs) {
+        lastNs = timeNs;
+      },
+      gap() {},
+      end(isBodyComplete, timeNs) {
+        call.complete = false;
+        if (!isBodyComplete) {
+          call.damage.add('truncated');
+        }
+        finish(lastNs === 0n ? timeNs : lastNs);
+      },
+    };
+  }
+
+  /** Holds the first bytes back until they tell what the body is. */
+  function answerSink(response: ResponseMessage): BodySink {
+    const detector = createFormatDetector(response.headers.get('content-type'));
+    let held: Buffer = Buffer.alloc(0);
+    let sink: BodySink | undefined;
+
+    function choose(format: 'json' | 'events' | 'other', timeNs: bigint): BodySink {
+      sink = format === 'json' ? jsonSink() : format === 'events' ? eventSink() : otherSink();
+      if (held.length > 0) {
+        sink.data(held, timeNs);
+      }
+      return sink;
+    }
+
+    return {
+      data(bytes, timeNs) {
+        start(false);
+        if (phase !== 'running') {
+          return;
+        }
+        if (sink !== undefined) {
+          sink.data(bytes, timeNs);
+          return;
+        }
+        const format = detector.push(bytes);
+        if (format === undefined && held.length + bytes.length <= MAX_HELD_BYTES) {
+          held = Buffer.concat([held, bytes]);
+          return;
+        }
+        choose(format ?? 'other', timeNs).data(bytes, timeNs);
+      },
+      gap(timeNs) {
+        call.damage.add('gap');
+        (sink ?? choose(detector.end(), timeNs)).gap(timeNs);
+      },
+      end(isBodyComplete, timeNs) {
+        start(false);
+        (sink ?? choose(detector.end(), timeNs)).end(isBodyComplete, timeNs);
+      },
+    };
+  }
+
+  return {
+    requestBody: {
+      data(bytes) {
+        requestScanner.push(bytes);
+      },
+      gap() {
+        call.damage.add('gap');
+        requestScanner.gap();
+      },
+      end(isBodyComplete) {
+        start(isBodyComplete);
+      },
+    },
+    response(response) {
+      if (phase === 'no-call') {
+        return undefined;
+      }
+      call.httpStatus = response.status;
+      return answerSink(response);
+    },
+    end(ended, timeNs) {
+      start(ended.request?.complete ?? false);
+      finish(ended.response?.endNs ?? ended.request?.endNs ?? timeNs);
+    },
+  };
+}
+
+/** White space that keeps a connection alive may precede an answer; more of it than this is no answer. */
+const MAX_HELD_BYTES = 64 * 1024;
+
+function newCall(exchange: Exchange, target: CallTarget, api: WireApiReader): ModelCall {
+  const { request } = target;
+  const call: ModelCall = {
+    api: api.api,
+    operation: api.operation,
+    provider: api.provider,
+    exchange,
+    request: {
+      systemInstructions: [],
+      messages: [],
+      fingerprints: [],
+      toolResults: [],
+      toolDefinitions: [],
+    },
+    startNs: request.startNs,
+    endNs: request.endNs,
+    chunkGapsNs: [],
+    complete: false,
+    damage: new Damage(),
+  };
+  const address = serverAddressOf(request);
+  if (address !== undefined) {
+    call.serverAddress = address.host;
+    call.serverPort = address.port;
+    call.provider = providerOfHost(address.host) ?? call.provider;
+  }
+  const traceparent = validTraceparent(request.headers.get('traceparent'));
+  if (traceparent !== undefined) {
+    call.traceparent = traceparent;
+  }
+  return call;
+}
+
+/** A call that is there to its end is not truncated, though its exchange may be: clients stop at `[DONE]`. */
+function mergeDamage(call: ModelCall, damage: Damage): void {
+  const wasTruncated = call.damage.kinds.has('truncated');
+  call.damage.merge(damage);
+  if (call.complete && !wasTruncated) {
+    call.damage.kinds.delete('truncated');
+  }
+}

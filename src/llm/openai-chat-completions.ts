@@ -1,0 +1,545 @@
+/**
+ * The chat completions API of OpenAI, Azure, Mistral, Groq, OpenRouter and everyone who speaks it.
+ * https://platform.openai.com/docs/api-reference/chat and …/chat-streaming
+ */
+import { type JsonPlan, textPrefix } from '../util/json-scanner.ts';
+import type { Answer, Choice, ToolSlot } from './answer.ts';
+import { createDeltaTemplate } from './delta-template.ts';
+import { errorOf } from './error-body.ts';
+import { asArray, asCount, asName, asNumber, asObject, type JsonObject } from './json-access.ts';
+import type { ToolDefinition } from './model-call.ts';
+import {
+  argumentsText,
+  asText,
+  OPENAI_MESSAGE_PLAN,
+  readContent,
+  readOpenAiMessage,
+} from './openai-message.ts';
+import { OPENAI_USAGE_PLAN, readOpenAiUsage } from './openai-usage.ts';
+import { createRequestMessages } from './request-messages.ts';
+import { readToolDefinition, toolDefinitionPlan } from './tool-definition.ts';
+import type {
+  AnswerReader,
+  CallContext,
+  CallTarget,
+  RequestReader,
+  WireApiReader,
+} from './wire-api.ts';
+
+const ALL: JsonPlan = { keep: 'all' };
+
+const SCALARS = [
+  'model',
+  'stream',
+  'max_tokens',
+  'max_completion_tokens',
+  'temperature',
+  'top_p',
+  'top_k',
+  'frequency_penalty',
+  'presence_penalty',
+  'stop',
+  'seed',
+  'n',
+  'service_tier',
+] as const;
+
+function requestPlan(isContentOn: boolean): JsonPlan {
+  const tools: JsonPlan = {
+    keep: 'all',
+    emit: 'tool',
+    items: toolDefinitionPlan('parameters', isContentOn),
+  };
+  const fields = new Map<string, JsonPlan>(SCALARS.map((name) => [name, ALL]));
+  fields.set('messages', { keep: 'all', emit: 'message', items: OPENAI_MESSAGE_PLAN });
+  fields.set('tools', tools);
+  fields.set('functions', tools);
+  fields.set('response_format', { keep: 'all', fields: new Map([['type', ALL]]) });
+  return { keep: 'all', fields };
+}
+
+const REQUEST_PLAN = requestPlan(false);
+const REQUEST_PLAN_WITH_CONTENT = requestPlan(true);
+
+const ERROR_FIELDS: readonly (readonly [string, JsonPlan])[] = [
+  ['error', ALL],
+  ['message', ALL],
+  ['detail', ALL],
+  ['code', ALL],
+  ['type', ALL],
+];
+
+const ANSWER_PLAN: JsonPlan = {
+  keep: 'all',
+  fields: new Map<string, JsonPlan>([
+    ['id', ALL],
+    ['model', ALL],
+    ['service_tier', ALL],
+    ['system_fingerprint', ALL],
+    ['usage', OPENAI_USAGE_PLAN],
+    ['x_groq', { keep: 'all', fields: new Map([['usage', OPENAI_USAGE_PLAN]]) }],
+    [
+      'choices',
+      {
+        keep: 'all',
+        items: {
+          keep: 'all',
+          fields: new Map<string, JsonPlan>([
+            ['index', ALL],
+            ['finish_reason', ALL],
+            ['message', OPENAI_MESSAGE_PLAN],
+            ['usage', OPENAI_USAGE_PLAN],
+            ['error', ALL],
+          ]),
+        },
+      },
+    ],
+    ...ERROR_FIELDS,
+  ]),
+};
+// Google answers errors as a list of one.
+ANSWER_PLAN.items = ANSWER_PLAN;
+
+export const openAiChatCompletions: WireApiReader = {
+  api: 'openai.chat_completions',
+  operation: 'chat',
+  provider: 'openai',
+  matches: isChatCompletions,
+  readRequest,
+  readAnswer,
+};
+
+function isChatCompletions({ path }: CallTarget): boolean {
+  // Perplexity's asynchronous jobs have the same ending but answer with a job.
+  return path.endsWith('/chat/completions') && !path.endsWith('/async/chat/completions');
+}
+
+function readRequest(context: CallContext, target: CallTarget): RequestReader {
+  const { call, content, limits } = context;
+  const request = call.request;
+  const messages = createRequestMessages(context, readOpenAiMessage);
+
+  function addTool(value: unknown): void {
+    const tool = asObject(value);
+    if (tool === undefined) {
+      return;
+    }
+    // `functions`, the older member, has the functions themselves.
+    const type = asName(tool.type) ?? 'function';
+    const definition: ToolDefinition = readToolDefinition(
+      type,
+      asObject(tool[type]) ?? tool,
+      'parameters',
+      content,
+    );
+    if (request.toolDefinitions.length < limits.maxToolDefinitions) {
+      request.toolDefinitions.push(definition);
+    } else {
+      call.damage.add('limit');
+    }
+  }
+
+  function setParameters(body: JsonObject): void {
+    set('model', asName(body.model) ?? deploymentOf(target.path));
+    set('stream', typeof body.stream === 'boolean' ? body.stream : undefined);
+    set('maxTokens', asCount(body.max_completion_tokens) ?? asCount(body.max_tokens));
+    set('temperature', asNumber(body.temperature));
+    set('topP', asNumber(body.top_p));
+    set('topK', asNumber(body.top_k));
+    set('frequencyPenalty', asNumber(body.frequency_penalty));
+    set('presencePenalty', asNumber(body.presence_penalty));
+    set('stopSequences', stopSequences(body.stop));
+    set('seed', asNumber(body.seed));
+    set('choiceCount', asCount(body.n));
+    set('outputType', outputType(asObject(body.response_format)?.type));
+    set('serviceTier', asName(body.service_tier));
+  }
+
+  function set<Field extends keyof typeof request>(
+    field: Field,
+    value: (typeof request)[Field] | undefined,
+  ): void {
+    if (value !== undefined) {
+      request[field] = value;
+    }
+  }
+
+  return {
+    plan: content.isOn ? REQUEST_PLAN_WITH_CONTENT : REQUEST_PLAN,
+    item(name, value, isWhole) {
+      if (name === 'message') {
+        messages.add(value, isWhole);
+      } else {
+        addTool(value);
+      }
+    },
+    end(root, isWhole) {
+      const body = asObject(root);
+      if (body !== undefined) {
+        setParameters(body);
+      }
+      if (!isWhole) {
+        return true;
+      }
+      return body !== undefined && ('messages' in body || 'model' in body);
+    },
+  };
+}
+
+/** Azure names the model in the path: the deployment. */
+function deploymentOf(path: string): string | undefined {
+  const match = /\/deployments\/([^/]+)\/chat\/completions$/.exec(path);
+  if (match === null) {
+    return undefined;
+  }
+  try {
+    return decodeURIComponent(match[1]!);
+  } catch {
+    return match[1];
+  }
+}
+
+function stopSequences(stop: unknown): string[] | undefined {
+  if (typeof stop === 'string') {
+    return [stop];
+  }
+  const list = asArray(stop)?.filter((item) => typeof item === 'string');
+  return list === undefined || list.length === 0 ? undefined : list;
+}
+
+function outputType(format: unknown): string | undefined {
+  switch (format) {
+    case 'text':
+      return 'text';
+    case 'json_object':
+    case 'json_schema':
+      return 'json';
+    default:
+      return undefined;
+  }
+}
+
+/** What a stream's choice has grown so far. */
+interface ChoiceState {
+  choice: Choice;
+  texts: Map<'text' | 'reasoning' | 'refusal', ReturnType<Choice['beginText']>>;
+  tools: ToolSlot[];
+  /** Positions that deltas name, where they do. */
+  toolsByIndex: Map<number, ToolSlot>;
+}
+
+function readAnswer(context: CallContext, answer: Answer): AnswerReader {
+  const { call } = context;
+  const states = new Map<number, ChoiceState>();
+  const template = createDeltaTemplate();
+  /** Where the template's text goes. */
+  let templateState: ChoiceState | undefined;
+  let isDone = false;
+  let hasFailed = false;
+  let hasGap = false;
+
+  function state(index: number): ChoiceState | undefined {
+    let known = states.get(index);
+    if (known === undefined) {
+      const choice = answer.choice(index);
+      if (choice === undefined) {
+        return undefined;
+      }
+      known = { choice, texts: new Map(), tools: [], toolsByIndex: new Map() };
+      states.set(index, known);
+    }
+    return known;
+  }
+
+  function readHead(root: JsonObject): void {
+    answer.setId(root.id);
+    answer.setModel(root.model);
+    answer.setServiceTier(root.service_tier);
+    answer.setSystemFingerprint(root.system_fingerprint);
+    if (root.system_fingerprint === 'fp_ollama' && call.provider === 'openai') {
+      // Ollama runs on any host and port, but signs its answers.
+      call.provider = 'ollama';
+    }
+    readUsage(asObject(root.x_groq)?.usage);
+    readUsage(root.usage);
+  }
+
+  function readUsage(value: unknown): void {
+    const usage = readOpenAiUsage(value);
+    if (usage !== undefined) {
+      answer.response.usage = usage;
+    }
+  }
+
+  function readError(root: unknown, isFailedRequest: boolean): void {
+    const error = errorOf(root, isFailedRequest);
+    if (error !== undefined) {
+      hasFailed = true;
+      answer.fail(error.type, error.message);
+    }
+  }
+
+  function readFinish(choice: Choice, reason: unknown): void {
+    const name = asName(reason) ?? (typeof reason === 'number' ? String(reason) : undefined);
+    if (name !== undefined) {
+      choice.finishReason = name;
+      choice.completeToolCalls();
+    }
+  }
+
+  function append(
+    target: ChoiceState,
+    kind: 'text' | 'reasoning' | 'refusal',
+    text: string,
+    timeNs: bigint,
+  ): void {
+    if (text.length === 0) {
+      return;
+    }
+    let slot = target.texts.get(kind);
+    if (slot === undefined) {
+      slot = target.choice.beginText(kind);
+      target.texts.set(kind, slot);
+    }
+    if (slot !== undefined) {
+      target.choice.append(slot, text, timeNs);
+    }
+  }
+
+  function appendContent(target: ChoiceState, content: unknown, timeNs: bigint): void {
+    if (typeof content === 'string') {
+      append(target, 'text', content, timeNs);
+      return;
+    }
+    for (const item of readContent(content)) {
+      if (item.kind === 'text' || item.kind === 'reasoning' || item.kind === 'refusal') {
+        append(target, item.kind, textPrefix(item.text) ?? '', timeNs);
+      } else {
+        target.choice.addItem(item, timeNs);
+      }
+    }
+  }
+
+  /** The call that a delta belongs to: by position, else by id, else a new one when it has a name. */
+  function toolOf(
+    target: ChoiceState,
+    delta: JsonObject,
+    name: string,
+    timeNs: bigint,
+  ): { tool: ToolSlot; isNew: boolean } | undefined {
+    const id = asName(delta.id);
+    const index = asCount(delta.index);
+    let tool: ToolSlot | undefined;
+    if (index !== undefined) {
+      tool = target.toolsByIndex.get(index);
+    } else if (id !== undefined) {
+      tool = target.tools.find((known) => known.id === id);
+    } else if (name === '') {
+      tool = target.tools[target.tools.length - 1];
+    }
+    // Some gateways number every call 0: another id with a name of its own is another call.
+    const isOther =
+      tool !== undefined && id !== undefined && tool.id !== undefined && tool.id !== id;
+    if (tool !== undefined && !(isOther && name !== '')) {
+      return { tool, isNew: false };
+    }
+    if (hasGap && name === '') {
+      // The piece with the name may be what was lost.
+      return undefined;
+    }
+    tool = target.choice.beginToolCall(id, name, timeNs);
+    if (tool === undefined) {
+      return undefined;
+    }
+    target.tools.push(tool);
+    if (index !== undefined) {
+      target.toolsByIndex.set(index, tool);
+    }
+    return { tool, isNew: true };
+  }
+
+  function appendToolCall(target: ChoiceState, value: unknown, timeNs: bigint): void {
+    const delta = asObject(value);
+    if (delta === undefined) {
+      return;
+    }
+    const called = asObject(delta.function) ?? asObject(delta.custom) ?? {};
+    const name = typeof called.name === 'string' ? called.name : '';
+    const found = toolOf(target, delta, name, timeNs);
+    if (found === undefined) {
+      return;
+    }
+    const { tool, isNew } = found;
+    if (!isNew) {
+      tool.id ??= asName(delta.id);
+      // A name may come in pieces; some servers repeat the whole of it instead.
+      if (name !== tool.name) {
+        tool.name += name;
+      }
+    }
+    const given = called.arguments ?? called.input;
+    target.choice.appendArguments(tool, argumentsText(given), timeNs, !isNew);
+  }
+
+  /** The older form: one call without an id, in pieces. */
+  function appendFunctionCall(target: ChoiceState, value: unknown, timeNs: bigint): void {
+    const called = asObject(value);
+    if (called !== undefined) {
+      appendToolCall(target, { index: 0, function: called }, timeNs);
+    }
+  }
+
+  function readChunkChoice(value: unknown, position: number, timeNs: bigint): void {
+    const choice = asObject(value);
+    const target = choice && state(asCount(choice.index) ?? position);
+    if (choice === undefined || target === undefined) {
+      return;
+    }
+    // Perplexity repeats the message so far beside each delta: only the delta is new.
+    const delta = asObject(choice.delta) ?? wholeMessage(choice, target) ?? {};
+    const role = asName(delta.role);
+    if (role !== undefined) {
+      target.choice.role = role;
+    }
+    const reasoning = asText(delta.reasoning_content) ?? asText(delta.reasoning);
+    append(target, 'reasoning', textPrefix(reasoning) ?? '', timeNs);
+    appendContent(target, delta.content, timeNs);
+    append(target, 'refusal', textPrefix(delta.refusal) ?? '', timeNs);
+    for (const call of asArray(delta.tool_calls) ?? []) {
+      appendToolCall(target, call, timeNs);
+    }
+    appendFunctionCall(target, delta.function_call, timeNs);
+    readUsage(choice.usage);
+    readError(choice, false);
+    readFinish(target.choice, choice.finish_reason);
+  }
+
+  function readChunk(root: JsonObject, timeNs: bigint): void {
+    readError(root, false);
+    const choices = asArray(root.choices) ?? [];
+    choices.forEach((choice, position) => {
+      readChunkChoice(choice, position, timeNs);
+    });
+    // After the choices: a usage of the whole counts more than one of a choice.
+    readHead(root);
+  }
+
+  return {
+    plan: ANSWER_PLAN,
+    body(root, isWhole, timeNs) {
+      const body = asObject(root);
+      const choices = asArray(body?.choices);
+      readError(root, choices === undefined && (call.httpStatus ?? 0) >= 400);
+      if (body === undefined || (call.httpStatus ?? 0) >= 400) {
+        return;
+      }
+      choices?.forEach((value, position) => {
+        const choice = asObject(value);
+        const target = choice && answer.choice(asCount(choice.index) ?? position);
+        if (choice === undefined || target === undefined) {
+          return;
+        }
+        const message = readOpenAiMessage(choice.message);
+        target.role = message.role || 'assistant';
+        const isTorn = !isWhole && position === choices.length - 1;
+        for (const item of message.items) {
+          if (!isTorn || item.kind !== 'tool_call') {
+            target.addItem(item, timeNs);
+            continue;
+          }
+          const tool = target.beginToolCall(item.id, item.name, timeNs);
+          if (tool !== undefined) {
+            target.appendArguments(tool, item.argumentsText, timeNs, false);
+          }
+        }
+        readUsage(choice.usage);
+        readError(choice, false);
+        readFinish(target, choice.finish_reason);
+      });
+      readHead(body);
+    },
+    event(name, data, timeNs) {
+      if (isDone) {
+        return true;
+      }
+      const text = templateState === undefined ? undefined : template.match(data);
+      if (text !== undefined) {
+        append(templateState!, 'text', text, timeNs);
+        return true;
+      }
+      if (data.trim() === '[DONE]') {
+        isDone = true;
+        return true;
+      }
+      let root: JsonObject | undefined;
+      try {
+        root = asObject(JSON.parse(data));
+      } catch {
+        root = undefined;
+      }
+      if (root === undefined) {
+        return false;
+      }
+      if (name === 'error') {
+        readError(root, true);
+        return true;
+      }
+      readChunk(root, timeNs);
+      const only = onlyTextOf(root);
+      if (only !== undefined && template.learn(data, 'content', textOfOnlyChoice)) {
+        templateState = states.get(only);
+      }
+      return true;
+    },
+    gap() {
+      hasGap = true;
+      for (const known of states.values()) {
+        known.texts.clear();
+        known.choice.tear();
+      }
+    },
+    get isDone() {
+      return isDone;
+    },
+    mayEnd: () => hasFailed || answer.isFinished,
+  };
+}
+
+/** Some servers send a whole message where the delta should be. */
+function wholeMessage(choice: JsonObject, target: ChoiceState): JsonObject | undefined {
+  return target.choice.slots.length === 0 ? asObject(choice.message) : undefined;
+}
+
+/** Members of a delta that do nothing when they come again with the same value. */
+const HARMLESS_MEMBERS: ReadonlySet<string> = new Set(['content', 'role']);
+
+/** The choice whose text is all that this chunk brings; undefined when it brings anything else. */
+function onlyTextOf(root: JsonObject): number | undefined {
+  const choices = asArray(root.choices);
+  if (choices?.length !== 1 || isSet(root.error) || isSet(root.usage) || isSet(root.x_groq)) {
+    return undefined;
+  }
+  const choice = asObject(choices[0]);
+  const delta = asObject(choice?.delta);
+  if (choice === undefined || delta === undefined) {
+    return undefined;
+  }
+  if (isSet(choice.finish_reason) || isSet(choice.usage) || isSet(choice.error)) {
+    return undefined;
+  }
+  for (const [member, value] of Object.entries(delta)) {
+    if (isSet(value) && !HARMLESS_MEMBERS.has(member)) {
+      return undefined;
+    }
+  }
+  return typeof delta.content === 'string' ? (asCount(choice.index) ?? 0) : undefined;
+}
+
+function isSet(value: unknown): boolean {
+  return value !== undefined && value !== null;
+}
+
+function textOfOnlyChoice(value: unknown): unknown {
+  const choice = asObject(asArray(asObject(value)?.choices)?.[0]);
+  return asObject(choice?.delta)?.content;
+}

@@ -1,0 +1,88 @@
+/**
+ * Token counts of the chat completions API and of the many that speak it.
+ * https://platform.openai.com/docs/api-reference/chat/object#chat-object-usage
+ */
+import type { JsonPlan } from '../util/json-scanner.ts';
+import { asObject, firstCount, type JsonObject } from './json-access.ts';
+import type { Usage } from './model-call.ts';
+
+const NUMBER: JsonPlan = { keep: 'all', fields: new Map() };
+
+const INPUT_DETAILS: JsonPlan = {
+  keep: 'all',
+  fields: new Map([
+    ['cached_tokens', NUMBER],
+    ['cache_write_tokens', NUMBER],
+    ['cache_creation_tokens', NUMBER],
+  ]),
+};
+
+const OUTPUT_DETAILS: JsonPlan = {
+  keep: 'all',
+  fields: new Map([['reasoning_tokens', NUMBER]]),
+};
+
+/** Every count has a plan of its own, so that no limit ever drops one. */
+export const OPENAI_USAGE_PLAN: JsonPlan = {
+  keep: 'all',
+  fields: new Map<string, JsonPlan>([
+    ['prompt_tokens', NUMBER],
+    ['completion_tokens', NUMBER],
+    ['reasoning_tokens', NUMBER],
+    ['cached_tokens', NUMBER],
+    ['cache_write_tokens', NUMBER],
+    ['cache_read_input_tokens', NUMBER],
+    ['cache_creation_input_tokens', NUMBER],
+    ['prompt_cache_hit_tokens', NUMBER],
+    ['prompt_tokens_details', INPUT_DETAILS],
+    ['completion_tokens_details', OUTPUT_DETAILS],
+  ]),
+};
+
+/**
+ * Counts of one usage object; undefined when there is no count in it. The wire is reported as it is: a gateway's
+ * reasoning may exceed its completion.
+ */
+export function readOpenAiUsage(value: unknown): Usage | undefined {
+  const usage = asObject(value);
+  if (usage === undefined) {
+    return undefined;
+  }
+  const inputDetails: JsonObject = asObject(usage.prompt_tokens_details) ?? {};
+  const outputDetails: JsonObject = asObject(usage.completion_tokens_details) ?? {};
+  const result: Usage = {};
+  set(result, 'inputTokens', firstCount(usage.prompt_tokens));
+  set(result, 'outputTokens', firstCount(usage.completion_tokens));
+  set(
+    result,
+    'cacheReadInputTokens',
+    firstCount(
+      inputDetails.cached_tokens,
+      usage.cached_tokens,
+      usage.prompt_cache_hit_tokens,
+      usage.cache_read_input_tokens,
+    ),
+  );
+  set(
+    result,
+    'cacheCreationInputTokens',
+    firstCount(
+      inputDetails.cache_write_tokens,
+      usage.cache_write_tokens,
+      inputDetails.cache_creation_tokens,
+      usage.cache_creation_input_tokens,
+    ),
+  );
+  set(
+    result,
+    'reasoningOutputTokens',
+    firstCount(outputDetails.reasoning_tokens, usage.reasoning_tokens),
+  );
+  return Object.keys(result).length === 0 ? undefined : result;
+}
+
+function set(usage: Usage, field: keyof Usage, count: number | undefined): void {
+  if (count !== undefined) {
+    usage[field] = count;
+  }
+}

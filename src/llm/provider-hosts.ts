@@ -1,0 +1,50 @@
+/**
+ * gen_ai.provider.name by the host a request went to: the well-known values of the semantic conventions, and a
+ * name of our own where they have none. https://opentelemetry.io/docs/specs/semconv/registry/attributes/gen-ai/
+ */
+
+/** Host, or ending of the host when it begins with a dot. */
+const PROVIDERS: readonly (readonly [host: string, provider: string])[] = [
+  ['api.openai.com', 'openai'],
+  ['.api.openai.com', 'openai'],
+  ['api.anthropic.com', 'anthropic'],
+  ['.openai.azure.com', 'azure.ai.openai'],
+  ['.openai.azure.us', 'azure.ai.openai'],
+  ['.openai.azure.cn', 'azure.ai.openai'],
+  ['.cognitiveservices.azure.com', 'azure.ai.openai'],
+  ['.services.ai.azure.com', 'azure.ai.inference'],
+  ['.models.ai.azure.com', 'azure.ai.inference'],
+  ['models.inference.ai.azure.com', 'azure.ai.inference'],
+  ['api.mistral.ai', 'mistral_ai'],
+  ['.api.mistral.ai', 'mistral_ai'],
+  ['codestral.mistral.ai', 'mistral_ai'],
+  ['api.deepseek.com', 'deepseek'],
+  ['api.groq.com', 'groq'],
+  ['api.x.ai', 'x_ai'],
+  ['.api.x.ai', 'x_ai'],
+  ['api.perplexity.ai', 'perplexity'],
+  ['api.cohere.com', 'cohere'],
+  ['api.cohere.ai', 'cohere'],
+  ['generativelanguage.googleapis.com', 'gcp.gemini'],
+  ['aiplatform.googleapis.com', 'gcp.vertex_ai'],
+  ['-aiplatform.googleapis.com', 'gcp.vertex_ai'],
+  ['.ml.cloud.ibm.com', 'ibm.watsonx.ai'],
+  ['api.moonshot.ai', 'moonshot_ai'],
+  ['api.moonshot.cn', 'moonshot_ai'],
+  ['openrouter.ai', 'openrouter'],
+  ['ollama.com', 'ollama'],
+];
+
+/** https://docs.aws.amazon.com/general/latest/gr/bedrock.html */
+const BEDROCK = /^bedrock(?:-runtime|-mantle)?(?:-fips)?\.[a-z0-9-]+\.(?:amazonaws\.com|api\.aws)/;
+
+/** The provider whose host this is (lower case, no port); undefined for a host that belongs to none we know. */
+export function providerOfHost(host: string): string | undefined {
+  for (const [known, provider] of PROVIDERS) {
+    const isEnding = known.startsWith('.') || known.startsWith('-');
+    if (isEnding ? host.endsWith(known) : host === known) {
+      return provider;
+    }
+  }
+  return BEDROCK.test(host) ? 'aws.bedrock' : undefined;
+}
