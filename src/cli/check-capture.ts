@@ -1,16 +1,11 @@
 /** Checks that try capture itself: the addon, the BPF programs, a probe, and the libraries on this host. */
-import { readdirSync, realpathSync } from 'node:fs';
-import { join } from 'node:path';
 import { loadBinding, type NativeBinding } from '../capture/binding.ts';
+import { runtimesOnPath, systemLibraries } from '../targets/known-files.ts';
+import { locateOpenssl } from '../targets/openssl-symbols.ts';
 import { type CheckResult, fail, note, pass } from './check-result.ts';
 
 /** The smallest ring; nothing is captured during a check. */
 const RING_BYTES = 64 * 1024;
-
-/** Functions of which a file must define at least the first two to be observed. */
-const OPENSSL_FUNCTIONS = ['SSL_read', 'SSL_write', 'SSL_read_ex', 'SSL_write_ex', 'SSL_free'];
-
-const LIBRARY_FOLDERS = ['/lib', '/lib64', '/usr/lib', '/usr/lib64', '/usr/local/lib', '/opt/lib'];
 
 interface OpensslFile {
   path: string;
@@ -86,42 +81,21 @@ function checkLibraries(files: readonly OpensslFile[]): CheckResult {
   return pass('openssl', files.map(({ path }) => path).join(', '));
 }
 
-/** libssl in the usual folders, and the Node that runs this, which carries OpenSSL. */
+/** libssl in the system's folders, and runtimes that carry OpenSSL: what is attached to when nothing runs yet. */
 function findOpenssl(binding: NativeBinding): OpensslFile[] {
+  const paths = [...systemLibraries(), ...runtimesOnPath(process.env.PATH ?? ''), process.execPath];
   const found: OpensslFile[] = [];
-  const paths = new Set([...LIBRARY_FOLDERS.flatMap(librariesIn), process.execPath]);
-  for (const path of paths) {
+  for (const path of new Set(paths)) {
     try {
-      const { offsets } = binding.locateSymbols(path, OPENSSL_FUNCTIONS);
-      if (offsets.SSL_read !== undefined && offsets.SSL_write !== undefined) {
-        found.push({ path, offsets });
+      const location = locateOpenssl(binding, path);
+      if (location.kind === 'found') {
+        found.push({ path, offsets: location.offsets });
       }
     } catch {
       // No ELF file of this machine, such as a linker script: nothing to attach to.
     }
   }
   return found;
-}
-
-/** Real paths of libssl in a folder and in its multiarch folder, such as /usr/lib/x86_64-linux-gnu. */
-function librariesIn(folder: string): string[] {
-  const found: string[] = [];
-  for (const name of namesIn(folder)) {
-    if (name.startsWith('libssl.so')) {
-      found.push(realpathSync(join(folder, name)));
-    } else if (name.endsWith('-linux-gnu')) {
-      found.push(...librariesIn(join(folder, name)));
-    }
-  }
-  return found;
-}
-
-function namesIn(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch {
-    return [];
-  }
 }
 
 function messageOf(error: unknown): string {

@@ -8,25 +8,27 @@ export async function checkEndpoints(config: Config): Promise<CheckResult[]> {
   const wanted = SIGNALS.map((signal) => otlpSettings(config, signal)).filter(
     (settings) => settings !== undefined,
   );
-  return await Promise.all(wanted.map(checkOne));
+  const results = await Promise.all(wanted.map(checkOne));
+  // That nobody listens where nobody was told to send is worth one line, not one for each signal.
+  const first = results.findIndex(({ status }) => status === 'note');
+  return results.filter(({ status }, index) => status !== 'note' || index === first);
 }
 
 async function checkOne(settings: ResolvedOtlp): Promise<CheckResult> {
-  const name = `otlp ${settings.signal}`;
   const place = `${settings.url} (${settings.protocol})`;
   const verdict = await checkEndpoint(settings);
   if (verdict.ok) {
-    return pass(name, place);
+    return pass(`otlp ${settings.signal}`, place);
   }
   if (settings.isDefault) {
     return note(
-      name,
-      `no endpoint is set, and nothing answers at ${place}`,
+      'otlp',
+      `no endpoint is set, and nothing takes OTLP at ${place}`,
       'traces are printed in the terminal; set OTEL_EXPORTER_OTLP_ENDPOINT to export them',
     );
   }
   return fail(
-    name,
+    `otlp ${settings.signal}`,
     `${place}: ${verdict.reason}`,
     'start the receiver, or correct OTEL_EXPORTER_OTLP_ENDPOINT and OTEL_EXPORTER_OTLP_PROTOCOL',
   );

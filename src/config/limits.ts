@@ -26,6 +26,45 @@ function bytes(
 }
 
 export const limitKeys = {
+  capture: {
+    maxCachedConnections: items(
+      'CAPTURE_CACHED_CONNECTIONS',
+      8_192,
+      'Connections whose names the decoder of kernel records keeps at hand.',
+    ),
+    maxPendingArgvBytes: bytes(
+      'CAPTURE_PENDING_ARGV_BYTES',
+      4 * MIB,
+      64 * KIB,
+      'Command lines of which the kernel has not handed over every part yet.',
+    ),
+  },
+  recorder: {
+    maxHeldBytes: bytes(
+      'RECORDER_HELD_BYTES',
+      64 * MIB,
+      64 * KIB,
+      'Bytes that wait until it is known where credentials are in them; more are recorded masked as a whole.',
+    ),
+    maxConnections: items(
+      'RECORDER_CONNECTIONS',
+      16_384,
+      'Connections that the recorder follows at one time.',
+    ),
+  },
+  targets: {
+    maxRemembered: items(
+      'TARGETS_REMEMBERED',
+      8_192,
+      'Files remembered for having nothing to attach to.',
+    ),
+    maxAttached: items('TARGETS_ATTACHED', 512, 'Files attached to at one time.'),
+    maxWaiting: items(
+      'TARGETS_WAITING',
+      8_192,
+      'Processes that are to be looked at again for libraries loaded late.',
+    ),
+  },
   transport: {
     maxConnections: items(
       'TRANSPORT_CONNECTIONS',
