@@ -14,6 +14,9 @@ import {
 } from './recording-codec.ts';
 import { openRecordingForReading, reasonOf, unreadable } from './recording-file.ts';
 
+/** Read at once. Of a damaged stretch of this size nothing comes out, not even what lies before the damage. */
+const READ_BYTES = 4096;
+
 export interface ReadOutcome {
   path: string;
   events: number;
@@ -33,8 +36,8 @@ export interface ReadRecordingOptions {
 
 /**
  * Reads one recording and resolves when all that is whole was delivered. Throws SL_RECORDING_UNREADABLE,
- * SL_RECORDING_FOREIGN, SL_RECORDING_VERSION or SL_RECORDING_CORRUPT; of a corrupt file, what lies before the
- * damage has been delivered by then.
+ * SL_RECORDING_FOREIGN, SL_RECORDING_VERSION or SL_RECORDING_CORRUPT; of a corrupt file, what could be
+ * decompressed before the damage has been delivered by then.
  */
 export async function readRecording(options: ReadRecordingOptions): Promise<ReadOutcome> {
   const { path } = options;
@@ -113,7 +116,7 @@ async function readBody(
   outcome: ReadOutcome,
 ): Promise<void> {
   const { path } = options;
-  const file = createReadStream(path, { fd, start, autoClose: true });
+  const file = createReadStream(path, { fd, start, highWaterMark: READ_BYTES });
   // Z_SYNC_FLUSH: a file that was cut hands out what can be decompressed instead of failing.
   const gunzip = createGunzip({ finishFlush: constants.Z_SYNC_FLUSH });
   let problem: string | undefined;
@@ -155,26 +158,24 @@ async function readBody(
     },
   });
 
-  let fileError: unknown;
-  pipeline(file, gunzip, (error) => {
-    fileError ??= error;
-  });
-  try {
-    for await (const chunk of gunzip) {
-      const goesOn = frames.push(chunk as Buffer);
+  // Listening instead of iterating: an error of the decompressor would discard what it had put out before.
+  const fileError = await new Promise<unknown>((resolve) => {
+    gunzip.on('data', (chunk: Buffer) => {
+      const goesOn = problem === undefined && frames.push(chunk);
       if (frames.oversized) {
         problem = 'it holds a frame of impossible size';
       }
       if (!goesOn) {
-        break;
+        gunzip.removeAllListeners('data');
+        resolve(undefined);
       }
-    }
-  } catch (error) {
-    problem ??= describeStreamError(error);
-    fileError = error;
-  } finally {
-    file.destroy();
-    gunzip.destroy();
+    });
+    pipeline(file, gunzip, (error) => resolve(error ?? undefined));
+  });
+  file.destroy();
+  gunzip.destroy();
+  if (fileError !== undefined) {
+    problem ??= describeStreamError(fileError);
   }
   if (consumerError) {
     throw consumerError.error;

@@ -9,8 +9,14 @@ import type { CaptureEvent, ConnectionRef, DataEvent, Direction, ProcessRef } fr
 /** Beyond this the oldest events are written with every byte masked that nobody has vouched for. */
 export const DEFAULT_MAX_HELD_BYTES = 64 * 1024 * 1024;
 
-/** Connections tracked at once; the bytes of further ones are masked as they come. */
+/**
+ * Connections tracked at once. Then one that was not used lately makes room; where all hold bytes, those of a
+ * further connection are masked as they come.
+ */
 export const DEFAULT_MAX_CONNECTIONS = 16_384;
+
+/** Connections looked at for one to make room. */
+const EVICTION_TRIES = 64;
 
 /** Secrets announced beyond the bytes seen so far, per direction; more are joined to one that covers all. */
 const MAX_PENDING_MASKS = 64;
@@ -83,6 +89,8 @@ interface TrackedConnection {
   write: Stream;
   /** Ticks left until its unreleased bytes are masked; undefined while it is open. */
   ticksLeft: number | undefined;
+  /** Used since it was last considered for making room. */
+  isRecent: boolean;
 }
 
 export function createScrubbingRecorder(options: ScrubbingRecorderOptions): ScrubbingRecorder {
@@ -91,8 +99,10 @@ export function createScrubbingRecorder(options: ScrubbingRecorderOptions): Scru
   const queue = createEventQueue<Held>();
   /** By address of the TLS object: different processes and generations share an address. */
   const byObject = new Map<number, TrackedConnection[]>();
+  const byPid = new Map<number, Set<TrackedConnection>>();
+  /** In the order in which they are considered for making room. */
+  const tracked = new Set<TrackedConnection>();
   const ending = new Set<TrackedConnection>();
-  let connectionCount = 0;
   const counters: ScrubbingCounters = {
     heldEvents: 0,
     heldBytes: 0,
@@ -140,7 +150,7 @@ export function createScrubbingRecorder(options: ScrubbingRecorderOptions): Scru
   }
 
   function holdData(incoming: DataEvent): void {
-    const stream = streamOf(incoming.connection, incoming.direction, true);
+    const stream = streamOf(incoming.connection, incoming.direction);
     // Copied: the source reuses its memory, and masking must not change what the other stages see.
     const bytes = Uint8Array.prototype.slice.call(incoming.bytes);
     const kept: DataEvent = { ...incoming, bytes };
@@ -149,6 +159,7 @@ export function createScrubbingRecorder(options: ScrubbingRecorderOptions): Scru
       for (const range of stream.pending) {
         overwrite(kept, range.start, range.end);
       }
+      stream.connection.isRecent = true;
       stream.seenTo = Math.max(stream.seenTo, end);
       stream.pending = stream.pending.filter((range) => range.end > stream.seenTo);
       stream.held.push(kept);
@@ -206,7 +217,7 @@ export function createScrubbingRecorder(options: ScrubbingRecorderOptions): Scru
     position: number,
     length: number,
   ): void {
-    const stream = streamOf(connection, direction, true);
+    const stream = streamOf(connection, direction);
     if (!stream || !(length > 0)) {
       return;
     }
@@ -238,15 +249,15 @@ export function createScrubbingRecorder(options: ScrubbingRecorderOptions): Scru
   }
 
   function release(connection: ConnectionRef, direction: Direction, upToPosition: number): void {
-    const stream = streamOf(connection, direction, true);
+    const stream = streamOf(connection, direction);
     if (stream && upToPosition > stream.releasedTo) {
       stream.releasedTo = upToPosition;
       drain();
     }
   }
 
-  function streamOf(ref: ConnectionRef, direction: Direction, create: boolean): Stream | undefined {
-    const connection = find(ref) ?? (create ? track(ref) : undefined);
+  function streamOf(ref: ConnectionRef, direction: Direction): Stream | undefined {
+    const connection = find(ref) ?? track(ref);
     return direction === 'read' ? connection?.read : connection?.write;
   }
 
@@ -255,29 +266,55 @@ export function createScrubbingRecorder(options: ScrubbingRecorderOptions): Scru
   }
 
   function track(ref: ConnectionRef): TrackedConnection | undefined {
-    if (connectionCount >= maxConnections) {
+    if (tracked.size >= maxConnections && !makeRoom()) {
       return undefined;
     }
-    const connection = { ref, ticksLeft: undefined } as unknown as TrackedConnection;
+    const connection = {
+      ref,
+      ticksLeft: undefined,
+      isRecent: true,
+    } as unknown as TrackedConnection;
     connection.read = newStream(connection);
     connection.write = newStream(connection);
-    const sharers = byObject.get(ref.object);
-    if (sharers) {
-      sharers.push(connection);
-    } else {
-      byObject.set(ref.object, [connection]);
+    tracked.add(connection);
+    const sharers = byObject.get(ref.object) ?? [];
+    byObject.set(ref.object, sharers);
+    for (const older of sharers) {
+      // The process reused the address: whatever was there before is over.
+      if (older.ref.process.pid === ref.process.pid) {
+        beginEnding(older);
+      }
     }
-    connectionCount += 1;
+    sharers.push(connection);
+    const siblings = byPid.get(ref.process.pid) ?? new Set();
+    byPid.set(ref.process.pid, siblings);
+    siblings.add(connection);
     return connection;
   }
 
+  /** Second chance: a connection used since the last look goes to the end of the line. */
+  function makeRoom(): boolean {
+    let tries = 0;
+    for (const connection of tracked) {
+      if (!connection.isRecent && !isHolding(connection)) {
+        forget(connection);
+        return true;
+      }
+      connection.isRecent = false;
+      tracked.delete(connection);
+      tracked.add(connection);
+      tries += 1;
+      if (tries >= EVICTION_TRIES * 2) {
+        return false;
+      }
+    }
+    return false;
+  }
+
   function endProcess(process: ProcessRef): void {
-    for (const connections of byObject.values()) {
-      for (const connection of connections) {
-        const owner = connection.ref.process;
-        if (owner.pid === process.pid && owner.startNs === process.startNs) {
-          beginEnding(connection);
-        }
+    for (const connection of byPid.get(process.pid) ?? []) {
+      if (connection.ref.process.startNs === process.startNs) {
+        beginEnding(connection);
       }
     }
   }
@@ -293,26 +330,26 @@ export function createScrubbingRecorder(options: ScrubbingRecorderOptions): Scru
     }
     drain();
     for (const connection of ending) {
-      if (
-        connection.ticksLeft === 0 &&
-        connection.read.held.size + connection.write.held.size === 0
-      ) {
+      if (connection.ticksLeft === 0 && !isHolding(connection)) {
         forget(connection);
       }
     }
   }
 
   function forget(connection: TrackedConnection): void {
+    const { object, process } = connection.ref;
+    tracked.delete(connection);
     ending.delete(connection);
-    const sharers = byObject.get(connection.ref.object);
-    const index = sharers?.indexOf(connection) ?? -1;
-    if (!sharers || index < 0) {
-      return;
+    const sharers = byObject.get(object)?.filter((other) => other !== connection) ?? [];
+    if (sharers.length > 0) {
+      byObject.set(object, sharers);
+    } else {
+      byObject.delete(object);
     }
-    sharers.splice(index, 1);
-    connectionCount -= 1;
-    if (sharers.length === 0) {
-      byObject.delete(connection.ref.object);
+    const siblings = byPid.get(process.pid);
+    siblings?.delete(connection);
+    if (siblings?.size === 0) {
+      byPid.delete(process.pid);
     }
   }
 
@@ -323,6 +360,10 @@ export function createScrubbingRecorder(options: ScrubbingRecorderOptions): Scru
   }
 
   return { event, mask, release, flush, counters: () => ({ ...counters }) };
+}
+
+function isHolding(connection: TrackedConnection): boolean {
+  return connection.read.held.size + connection.write.held.size > 0;
 }
 
 function newStream(connection: TrackedConnection): Stream {
