@@ -181,6 +181,12 @@ export function createDelivery<T>(options: DeliveryOptions<T>): Delivery<T> {
     await sendAll();
   }
 
+  health.whenChanged((state) => {
+    if (state === 'up') {
+      void sendAll();
+    }
+  });
+
   return {
     add,
     flush,

@@ -25,14 +25,14 @@ export interface EndpointHealth {
   failed(reason: string): void;
   /** Asks the endpoint now; true when it answers well. */
   probe(): Promise<boolean>;
+  /** `listener` is told of every change of state from now on. */
+  whenChanged(listener: (state: HealthState) => void): void;
   close(): void;
 }
 
 export interface EndpointHealthOptions {
   settings: OtlpSettings;
   notices: EndpointNotices;
-  /** Called on every change of state. */
-  changed: (state: HealthState) => void;
 }
 
 export function createEndpointHealth(options: EndpointHealthOptions): EndpointHealth {
@@ -42,11 +42,14 @@ export function createEndpointHealth(options: EndpointHealthOptions): EndpointHe
   let timer: NodeJS.Timeout | undefined;
   let probing: Promise<boolean> | undefined;
   let isClosed = false;
+  const listeners: ((state: HealthState) => void)[] = [];
 
   function become(next: HealthState): void {
     if (state !== next) {
       state = next;
-      options.changed(next);
+      for (const listener of listeners) {
+        listener(next);
+      }
     }
   }
 
@@ -110,6 +113,9 @@ export function createEndpointHealth(options: EndpointHealthOptions): EndpointHe
     succeeded,
     failed,
     probe,
+    whenChanged(listener) {
+      listeners.push(listener);
+    },
     close() {
       isClosed = true;
       clearTimeout(timer);

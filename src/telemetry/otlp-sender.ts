@@ -14,6 +14,7 @@ import type { ReadableSpan } from '@opentelemetry/sdk-trace';
 import { DEFAULT_OTLP_TIMEOUT_MS, type OtlpSettings } from './options.ts';
 import { otlpAddress } from './otlp-address.ts';
 import { readCertificates } from './otlp-credentials.ts';
+import { printable } from './terminal-text.ts';
 
 export type SendOutcome =
   | { kind: 'sent' }
@@ -159,6 +160,8 @@ interface ExporterError extends Error {
   code?: number | string;
   /** gRPC's own words, without the code. */
   details?: string;
+  /** Body of an HTTP answer. */
+  data?: string;
 }
 
 export function failureOf(error: ExporterError | undefined): SendOutcome {
@@ -178,12 +181,11 @@ export function failureOf(error: ExporterError | undefined): SendOutcome {
   return { kind: 'unavailable', reason };
 }
 
-/** Longest text of a server taken into a message of ours. */
+/** Longest text of a server taken into a message of ours, which may go to a terminal. */
 const MAX_REASON_CHARS = 300;
 
 function reasonOf(error: ExporterError | undefined, isHttp: boolean): string {
   const text = error?.details || error?.message || String(error?.code ?? 'unknown error');
-  const full = isHttp ? `HTTP ${error?.code} ${text}` : text;
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: a server's words go to a terminal.
-  return full.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ').slice(0, MAX_REASON_CHARS);
+  const full = isHttp ? `HTTP ${error?.code} ${text} ${error?.data ?? ''}` : text;
+  return printable(full).trim().slice(0, MAX_REASON_CHARS);
 }

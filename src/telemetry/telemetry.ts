@@ -93,15 +93,10 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
   });
 
   function healthOf(settings: OtlpSettings): EndpointHealth {
-    const health = createEndpointHealth({
-      settings,
-      notices,
-      changed(state) {
-        if (settings.signal === 'traces') {
-          held.changed(state);
-        }
-      },
-    });
+    const health = createEndpointHealth({ settings, notices });
+    if (settings.signal === 'traces') {
+      health.whenChanged(held.changed);
+    }
     healths.push(health);
     return health;
   }
