@@ -111,7 +111,8 @@ export function createHeadProbe(options: HeadProbeOptions): HeadProbe {
     }
     const result = judge(latin1Text(bytes, 0, Math.min(bytes.length, 32)));
     if (result === 'partial') {
-      held = bytes.slice();
+      // Not slice(): on a Buffer that is a view, and these bytes are only lent.
+      held = new Uint8Array(bytes);
     } else {
       isFirst = false;
     }

@@ -48,8 +48,8 @@ export function createInflateStream(emit: (bytes: Uint8Array) => void): InflateS
       scratch.set(inner.o);
       inner.o = scratch;
       try {
-        // fflate keeps its input when it has nothing older, so it gets a copy.
-        inflate.push(bytes.slice(index, end));
+        // fflate keeps its input when it has nothing older, so it gets a copy (slice() of a Buffer is none).
+        inflate.push(new Uint8Array(bytes.subarray(index, end)));
       } catch {
         return -1;
       }
