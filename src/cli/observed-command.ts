@@ -41,6 +41,7 @@ export async function runObserved(
     log,
     terminal: createTerminal(held.write, process.stderr),
     ...(options.recordTo === undefined ? {} : { recordTo: options.recordTo }),
+    ...(user === undefined ? {} : { recordOwner: user }),
     ...(options.print === undefined ? {} : { print: options.print }),
   });
   await agent.start();

@@ -1,7 +1,13 @@
 /** Observes the whole host until stopped: what `run` and `record` have in common. */
-import { type AgentSummary, loadAgent, type PrintOptions } from './agent-surface.ts';
+import {
+  type AgentSummary,
+  type LiveAgentOptions,
+  loadAgent,
+  type PrintOptions,
+} from './agent-surface.ts';
 import { requireCapturePrivilege } from './capture-privilege.ts';
 import type { CommandContext, Output } from './command.ts';
+import { invokingUser } from './invoking-user.ts';
 import { notifyReady } from './service-manager.ts';
 import { listenForStop } from './stop-signal.ts';
 import { createTerminal } from './terminal.ts';
@@ -38,7 +44,7 @@ export async function observeHost(
     mode: 'host',
     log,
     terminal,
-    ...(options.recordTo === undefined ? {} : { recordTo: options.recordTo }),
+    ...recordingOptions(context, options.recordTo),
     ...(options.print === undefined ? {} : { print: options.print }),
   });
   await agent.start();
@@ -53,6 +59,18 @@ export async function observeHost(
     stop.release();
   }
   return 0;
+}
+
+/** Under sudo the recording belongs to the user who called sudo, and replay needs no privilege. */
+function recordingOptions(
+  context: CommandContext,
+  recordTo: string | undefined,
+): Pick<LiveAgentOptions, 'recordTo' | 'recordOwner'> {
+  if (recordTo === undefined) {
+    return {};
+  }
+  const user = invokingUser(context.env, process.geteuid?.() ?? -1);
+  return user === undefined ? { recordTo } : { recordTo, recordOwner: user };
 }
 
 async function untilStopped(
