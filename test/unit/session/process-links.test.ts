@@ -375,6 +375,109 @@ const scenarios: Scenario[] = [
     ],
   },
   {
+    name: 'a process that started before its tool call became known is claimed by it',
+    play(story, agent) {
+      const running = story.call({ by: agent, messages: [PROMPT], tools: TOOLS });
+      const early = story.spawn(agent, 'sh', '-c', 'ls');
+      const toolsNs = story.now + 1n;
+      const shell = story.spawn(agent, 'sh', '-c', 'ls');
+      const ask = asks(bash('t1', 'ls'));
+      running.answer(ask, { toolsNs });
+      story.exit(early);
+      story.exit(shell);
+      conclude(story, agent, ask);
+    },
+    tree: [
+      'turn agent (answer)',
+      '  chat',
+      '  sh -c ls [process]',
+      '  tool Bash [wire+process]',
+      '    sh -c ls [wire+process]',
+      '  chat',
+    ],
+  },
+  {
+    name: 'a tool call that was passed over is no longer in the way of the next one',
+    play(story, agent) {
+      const ask = prompt(story, agent, bash('t1', 'x'), { id: 't2', name: 'Lost' });
+      const messages = [PROMPT, ask, results({ id: 't1', text: '' })];
+      const again = asks({ id: 't3', name: 'Search' });
+      story.call({ by: agent, messages, tools: TOOLS }).answer(again);
+      story.exit(story.spawn(agent, 'helper'));
+      story
+        .call({
+          by: agent,
+          messages: [...messages, again, results({ id: 't3', text: '' })],
+          tools: TOOLS,
+        })
+        .answer(assistant('b'));
+      const lost = story.tools().find((tool) => tool.toolCall.name === 'Lost');
+      assert.equal(lost?.endNs, story.turns()[0]?.endNs);
+      assert.deepEqual([...(lost?.damage.kinds ?? [])], ['truncated']);
+    },
+    tree: [
+      'turn agent (answer)',
+      '  chat',
+      '  tool Bash [wire]',
+      '  tool Lost [wire]',
+      '  chat',
+      '  tool Search [wire]',
+      '    helper [process]',
+      '  chat',
+    ],
+  },
+  {
+    name: 'a program left running calls a model after the turn: a trace of its own',
+    play(story, agent) {
+      const ask = prompt(story, agent, bash('t1', 'app &'));
+      const app = story.spawn(agent, 'app');
+      conclude(story, agent, ask);
+      story.call({ by: app, messages: [user('x')] }).answer(assistant('y'));
+      story.exit(app);
+    },
+    tree: [
+      'turn agent (answer)',
+      '  chat',
+      '  tool Bash [wire]',
+      '    app [process]',
+      '  chat',
+      'chat',
+    ],
+  },
+  {
+    name: 'the process that calls the model is no process of its own turn, whatever it execs',
+    play(story, agent) {
+      const host = story.spawn(agent, 'model-host');
+      const ask = asks(bash('t1', 'ls'));
+      story.call({ by: host, messages: [PROMPT], tools: TOOLS }).answer(ask);
+      story.exec(host, 'model-host', 'updated');
+      conclude(story, host, ask);
+      story.exit(host);
+    },
+    tree: ['turn agent (answer)', '  chat', '  tool Bash [wire]', '  chat'],
+  },
+  {
+    name: 'tools run by an agent whose worker calls the model, when no program is known',
+    play(story) {
+      const boss = story.running('boss');
+      const worker = story.spawn(boss, 'worker');
+      story.call({ by: boss, messages: [user('b')], tools: TOOLS }).answer(assistant('c'));
+      const ask = asks(bash('t1', 'ls'));
+      story.call({ by: worker, messages: [PROMPT], tools: TOOLS }).answer(ask);
+      story.exit(story.spawn(boss, 'sh', '-c', 'ls'));
+      conclude(story, worker, ask);
+    },
+    tree: [
+      'turn boss (answer)',
+      '  chat',
+      'turn worker (answer)',
+      '  chat',
+      '  tool Bash [wire+process]',
+      '    sh -c ls [wire+process]',
+      '  chat',
+    ],
+  },
+  {
     name: 'tools run by another process of the agent than the one that calls the model',
     play(story, agent) {
       const host = story.spawn(agent, 'model-host');

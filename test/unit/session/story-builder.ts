@@ -61,6 +61,8 @@ export interface AnswerSpec {
   error?: { type: string };
   complete?: boolean;
   damage?: 'gap';
+  /** When the bytes of the tool calls came, if not just now. */
+  toolsNs?: bigint;
 }
 
 export interface OpenCall {
@@ -193,6 +195,9 @@ export function createStory(options: StoryOptions = {}) {
         }
         if (said !== undefined) {
           const toolCalls = (said.asks ?? []).map(toolCall);
+          for (const each of answerSpec.toolsNs === undefined ? [] : toolCalls) {
+            each.timeNs = answerSpec.toolsNs ?? each.timeNs;
+          }
           model.response = {
             finishReasons: answerSpec.finishReasons ?? ['stop'],
             usage: {},

@@ -140,6 +140,116 @@ const scenarios: Scenario[] = [
     ],
   },
   {
+    name: 'a call without tools or results that goes off an open turn is part of it and does not end it',
+    play(story) {
+      const by = story.running('agent');
+      const ask = asks(bash('t1', 'ls'));
+      story.call({ by, messages: [user('a')], tools: TOOLS }).answer(ask);
+      story
+        .call({ by, messages: [user('a'), ask, user('say in a word what you do')] })
+        .answer(assistant('listing'));
+      story
+        .call({ by, messages: [user('a'), ask, results({ id: 't1', text: '' })], tools: TOOLS })
+        .answer(assistant('b'));
+      assert.equal(story.tools()[0]?.result?.text, '');
+    },
+    tree: ['turn agent (answer)', '  chat', '  tool Bash [wire]', '  chat', '  chat'],
+  },
+  {
+    name: 'a branch off a turn with a call under way is a turn beside it',
+    play(story) {
+      const by = story.running('agent');
+      const ask = asks(bash('t1', 'ls'));
+      story.call({ by, messages: [user('a')], tools: TOOLS }).answer(ask);
+      const main = story.call({
+        by,
+        messages: [user('a'), ask, results({ id: 't1', text: '' })],
+        tools: TOOLS,
+      });
+      story
+        .call({ by, messages: [user('a'), ask, user('suggest something')], tools: TOOLS })
+        .answer(assistant('x'));
+      const more = asks(bash('t2', 'pwd'));
+      main.answer(more);
+      story
+        .call({
+          by,
+          messages: [
+            user('a'),
+            ask,
+            results({ id: 't1', text: '' }),
+            more,
+            results({ id: 't2', text: '' }),
+          ],
+          tools: TOOLS,
+        })
+        .answer(assistant('b'));
+    },
+    tree: [
+      'turn agent (answer)',
+      '  chat',
+      '  tool Bash [wire]',
+      '  chat',
+      '  tool Bash [wire]',
+      '  chat',
+      'turn agent (answer)',
+      '  chat',
+    ],
+  },
+  {
+    name: 'a tool-call id used by two conversations, one of which has altered its history',
+    play(story) {
+      const by = story.running('agent');
+      const [first, second] = [asks(bash('call_0', 'one')), asks(bash('call_0', 'two'))];
+      const answers = results({ id: 'call_0', text: '' });
+      story.call({ by, messages: [user('A')], tools: TOOLS }).answer(first);
+      story.call({ by, messages: [user('B')], tools: TOOLS }).answer(second);
+      const b2 = story.call({ by, messages: [user('B'), second, answers], tools: TOOLS });
+      story
+        .call({ by, messages: [user('A, shortened'), asks(), answers], tools: TOOLS })
+        .answer(assistant('end of A'));
+      assert.equal(story.turns()[0]?.startNs, story.calls()[0]?.call.startNs);
+      b2.answer(assistant('end of B'));
+    },
+    tree: [
+      'turn agent (answer)',
+      '  chat',
+      '  tool Bash [wire]',
+      '  chat',
+      'turn agent (answer)',
+      '  chat',
+      '  tool Bash [wire]',
+      '  chat',
+    ],
+  },
+  {
+    name: 'two conversations that say the same all the way, without tool-call ids',
+    play(story) {
+      const by = story.running('agent');
+      const messages = [user('same')];
+      const ask = asks({ name: 'Bash' });
+      const a = story.call({ by, messages, tools: TOOLS });
+      const b = story.call({ by, messages, tools: TOOLS });
+      a.answer(ask);
+      b.answer(ask);
+      const next = [...messages, ask, results({ text: '' })];
+      const a2 = story.call({ by, messages: next, tools: TOOLS });
+      const b2 = story.call({ by, messages: next, tools: TOOLS });
+      a2.answer(assistant('end'));
+      b2.answer(assistant('end'));
+    },
+    tree: [
+      'turn agent (answer)',
+      '  chat',
+      '  tool Bash [wire]',
+      '  chat',
+      'turn agent (answer)',
+      '  chat',
+      '  tool Bash [wire]',
+      '  chat',
+    ],
+  },
+  {
     name: 'the same prompt twice in parallel, with the tool-call ids counted from zero in each',
     play(story) {
       const by = story.running('agent');
@@ -411,6 +521,60 @@ describe('turns', () => {
     const altered = [user('a'), assistant('without'), user('b')];
     story.call({ by, messages: altered, tools: TOOLS }).answer(assistant('c'));
     assert.deepEqual(story.turns()[1]?.previous, story.turns()[0]?.ids);
+  });
+
+  it('with the same tool-call ids in parallel go by their history, in either order', () => {
+    for (const order of [
+      [0, 1],
+      [1, 0],
+    ]) {
+      const story = createStory();
+      const by = story.running('agent');
+      const both = ['one', 'two'].map((command) => asks(bash('call_0', command)));
+      for (const ask of both) {
+        story.call({ by, messages: [user('same')], tools: TOOLS }).answer(ask);
+      }
+      for (const which of order) {
+        const ask = both[which];
+        assert.ok(ask);
+        const messages = [user('same'), ask, results({ id: 'call_0', text: '' })];
+        story.call({ by, messages, tools: TOOLS }).answer(assistant(`end ${which}`));
+        assert.equal(
+          story.turns().at(-1)?.startNs,
+          story.calls()[which]?.call.startNs,
+          `order ${order}`,
+        );
+      }
+    }
+  });
+
+  it('are not linked to a failed call that has been tried again already', () => {
+    const story = createStory();
+    const by = story.running('agent');
+    const messages = [user('a')];
+    story.call({ by, messages, tools: TOOLS }).answer(undefined, { error: { type: '500' } });
+    story.call({ by, messages, tools: TOOLS }).answer(assistant('b'));
+    story.call({ by, messages, tools: TOOLS }).answer(assistant('b'));
+    assert.deepEqual(
+      story.turns().map((turn) => [turn.callCount, turn.previous]),
+      [
+        [2, undefined],
+        [1, undefined],
+      ],
+    );
+  });
+
+  it('are not linked to a call under way, which nobody can have an answer of', () => {
+    const story = createStory();
+    const by = story.running('agent');
+    const first = story.call({ by, messages: [user('a')], tools: TOOLS });
+    const messages = [user('a'), assistant('from before'), user('c')];
+    story.call({ by, messages, tools: TOOLS }).answer(assistant('d'));
+    first.answer(assistant('b'));
+    assert.deepEqual(
+      story.turns().map((turn) => turn.previous),
+      [undefined, undefined],
+    );
   });
 
   it('of unrelated conversations are not linked', () => {
