@@ -1,0 +1,88 @@
+/** A recording gives what the live run gave, byte for byte, and holds no credential. */
+import assert from 'node:assert/strict';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { runAgent } from '../../support/agents/run-agent.ts';
+import { runClient } from '../../support/clients/run-client.ts';
+import { requireKernel } from '../../support/kernel-guard.ts';
+import { startModelServer } from '../../support/model-server/server.ts';
+import { parseOtlpLines } from '../../support/otlp-file.ts';
+import { runSightline, startSightline } from '../../support/sightline.ts';
+
+/** Traces and logs; metrics carry the time of their export. */
+function tracesAndLogs(path: string): string {
+  if (!existsSync(path)) {
+    return '';
+  }
+  const lines = readFileSync(path, 'utf8').split('\n');
+  return lines.filter((line) => /^\{"resource(?:Spans|Logs)"/.test(line)).join('\n');
+}
+
+describe('a recording', function () {
+  this.timeout(120_000);
+
+  before(function () {
+    requireKernel(this);
+  });
+
+  for (const content of ['NO_CONTENT', 'SPAN_AND_EVENT']) {
+    it(`replays to the same traces and logs as the live run (${content})`, async () => {
+      const env = { OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT: content };
+      const folder = mkdtempSync(join(tmpdir(), 'sightline-replay-'));
+      const recording = join(folder, 'run.slrec');
+      const server = await startModelServer();
+      const live = await startSightline({ command: 'record', args: ['-o', recording], env });
+      try {
+        await runAgent({
+          program: 'openai-agent',
+          url: server.url,
+          caPath: server.caPath,
+          prompts: ['Run `echo hello` and `exit 3`, please.', 'And `true`.'],
+          stream: true,
+        });
+        await runClient({
+          program: 'node-https',
+          url: server.url,
+          caPath: server.caPath,
+          api: 'anthropic',
+          count: 12,
+          connections: 4,
+          concurrency: 4,
+          stream: true,
+          scenario: [{ textBytes: 3000, encoding: 'gzip' }, { status: 429 }],
+        });
+        const finished = await live.stop();
+        assert.equal(finished.code, 0, finished.stderr);
+        const file = join(folder, 'replayed.jsonl');
+        const replayed = await runSightline(['replay', recording], {
+          ...env,
+          SIGHTLINE_FILE: file,
+          OTEL_TRACES_EXPORTER: 'none',
+          OTEL_METRICS_EXPORTER: 'none',
+          OTEL_LOGS_EXPORTER: 'none',
+        });
+        assert.equal(replayed.code, 0, replayed.stderr);
+        const expected = tracesAndLogs(live.file);
+        const { spans, logs } = parseOtlpLines(expected);
+        assert.ok(spans.length >= 12 + 5, `only ${spans.length} spans`);
+        assert.equal(logs.length > 0, content !== 'NO_CONTENT');
+        assert.equal(tracesAndLogs(file), expected);
+
+        assert.equal(statSync(recording).mode & 0o777, 0o600);
+        // The preamble is followed by gzip members.
+        const bytes = readFileSync(recording);
+        const plain = gunzipSync(bytes.subarray(bytes.indexOf(Buffer.of(0x1f, 0x8b))));
+        assert.ok(plain.includes('chat/completions'), 'the recording holds the requests');
+        assert.ok(!plain.includes('sk-test-'), 'a key is in the recording');
+        assert.ok(!/bearer sk/i.test(plain.toString('latin1')), 'a key is in the recording');
+      } finally {
+        live.child.kill('SIGKILL');
+        live.remove();
+        await server.stop();
+        rmSync(folder, { recursive: true, force: true });
+      }
+    });
+  }
+});
