@@ -1,7 +1,6 @@
 """A small agent on Anthropic's Python SDK: asks the model, runs the shell commands it wants, until it answers."""
 
-import httpx
-from anthropic import Anthropic
+from anthropic import Anthropic, DefaultHttpxClient
 
 import shell_tool
 
@@ -10,7 +9,7 @@ client = Anthropic(
     base_url=options.url,
     api_key="sk-ant-test-agent",
     max_retries=0,
-    http_client=httpx.Client(verify=options.verify, timeout=60),
+    http_client=DefaultHttpxClient(verify=options.verify, timeout=60),
 )
 tools = [
     {

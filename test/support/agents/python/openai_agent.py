@@ -2,8 +2,7 @@
 
 import json
 
-import httpx
-from openai import OpenAI
+from openai import DefaultHttpxClient, OpenAI
 
 import shell_tool
 
@@ -12,7 +11,7 @@ client = OpenAI(
     base_url=options.url + "/v1",
     api_key="sk-test-agent",
     max_retries=0,
-    http_client=httpx.Client(verify=options.verify, timeout=60),
+    http_client=DefaultHttpxClient(verify=options.verify, timeout=60),
 )
 tools = [
     {

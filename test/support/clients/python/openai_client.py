@@ -1,7 +1,6 @@
 """OpenAI's Python SDK. Runs in the environment that scripts/real/python-sdks.sh makes."""
 
-import httpx
-from openai import OpenAI
+from openai import DefaultHttpxClient, OpenAI
 
 from answer import Answer
 from client_options import body_of, describe, print_result, read_options
@@ -11,7 +10,7 @@ client = OpenAI(
     base_url=options.url + "/v1",
     api_key=options.key,
     max_retries=0,
-    http_client=httpx.Client(verify=options.verify, timeout=60),
+    http_client=DefaultHttpxClient(verify=options.verify, timeout=60),
 )
 
 for index in range(options.count):
