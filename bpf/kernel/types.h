@@ -10,6 +10,7 @@
 #include <linux/bpf.h>
 #include <linux/types.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 typedef __u8 u8;
 typedef __u16 u16;

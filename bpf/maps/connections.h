@@ -20,6 +20,9 @@ struct connection {
     /* Bytes the stream has had so far, handed over or not. */
     u64 position[2];
     u64 sequence[2];
+    /* A lost part of the stream that is not reported yet, because even that found no room. */
+    u64 lost_position[2];
+    u64 lost_bytes[2];
     /* Entry time and thread of the newest call that carried bytes. */
     u64 last_enter_ns[2];
     u32 last_tid[2];

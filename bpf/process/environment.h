@@ -14,33 +14,48 @@
 #define SERVICE_NAME_PREFIX "OTEL_SERVICE_NAME="
 #define SERVICE_NAME_PREFIX_BYTES ((long)sizeof(SERVICE_NAME_PREFIX) - 1)
 
-static __always_inline bool is_service_name(const char *text) {
-    const char prefix[] = SERVICE_NAME_PREFIX;
-    for (int i = 0; i < SERVICE_NAME_PREFIX_BYTES; i++) {
-        if (text[i] != prefix[i])
-            return false;
-    }
-    return true;
+union environment_piece {
+    char text[ENVIRONMENT_PIECE_BYTES];
+    u64 words[ENVIRONMENT_PIECE_BYTES / 8];
+    u16 halves[ENVIRONMENT_PIECE_BYTES / 2];
+};
+
+/*
+ * 0 when `piece` begins with the name. A shorter string has its terminator within the compared
+ * bytes, so what an earlier piece left behind it does not matter. Compared in words, because each
+ * branch multiplies what the verifier follows.
+ */
+static __always_inline u64 differs_from_name(const union environment_piece *piece) {
+    const union environment_piece name = {.text = SERVICE_NAME_PREFIX};
+    u64 difference = piece->words[0] ^ name.words[0];
+    difference |= piece->words[1] ^ name.words[1];
+    difference |= piece->halves[8] ^ name.halves[8];
+    return difference;
 }
 
-/* Not inlined: the piece of text takes half of the stack a program may have. */
+/*
+ * Address of the variable's value, 0 when there is none, 1 when that is not known. Not inlined: the
+ * piece of text takes half of the stack a program may have.
+ */
 static __noinline u64 find_service_name(u64 start, u64 end) {
-    char piece[ENVIRONMENT_PIECE_BYTES];
+    union environment_piece piece;
     u64 address = start;
-    bool at_beginning = true;
+    u64 is_within_string = 0;
 
     for (int i = 0; i < ENVIRONMENT_STEPS_MAX; i++) {
+        address = forget_bounds(address, end);
+        is_within_string = forget_bounds(is_within_string, end);
         if (address >= end)
             return 0;
-        long copied = bpf_probe_read_user_str(piece, sizeof(piece), (void *)address);
+        long copied = bpf_probe_read_user_str(&piece, sizeof(piece), (void *)address);
         if (copied <= 0)
             return 1;
-        if (at_beginning && copied > SERVICE_NAME_PREFIX_BYTES && is_service_name(piece))
+        if ((differs_from_name(&piece) | is_within_string) == 0)
             return address + SERVICE_NAME_PREFIX_BYTES;
-        /* A full piece ends in the middle of a string, with a terminator that is not the string's.
-         */
-        at_beginning = copied < ENVIRONMENT_PIECE_BYTES;
-        address += at_beginning ? copied : ENVIRONMENT_PIECE_BYTES - 1;
+        /* A full piece ends in the middle of its string, with a terminator that is not the
+         * string's. */
+        is_within_string = (u64)copied / ENVIRONMENT_PIECE_BYTES;
+        address += copied - is_within_string;
     }
     return 1;
 }
@@ -49,7 +64,7 @@ static __always_inline void describe_service_name(struct sl_exec_record *record,
                                                   struct task_struct *task) {
     u64 start = BPF_CORE_READ(task, mm, env_start);
     u64 end = BPF_CORE_READ(task, mm, env_end);
-    u64 address = find_service_name(start, end);
+    u64 address = forget_bounds(find_service_name(start, end), end);
     record->service_name_bytes = 0;
     if (address == 1)
         record->header.flags |= SL_EXEC_ENVIRONMENT_CUT;

@@ -34,7 +34,7 @@ static __always_inline u64 emit_arguments_chunk(const struct arguments *argument
         return 0;
     }
     u64 size = sizeof(*record) + bytes;
-    record->header = (struct sl_record_header)RECORD_HEADER(SL_RECORD_ARGV, size);
+    record->header = record_header(SL_RECORD_ARGV, size);
     record->time_ns = arguments->time_ns;
     record->process = arguments->process;
     record->offset = offset;
@@ -56,7 +56,7 @@ static __always_inline void emit_arguments(const struct arguments *arguments) {
         if (offset >= wanted)
             break;
         u64 remaining = forget_bounds(wanted - offset, arguments->time_ns);
-        if (remaining > 32 * 1024)
+        if (remaining > 32 * 1024 && config.data_limit_bytes >= 4 * SL_CHUNK_MAX)
             done = emit_arguments_chunk(arguments, offset, remaining, SL_CHUNK_MAX);
         else if (remaining > 4096)
             done = emit_arguments_chunk(arguments, offset, remaining, 16384);
@@ -98,7 +98,7 @@ int process_exec(struct bpf_raw_tracepoint_args *ctx) {
         count(SL_DROP_CONTROL, 0);
         return 0;
     }
-    record->header = (struct sl_record_header)RECORD_HEADER(SL_RECORD_EXEC, 0);
+    record->header = record_header(SL_RECORD_EXEC, 0);
     record->time_ns = arguments.time_ns;
     record->process = arguments.process;
     describe_process(&record->parent, BPF_CORE_READ(task, real_parent));
@@ -108,8 +108,8 @@ int process_exec(struct bpf_raw_tracepoint_args *ctx) {
     record->uid = ids;
     record->gid = ids >> 32;
     bpf_get_current_comm(record->comm, sizeof(record->comm));
-    describe_service_name(record, task);
     describe_executable(record, task);
+    describe_service_name(record, task);
     u64 size = __builtin_offsetof(struct sl_exec_record, path) + record->path_bytes;
     record->header.size = size;
     submit(record, size, pending + (sizeof(*record) - size));

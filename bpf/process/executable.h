@@ -25,6 +25,7 @@ static __always_inline void describe_executable(struct sl_exec_record *record,
     u64 used = 0;
 
     for (int i = 0; i < PATH_STEPS_MAX; i++) {
+        used = forget_bounds(used, record->time_ns);
         struct dentry *parent = BPF_CORE_READ(dentry, d_parent);
         if (dentry == mount_root || dentry == parent) {
             struct mount *above = BPF_CORE_READ(mount, mnt_parent);

@@ -33,7 +33,7 @@ int process_fork(struct bpf_raw_tracepoint_args *ctx) {
         count(SL_DROP_CONTROL, 0);
         return 0;
     }
-    record->header = (struct sl_record_header)RECORD_HEADER(SL_RECORD_FORK, sizeof(*record));
+    record->header = record_header(SL_RECORD_FORK, sizeof(*record));
     record->time_ns = bpf_ktime_get_boot_ns();
     describe_process(&record->process, child);
     describe_process(&record->parent, parent);
@@ -58,7 +58,7 @@ static __always_inline void emit_exit(struct task_struct *task) {
         return;
     }
     u32 status = wait_status_of(task);
-    record->header = (struct sl_record_header)RECORD_HEADER(SL_RECORD_EXIT, sizeof(*record));
+    record->header = record_header(SL_RECORD_EXIT, sizeof(*record));
     record->time_ns = bpf_ktime_get_boot_ns();
     describe_process(&record->process, task);
     record->process.tid = bpf_get_current_pid_tgid();

@@ -33,6 +33,7 @@ static __always_inline void submit(void *record, u64 size, u64 pending) {
     count(SL_DROP_NONE, size);
 }
 
-/* Without the padding: what is copied onwards. */
-#define RECORD_HEADER(of_kind, of_size)                                                            \
-    { .size = (of_size), .kind = (of_kind), }
+static __always_inline struct sl_record_header record_header(u16 kind, u32 size) {
+    struct sl_record_header header = {.size = size, .kind = kind};
+    return header;
+}

@@ -57,7 +57,7 @@ static __always_inline u64 carried_bytes(const struct call *call, u64 returned) 
 }
 
 static __always_inline void finish_call(const struct call *call, u64 pid_tgid, u64 returned) {
-    u64 bytes = carried_bytes(call, returned);
+    u64 bytes = forget_bounds(carried_bytes(call, returned), call->enter_ns);
     if (bytes == 0)
         return;
     if (bytes > call->capacity) {

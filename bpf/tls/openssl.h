@@ -37,15 +37,32 @@ int openssl_call_exit(struct pt_regs *ctx) {
     return exit_call(ctx);
 }
 
+static __always_inline bool report_last_losses(const struct connection_key *key,
+                                               struct connection *connection, u32 tid) {
+    struct transfer transfer = {
+        .time_ns = bpf_ktime_get_boot_ns(),
+        .process = {.start_ns = connection->process_start_ns, .pid = key->pid, .tid = tid},
+        .object = key->object,
+        .generation = connection->generation,
+        .direction = SL_DIRECTION_READ,
+    };
+    transfer.enter_ns = transfer.time_ns;
+    bool all = report_loss(&transfer, connection, SL_DROP_RING_FULL);
+    transfer.direction = SL_DIRECTION_WRITE;
+    return report_loss(&transfer, connection, SL_DROP_RING_FULL) && all;
+}
+
 static __always_inline void emit_close(const struct connection_key *key,
-                                       const struct connection *connection, u32 tid) {
+                                       struct connection *connection, u32 tid) {
     u64 pending = pending_bytes();
-    struct sl_close_record *record = bpf_ringbuf_reserve(&records, sizeof(*record), 0);
+    struct sl_close_record *record = NULL;
+    if (report_last_losses(key, connection, tid))
+        record = bpf_ringbuf_reserve(&records, sizeof(*record), 0);
     if (!record) {
         count(SL_DROP_CONTROL, 0);
         return;
     }
-    record->header = (struct sl_record_header)RECORD_HEADER(SL_RECORD_CLOSE, sizeof(*record));
+    record->header = record_header(SL_RECORD_CLOSE, sizeof(*record));
     record->time_ns = bpf_ktime_get_boot_ns();
     record->process.start_ns = connection->process_start_ns;
     record->process.pid = key->pid;

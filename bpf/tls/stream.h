@@ -15,7 +15,11 @@
 #define CLASS_16K 16384
 #define CLASS_64K SL_CHUNK_MAX
 
-/* SL_CALL_MAX in whole chunks, and the at most six smaller ones that the last may fall into. */
+/*
+ * SL_CALL_MAX in whole chunks, and the at most six smaller ones that the last may fall into. On a
+ * ring that is too small for the largest class a call of more than about a megabyte does not fit,
+ * and loses its end.
+ */
 #define CHUNKS_MAX (SL_CALL_MAX / SL_CHUNK_MAX + 8)
 
 /* One call that carried bytes, beside its connection. */
@@ -48,21 +52,40 @@ static __always_inline void describe_stream(struct sl_stream_record *record,
     __builtin_memset(record->pad, 0, sizeof(record->pad));
 }
 
-/* Reports `bytes` from `offset` on as lost, from the room kept for control records. */
-static __always_inline void emit_loss(const struct transfer *transfer, u64 sequence, u64 offset,
-                                      u64 bytes, u8 reason) {
-    count(reason, bytes);
+/*
+ * Reports the part of the stream that the connection notes as lost, from the room kept for control
+ * records. Without room the note stays, and grows with what is lost next: until it is gone nothing
+ * later of the stream is handed over, so the lost part is always one piece. Returns whether nothing
+ * is left to report.
+ */
+static __always_inline bool report_loss(const struct transfer *transfer,
+                                        struct connection *connection, u8 reason) {
+    u64 direction = transfer->direction & 1;
+    u64 bytes = connection->lost_bytes[direction];
+    if (bytes == 0)
+        return true;
     u64 pending = pending_bytes();
     struct sl_stream_record *record = bpf_ringbuf_reserve(&records, sizeof(*record), 0);
-    if (!record) {
-        count(SL_DROP_CONTROL, 0);
-        return;
-    }
-    record->header = (struct sl_record_header)RECORD_HEADER(SL_RECORD_LOSS, sizeof(*record));
-    describe_stream(record, transfer, sequence, offset);
+    if (!record)
+        return false;
+    record->header = record_header(SL_RECORD_LOSS, sizeof(*record));
+    describe_stream(record, transfer, connection->sequence[direction], 0);
+    record->position = connection->lost_position[direction];
     record->bytes = bytes;
     record->reason = reason;
+    connection->lost_bytes[direction] = 0;
     submit(record, sizeof(*record), pending);
+    return true;
+}
+
+static __always_inline void lose(const struct transfer *transfer, struct connection *connection,
+                                 u64 offset, u64 bytes, u8 reason) {
+    u64 direction = transfer->direction & 1;
+    count(reason, bytes);
+    if (connection->lost_bytes[direction] == 0)
+        connection->lost_position[direction] = transfer->position + offset;
+    connection->lost_bytes[direction] += bytes;
+    report_loss(transfer, connection, reason);
 }
 
 /*
@@ -88,11 +111,11 @@ static __always_inline u64 emit_chunk(const struct transfer *transfer, u64 seque
     if (error) {
         count(SL_DROP_FAULT, bytes);
         record->reason = SL_DROP_FAULT;
-        record->header = (struct sl_record_header)RECORD_HEADER(SL_RECORD_LOSS, size);
+        record->header = record_header(SL_RECORD_LOSS, size);
     } else {
         size += bytes;
         record->reason = SL_DROP_NONE;
-        record->header = (struct sl_record_header)RECORD_HEADER(SL_RECORD_DATA, size);
+        record->header = record_header(SL_RECORD_DATA, size);
     }
     submit(record, size, pending + (room - size));
     return bytes;
@@ -104,18 +127,23 @@ static __always_inline void emit_transfer(const struct transfer *transfer,
     u64 wanted = transfer->bytes;
     if (wanted > SL_CALL_MAX)
         wanted = SL_CALL_MAX;
+    wanted = forget_bounds(wanted, transfer->time_ns);
     u64 offset = 0;
-    u64 sequence = 0;
 
+    /* Nothing of the stream may overtake the news that something before it is lost. */
+    if (!report_loss(transfer, connection, SL_DROP_RING_FULL)) {
+        lose(transfer, connection, 0, transfer->bytes, SL_DROP_RING_FULL);
+        return;
+    }
     for (int i = 0; i < CHUNKS_MAX; i++) {
         u64 done;
         offset = forget_bounds(offset, transfer->time_ns);
         if (offset >= wanted)
             break;
         u64 remaining = forget_bounds(wanted - offset, transfer->time_ns);
-        sequence = connection->sequence[direction];
+        u64 sequence = connection->sequence[direction];
         connection->sequence[direction] = sequence + 1;
-        if (remaining > 32 * 1024)
+        if (remaining > 32 * 1024 && config.data_limit_bytes >= 4 * CLASS_64K)
             done = emit_chunk(transfer, sequence, offset, remaining, CLASS_64K);
         else if (remaining > 6 * 1024)
             done = emit_chunk(transfer, sequence, offset, remaining, CLASS_16K);
@@ -125,16 +153,14 @@ static __always_inline void emit_transfer(const struct transfer *transfer,
             done = emit_chunk(transfer, sequence, offset, remaining, CLASS_2K);
         else
             done = emit_chunk(transfer, sequence, offset, remaining, CLASS_512);
+        done = forget_bounds(done, transfer->time_ns);
         if (done == 0)
             break;
         offset += done;
     }
 
     if (offset < wanted)
-        emit_loss(transfer, sequence, offset, wanted - offset, SL_DROP_RING_FULL);
-    if (transfer->bytes > wanted) {
-        sequence = connection->sequence[direction];
-        connection->sequence[direction] = sequence + 1;
-        emit_loss(transfer, sequence, wanted, transfer->bytes - wanted, SL_DROP_CALL_LIMIT);
-    }
+        lose(transfer, connection, offset, wanted - offset, SL_DROP_RING_FULL);
+    if (transfer->bytes > wanted)
+        lose(transfer, connection, wanted, transfer->bytes - wanted, SL_DROP_CALL_LIMIT);
 }
