@@ -274,16 +274,14 @@ export function createAnswer(options: AnswerOptions): Answer {
         return;
       }
       const inOrder = [...choices].sort(([first], [second]) => first - second);
-      const hasReason = inOrder.some(([, choice]) => choice.finishReason !== undefined);
       for (const [, choice] of inOrder) {
         const reason = choice.finishReason;
         const { message, fingerprint, torn } = choice.finish(conventionalReason(reason));
         call.response.messages.push(message);
         call.response.fingerprints.push(fingerprint);
         call.response.toolCalls.push(...torn);
-        if (hasReason) {
-          // One for each choice, so that the others keep their places.
-          call.response.finishReasons.push(reason ?? '');
+        if (reason !== undefined) {
+          call.response.finishReasons.push(reason);
         }
       }
     },

@@ -118,7 +118,8 @@ export function observeModelCall(
     observer.started(call);
   }
 
-  function finish(endNs: bigint): void {
+  /** `isCutShort`: the answer stopped before its end, and nothing else explains that. */
+  function finish(endNs: bigint, isCutShort: boolean): void {
     if (phase !== 'running') {
       return;
     }
@@ -132,7 +133,7 @@ export function observeModelCall(
     }
     answer.finish();
     mergeDamage(call, exchange.damage);
-    if (!call.complete && call.error === undefined && !call.damage.kinds.has('gap')) {
+    if (isCutShort && call.error === undefined && !call.damage.kinds.has('gap')) {
       call.damage.add('truncated');
     }
     observer.finished(call);
@@ -155,7 +156,7 @@ export function observeModelCall(
         const endNs = lastNs === 0n ? timeNs : lastNs;
         answerReader.body(result.value, result.state === 'complete', endNs);
         call.complete = result.state === 'complete';
-        finish(endNs);
+        finish(endNs, result.state === 'empty');
       },
     };
   }
@@ -175,7 +176,7 @@ export function observeModelCall(
         }
         if (answerReader.isDone) {
           call.complete = true;
-          finish(timeNs);
+          finish(timeNs, false);
         }
       },
       onLimit() {
@@ -197,7 +198,7 @@ export function observeModelCall(
           return;
         }
         call.complete = isBodyComplete && call.error === undefined && answerReader.mayEnd();
-        finish(lastNs === 0n ? timeNs : lastNs);
+        finish(lastNs === 0n ? timeNs : lastNs, !call.complete);
       },
     };
   }
@@ -211,11 +212,14 @@ export function observeModelCall(
       },
       gap() {},
       end(isBodyComplete, timeNs) {
-        call.complete = false;
-        if (!isBodyComplete) {
-          call.damage.add('truncated');
+        // Of a failed request any answer will do; of another one this is none.
+        call.complete = isBodyComplete && (call.httpStatus ?? 0) >= 400;
+        if (lastNs !== 0n && isBodyComplete && !call.complete) {
+          call.damage.add('decode-error');
+          options.onParseFailure('llm.answer', call.api);
         }
-        finish(lastNs === 0n ? timeNs : lastNs);
+        const isCutShort = !isBodyComplete || (lastNs === 0n && !call.complete);
+        finish(lastNs === 0n ? timeNs : lastNs, isCutShort);
       },
     };
   }
@@ -284,7 +288,7 @@ export function observeModelCall(
     },
     end(ended, timeNs) {
       start(ended.request?.complete ?? false);
-      finish(ended.response?.endNs ?? ended.request?.endNs ?? timeNs);
+      finish(ended.response?.endNs ?? ended.request?.endNs ?? timeNs, true);
     },
   };
 }
