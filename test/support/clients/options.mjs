@@ -89,12 +89,13 @@ export function promptOf(options, index) {
 
 /** The body of model call `index`, for clients without an SDK. */
 export function bodyOf(options, index) {
+  const asksForUsage = options.stream && options.includeUsage && !options.isAnthropic;
   return {
     model: options.model,
     ...(options.isAnthropic ? { max_tokens: 1024 } : {}),
     messages: [{ role: 'user', content: promptOf(options, index) }],
     ...(options.stream ? { stream: true } : {}),
-    ...(options.stream && options.includeUsage ? { stream_options: { include_usage: true } } : {}),
+    ...(asksForUsage ? { stream_options: { include_usage: true } } : {}),
   };
 }
 

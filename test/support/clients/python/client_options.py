@@ -74,7 +74,7 @@ def body_of(options, index):
         body["max_tokens"] = 1024
     if options.stream:
         body["stream"] = True
-        if options.include_usage:
+        if options.include_usage and not options.is_anthropic:
             body["stream_options"] = {"include_usage": True}
     return body
 
