@@ -1,7 +1,9 @@
 /** What leaves over OTLP, received by real servers and decoded with the official definitions. */
 import assert from 'node:assert/strict';
 import { createServer, type Server } from 'node:http';
+import { createServer as createHttp2Server } from 'node:http2';
 import type { AddressInfo } from 'node:net';
+import { gunzipSync } from 'node:zlib';
 import { checkEndpoint } from '../../src/telemetry/endpoint-check.ts';
 import type { OtlpSettings } from '../../src/telemetry/options.ts';
 import { makeOtlpCertificates, type OtlpTestCertificates } from '../support/otlp-certificates.ts';
@@ -331,6 +333,43 @@ for (const protocol of PROTOCOLS) {
 function spanCount(json: Record<string, unknown>): number {
   return JSON.stringify(json).split('"spanId"').length - 1;
 }
+
+describe('gzip over gRPC', () => {
+  // A gRPC server takes the compression away before anyone sees it, so here frames are read as they come.
+  it('compresses the messages themselves', async () => {
+    const frames: Buffer[] = [];
+    const encodings = new Set<string>();
+    const server = createHttp2Server();
+    server.on('stream', (stream, headers) => {
+      const parts: Buffer[] = [];
+      stream.on('data', (part: Buffer) => parts.push(part));
+      stream.on('end', () => {
+        frames.push(Buffer.concat(parts));
+        encodings.add(String(headers['grpc-encoding'] ?? 'identity'));
+        stream.respond(
+          { ':status': 200, 'content-type': 'application/grpc+proto' },
+          { waitForTrailers: true },
+        );
+        stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
+        stream.end(Buffer.from([0, 0, 0, 0, 0]));
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    const { telemetry } = startTelemetry(
+      exportTo('grpc', `http://localhost:${port}`, { compression: 'gzip' }),
+    );
+    telemetry.piece(callPiece());
+    await telemetry.shutdown();
+    await new Promise<void>((resolve) => server.close(() => resolve()));
+    assert.ok(encodings.has('gzip'));
+    // Compressed flag, length, message: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
+    const compressed = frames.filter((frame) => frame[0] === 1);
+    assert.ok(compressed.length >= 1);
+    const texts = compressed.map((frame) => gunzipSync(frame.subarray(5)).toString('latin1'));
+    assert.ok(texts.some((text) => text.includes('chat claude-opus-4-1')));
+  });
+});
 
 describe('an OTLP endpoint of the other protocol', () => {
   const settings = (protocol: Protocol, url: string): OtlpSettings => ({
