@@ -47,10 +47,10 @@ export interface CallMatch {
 }
 
 export interface CallIndex {
-  /** The call that `request` continues. */
-  find(request: CallRequest, process: Process): CallMatch | undefined;
+  /** The call that `request` continues. Of a request that is not whole, the fingerprints are a beginning only. */
+  find(request: CallRequest, process: Process, isWhole: boolean): CallMatch | undefined;
   /** Remembers a call whose request is known. */
-  add(request: CallRequest, turn: Turn, process: Process): CallNode;
+  add(request: CallRequest, turn: Turn, process: Process, isWhole: boolean): CallNode;
   /** Its answer is known: `fingerprints` are the answer's messages, `isChoices` when they are alternatives. */
   answer(node: CallNode, fingerprints: readonly string[], isChoices: boolean): void;
   addTool(node: CallNode, tool: ToolState): void;
@@ -77,12 +77,11 @@ export function createCallIndex(options: CallIndexOptions): CallIndex {
   const byAnswer = new Map<string, CallNode[]>();
   const byToolId = new Map<string, ToolState[]>();
 
-  function find(request: CallRequest, process: Process): CallMatch | undefined {
-    const { fingerprints } = request;
-    const keys = prefixKeys(fingerprints);
-    const requestKey = keys[fingerprints.length] ?? EMPTY;
+  function find(request: CallRequest, process: Process, isWhole: boolean): CallMatch | undefined {
+    const keys = prefixKeys(request.fingerprints);
+    const requestKey = keys.at(-1) ?? EMPTY;
     const match =
-      findRepetition(requestKey, process) ??
+      (isWhole ? findRepetition(requestKey, process) : undefined) ??
       findByToolResults(request, keys, process) ??
       findByHistory(keys, process) ??
       findByAnswer(request, process) ??
@@ -92,6 +91,10 @@ export function createCallIndex(options: CallIndexOptions): CallIndex {
       nodes.delete(match.node);
       nodes.add(match.node);
       match.node.isContinued = true;
+    }
+    if (match?.isExact && !isWhole) {
+      // What it says beyond the earlier answer may be what is missing.
+      return { ...match, isExact: false };
     }
     return match;
   }
@@ -172,8 +175,8 @@ export function createCallIndex(options: CallIndexOptions): CallIndex {
     return undefined;
   }
 
-  function add(request: CallRequest, turn: Turn, process: Process): CallNode {
-    const keys = prefixKeys(request.fingerprints);
+  function add(request: CallRequest, turn: Turn, process: Process, isWhole: boolean): CallNode {
+    const keys = isWhole ? prefixKeys(request.fingerprints) : [EMPTY];
     const node: CallNode = {
       turn,
       process,
@@ -202,7 +205,15 @@ export function createCallIndex(options: CallIndexOptions): CallIndex {
 
   function answer(node: CallNode, fingerprints: readonly string[], isChoices: boolean): void {
     node.state = 'answered';
-    if (!nodes.has(node) || node.requestKey === EMPTY || fingerprints.length === 0) {
+    if (!nodes.has(node) || fingerprints.length === 0) {
+      return;
+    }
+    const [only] = fingerprints;
+    if (fingerprints.length === 1 && only !== undefined) {
+      node.answerKey = extendKey(EMPTY, only);
+      put(byAnswer, node.answerKey, node);
+    }
+    if (node.requestKey === EMPTY) {
       return;
     }
     if (isChoices) {
@@ -212,11 +223,6 @@ export function createCallIndex(options: CallIndexOptions): CallIndex {
     }
     for (const key of node.historyKeys) {
       put(byHistory, key, node);
-    }
-    const [only] = fingerprints;
-    if (fingerprints.length === 1 && only !== undefined) {
-      node.answerKey = extendKey(EMPTY, only);
-      put(byAnswer, node.answerKey, node);
     }
   }
 

@@ -7,6 +7,7 @@ import type { ModelCall, ModelCallObserver, ToolCall } from '../llm/model-call.t
 import type { Process } from '../process/process.ts';
 import type { ProcessTable } from '../process/process-table.ts';
 import { type Counters, createCounters } from '../self/counters.ts';
+import type { DamageKind } from '../util/damage.ts';
 import { type CallMatch, type CallNode, createCallIndex } from './call-index.ts';
 import {
   DEFAULT_RETRY_WINDOW_NS,
@@ -63,9 +64,14 @@ export interface SessionStage extends ModelCallObserver {
 interface OpenCall {
   process: Process;
   identity: string;
+  /** The request was seen to its end, without a hole. */
+  isWhole: boolean;
   place: { turn: Turn; node: CallNode } | undefined;
   tools: Set<ToolCall>;
 }
+
+/** Damage after which a request may have said more than is known of it. A cut of captured content is none such. */
+const DAMAGED_REQUEST: readonly DamageKind[] = ['gap', 'truncated', 'decode-error'];
 
 /** Makes a stage. It keeps bounded state, and calls `sink` synchronously from within its own methods. */
 export function createSessionStage(options: SessionStageOptions): SessionStage {
@@ -121,15 +127,17 @@ export function createSessionStage(options: SessionStageOptions): SessionStage {
   function place(call: ModelCall): OpenCall {
     const process = processes.ensure(call.exchange.connection.process);
     const identity = exchangeIdentity(bootId, call.exchange);
-    const opened: OpenCall = { process, identity, place: undefined, tools: new Set() };
-    const match = findMatch(call, process);
+    const { kinds } = call.damage;
+    const isWhole = !DAMAGED_REQUEST.some((kind) => kinds.has(kind));
+    const opened: OpenCall = { process, identity, isWhole, place: undefined, tools: new Set() };
+    const match = findMatch(call, opened);
     const turn = match?.node.turn;
     const hasTools = call.request.toolDefinitions.length > 0;
     const isResumed = match !== undefined && carryOn(match, call);
     if (turn !== undefined && !turn.isEnded && turn.closing === undefined) {
       if (isResumed || !hasTools) {
         turns.addCall(turn, call, process);
-        opened.place = { turn, node: turn.tree.calls.add(call.request, turn, process) };
+        opened.place = { turn, node: turn.tree.calls.add(call.request, turn, process, isWhole) };
         return opened;
       }
       turns.supersede(turn);
@@ -141,9 +149,10 @@ export function createSessionStage(options: SessionStageOptions): SessionStage {
   }
 
   /** Looks through the trees of the process's ancestors, nearest first. */
-  function findMatch(call: ModelCall, process: Process): CallMatch | undefined {
+  function findMatch(call: ModelCall, opened: OpenCall): CallMatch | undefined {
+    const { process, isWhole } = opened;
     for (const each of lineage(process)) {
-      const match = trees.get(each)?.calls.find(call.request, process);
+      const match = trees.get(each)?.calls.find(call.request, process, isWhole);
       if (match !== undefined) {
         return match;
       }
@@ -184,7 +193,8 @@ export function createSessionStage(options: SessionStageOptions): SessionStage {
       previous,
       isJoinedMidway: call.request.toolResults.length > 0,
     });
-    opened.place = { turn, node: tree.calls.add(call.request, turn, process) };
+    const node = tree.calls.add(call.request, turn, process, opened.isWhole);
+    opened.place = { turn, node };
     return turn;
   }
 

@@ -53,6 +53,8 @@ export interface CallSpec {
   /** Names of declared tools. */
   tools?: string[];
   traceparent?: string;
+  /** The rest of the request is missing. */
+  isTorn?: boolean;
   role?: 'client' | 'server';
 }
 
@@ -161,6 +163,9 @@ export function createStory(options: StoryOptions = {}) {
   function call(spec: CallSpec): OpenCall {
     const startNs = step();
     const model = makeCall(spec, startNs, step(), nextObject++);
+    if (spec.isTorn) {
+      model.damage.add('gap', 1);
+    }
     stage.started(model);
     let seen: ToolCall[] = [];
     function toolCall(tool: AskedTool): ToolCall {

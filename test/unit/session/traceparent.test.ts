@@ -8,7 +8,7 @@ const SPAN = 'b7ad6b7169203331';
 describe('traceparent', () => {
   for (const value of [
     `00-${TRACE}-${SPAN}-01`,
-    ` 00-${TRACE}-${SPAN}-00 `,
+    `00-${TRACE}-${SPAN}-00`,
     `cc-${TRACE}-${SPAN}-01-x`,
   ]) {
     it(`is taken: "${value}"`, () => {

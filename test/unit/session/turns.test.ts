@@ -577,6 +577,25 @@ describe('turns', () => {
     );
   });
 
+  it('do not take the beginning of a torn request for the whole', () => {
+    const story = createStory();
+    const by = story.running('agent');
+    const torn = { by, messages: [user('a')], tools: TOOLS, isTorn: true };
+    story.call({ by, messages: [user('a')], tools: TOOLS }).answer(assistant('b'));
+    // Its prompt is missing: what is left ends with the earlier answer.
+    const messages = [user('a'), assistant('b')];
+    story.call({ ...torn, messages }).answer(assistant('c'));
+    // Of two torn ones with the same beginning the second is no repetition of the first.
+    story.call(torn).answer(undefined, { error: { type: '500' } });
+    story.call(torn).answer(assistant('d'));
+    const [first, second, third] = story.turns();
+    assert.deepEqual(second?.previous, first?.ids);
+    assert.equal(second?.callCount, 1);
+    assert.equal(third?.callCount, 1);
+    assert.equal(third?.previous, undefined);
+    assert.equal(story.stage.openTurns, 1);
+  });
+
   it('of unrelated conversations are not linked', () => {
     const story = createStory();
     const by = story.running('agent');
