@@ -13,7 +13,7 @@ export function notifyReady(env: NodeJS.ProcessEnv, log: Log): void {
   if (env.NOTIFY_SOCKET === undefined || env.NOTIFY_SOCKET === '') {
     return;
   }
-  const sent = spawnSync('systemd-notify', ['--ready', `--pid=${process.pid}`], {
+  const sent = spawnSync('systemd-notify', ['--ready', '--no-block', `--pid=${process.pid}`], {
     env,
     stdio: 'ignore',
     timeout: TIMEOUT_MS,
