@@ -27,7 +27,7 @@ export interface CallNode {
   toolIds: string[];
 }
 
-export type MatchKind =
+type MatchKind =
   /** It answers tool calls by their ids. */
   | 'tool-result'
   /** A failed request sent again. */
@@ -54,8 +54,6 @@ export interface CallIndex {
   /** Its answer is known: `fingerprints` are the answer's messages, `isChoices` when they are alternatives. */
   answer(node: CallNode, fingerprints: readonly string[], isChoices: boolean): void;
   addTool(node: CallNode, tool: ToolState): void;
-  /** Tool calls that carry this id, oldest first. */
-  toolsById(id: string): readonly ToolState[];
 }
 
 export interface CallIndexOptions {
@@ -260,7 +258,7 @@ export function createCallIndex(options: CallIndexOptions): CallIndex {
     }
   }
 
-  return { find, add, answer, addTool, toolsById: (id) => byToolId.get(id) ?? [] };
+  return { find, add, answer, addTool };
 }
 
 /** Of conversations that look the same: one not yet continued (the oldest), of the same process if there is one. */

@@ -6,7 +6,7 @@ import type { CallIndex, CallNode } from './call-index.ts';
 import type { Evidence, SpanIds, TurnPiece, Workload } from './story.ts';
 
 /** How the last finished call of a turn left it. */
-export type Outcome =
+type Outcome =
   /** No call finished yet, or the last one asked for tools: more is to come. */
   | 'pending'
   /** The model's final answer. */

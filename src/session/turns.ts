@@ -34,7 +34,7 @@ export interface Turns {
   readonly openTurns: number;
 }
 
-export interface TurnStart {
+interface TurnStart {
   call: ModelCall;
   process: Process;
   tree: Tree;

@@ -58,7 +58,7 @@ export interface CallSpec {
   role?: 'client' | 'server';
 }
 
-export interface AnswerSpec {
+interface AnswerSpec {
   finishReasons?: string[];
   error?: { type: string };
   complete?: boolean;
