@@ -2,7 +2,6 @@
 import { createHash } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { createContentEncoder, negotiate } from './content-encoder.ts';
 import type { ResponseTruth } from './exchange-truth.ts';
 import type { Random } from './random.ts';
@@ -14,7 +13,7 @@ export interface SendContext {
   socket: Duplex;
   request: IncomingRequest;
   random: Random;
-  /** Aborted when the server stops: ends every wait. */
+  /** Aborted when the server stops: nothing is sent after a wait that ends later. */
   signal: AbortSignal;
   /** Sends a TCP reset. */
   reset: () => void;
@@ -32,6 +31,13 @@ export interface Sent {
 
 /** How a body came to its end. */
 type BodyEnd = 'whole' | 'failed' | 'gone';
+
+/** Resolves to false when the server has stopped meanwhile. Does not keep the process alive. */
+function wait(ms: number, signal: AbortSignal): Promise<boolean> {
+  return new Promise((resolve) => {
+    setTimeout(() => resolve(!signal.aborted), ms).unref();
+  });
+}
 
 function reason(status: number): string {
   return status === 529 ? 'Overloaded' : (STATUS_CODES[status] ?? 'Unknown');
@@ -114,7 +120,9 @@ export async function sendResponse(plan: ResponsePlan, context: SendContext): Pr
       if (intervalMs > 0 && position > 0) {
         // Against the start, not the last event: a late timer must not make every later event late too.
         const dueMs = startMs + position * intervalMs;
-        await sleep(Math.max(0, dueMs - performance.now()), undefined, { signal });
+        if (!(await wait(Math.max(0, dueMs - performance.now()), signal))) {
+          return 'gone';
+        }
       }
       const fail = scenario.fail;
       if (fail !== undefined && fail.how !== 'error-event' && position === fail.afterEvents) {
@@ -167,8 +175,8 @@ export async function sendResponse(plan: ResponsePlan, context: SendContext): Pr
   headers.push(['connection', keepAlive ? 'keep-alive' : 'close']);
 
   const run = async (): Promise<BodyEnd> => {
-    if (scenario.delayMs !== undefined) {
-      await sleep(scenario.delayMs, undefined, { signal });
+    if (scenario.delayMs !== undefined && !(await wait(scenario.delayMs, signal))) {
+      return 'gone';
     }
     for (const status of scenario.interim ?? []) {
       const hint: [string, string][] =
