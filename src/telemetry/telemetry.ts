@@ -36,6 +36,7 @@ import { eventLine, metricLines } from './readable-signals.ts';
 import { createSpanWriter } from './span-writer.ts';
 import { createTraceSampler } from './trace-sampler.ts';
 import { createTraceTrees, type TraceTreeStats } from './trace-tree.ts';
+import { wallTime } from './wall-time.ts';
 import {
   type ResourceContext,
   resourceSignature,
@@ -233,7 +234,12 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
         }
       }
     },
-    tick() {},
+    tick(timeNs) {
+      if (context !== undefined) {
+        const [wallSeconds] = wallTime(timeNs, context.host.clockOffsetNs);
+        trees.expire(wallSeconds - TREE_PATIENCE_SECONDS);
+      }
+    },
     async flush() {
       await Promise.all([spans?.flush(), logs?.flush(), metrics.flush()]);
     },
@@ -255,6 +261,9 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
     }),
   };
 }
+
+/** A tree waits so long for its root after its last span; turns end by their own timeout before. */
+const TREE_PATIENCE_SECONDS = 15 * 60;
 
 function treeMode(options: TelemetryOptions): 'fallback' | 'always' | 'never' {
   if (options.traces.kind === 'console') {

@@ -15,7 +15,9 @@ export interface TraceTreeStats {
 
 export interface TraceTrees {
   add(span: ReadableSpan): void;
-  /** Hands over what has no root yet, marked so. */
+  /** Hands over, marked so, what waited for its root since before `wallSeconds` (seconds since 1970). */
+  expire(wallSeconds: number): void;
+  /** The same for all that waits. */
   flush(): void;
   stats(): TraceTreeStats;
 }
@@ -34,14 +36,21 @@ interface PendingTrace {
   omitted: number;
 }
 
+/** Why a tree has no root. */
+const UNKNOWN_REST = '(the rest of this trace is not known)';
+const SHOWN_BEFORE = '(later in a trace shown before)';
+
 export function createTraceTrees(options: TraceTreeOptions): TraceTrees {
   /** In the order of their last span, the stalest first. */
   const pending = new Map<string, PendingTrace>();
+  /** Traces whose root was handed over: what still comes of them need not wait. */
+  const rooted = new Set<string>();
   const stats: TraceTreeStats = { trees: 0, evictedTraces: 0, omittedSpans: 0 };
 
   function add(span: ReadableSpan): void {
     const { traceId } = span.spanContext();
     if (isLocalRoot(span)) {
+      remember(traceId);
       const trace = pending.get(traceId);
       if (trace === undefined) {
         hand([span], span, 0);
@@ -58,7 +67,20 @@ export function createTraceTrees(options: TraceTreeOptions): TraceTrees {
       }
       return;
     }
+    if (rooted.has(traceId) && !pending.has(traceId)) {
+      hand([span], undefined, 0, SHOWN_BEFORE);
+      return;
+    }
     keep(traceId, span);
+  }
+
+  function remember(traceId: string): void {
+    rooted.delete(traceId);
+    rooted.add(traceId);
+    if (rooted.size > options.maxTraces) {
+      const [oldest] = rooted;
+      rooted.delete(oldest ?? '');
+    }
   }
 
   function keep(traceId: string, span: ReadableSpan): void {
@@ -81,9 +103,14 @@ export function createTraceTrees(options: TraceTreeOptions): TraceTrees {
     }
   }
 
-  function hand(spans: readonly ReadableSpan[], root: ReadableSpan | undefined, omitted: number) {
+  function hand(
+    spans: readonly ReadableSpan[],
+    root: ReadableSpan | undefined,
+    omitted: number,
+    note = UNKNOWN_REST,
+  ): void {
     stats.trees += 1;
-    const lines = renderTree(spans, root);
+    const lines = renderTree(spans, root, note);
     if (omitted > 0) {
       lines.push([{ text: `   (${omitted} more spans not shown)`, colour: 'dim' }]);
     }
@@ -95,6 +122,16 @@ export function createTraceTrees(options: TraceTreeOptions): TraceTrees {
 
   return {
     add,
+    expire(wallSeconds) {
+      for (const [traceId, trace] of pending) {
+        const lastSeconds = trace.spans.at(-1)?.endTime[0] ?? 0;
+        if (lastSeconds >= wallSeconds) {
+          return;
+        }
+        pending.delete(traceId);
+        hand(trace.spans, undefined, trace.omitted);
+      }
+    },
     flush() {
       for (const trace of pending.values()) {
         hand(trace.spans, undefined, trace.omitted);
@@ -155,7 +192,11 @@ function byStart(left: ReadableSpan, right: ReadableSpan): number {
 }
 
 /** Without a root, the spans whose parents are not among them stand side by side under a line that says so. */
-function renderTree(spans: readonly ReadableSpan[], root: ReadableSpan | undefined): Chunk[][] {
+function renderTree(
+  spans: readonly ReadableSpan[],
+  root: ReadableSpan | undefined,
+  note: string,
+): Chunk[][] {
   const children = childrenById(spans);
   const lines: Chunk[][] = [];
   const shown = new Set<ReadableSpan>();
@@ -193,7 +234,7 @@ function renderTree(spans: readonly ReadableSpan[], root: ReadableSpan | undefin
   const ids = new Set(spans.map((span) => span.spanContext().spanId));
   const tops = spans.filter((span) => !ids.has(parentId(span) ?? '')).sort(byStart);
   const service = printable(String(spans[0]?.resource.attributes[Attr.serviceName] ?? ''));
-  lines.push([{ text: `${service}  (the rest of this trace is not known)`.trim(), colour: 'dim' }]);
+  lines.push([{ text: `${service}  ${note}`.trim(), colour: 'dim' }]);
   tops.forEach((span, index) => {
     branch(span, '', index === tops.length - 1);
   });

@@ -196,6 +196,26 @@ describe('the tree of a trace', () => {
     );
   });
 
+  it('without a root is printed when it waited long enough', () => {
+    const { telemetry, printed } = startTelemetry(CONSOLE);
+    telemetry.piece(toolPiece());
+    telemetry.tick(at(2000) + 899n * 1_000_000_000n);
+    assert.equal(printed(), '');
+    telemetry.tick(at(2000) + 902n * 1_000_000_000n);
+    assert.match(printed(), /the rest of this trace is not known/);
+  });
+
+  it('gets what ends after its root at once', () => {
+    const { telemetry, printed } = startTelemetry(CONSOLE);
+    telemetry.piece(turnPiece());
+    const before = printed().length;
+    telemetry.piece(processPiece());
+    assert.equal(
+      printed().slice(before),
+      "claude-code  (later in a trace shown before)\n└─ bash  -c 'ls -a'  740ms  exit 0\n",
+    );
+  });
+
   it('keeps no more traces and spans than its limits', () => {
     const { telemetry, printed } = startTelemetry({
       ...CONSOLE,
