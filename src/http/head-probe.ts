@@ -19,7 +19,12 @@ export interface HeadProbe {
   reset(): void;
 }
 
-const RESPONSE_START = 'HTTP/1.';
+/**
+ * A status line up to the first digit of its status. Less would take the end of a request line, when the TLS
+ * call with its beginning was lost, for a response of the other side.
+ */
+const RESPONSE_STARTS = ['HTTP/1.1 ', 'HTTP/1.0 '];
+const RESPONSE_START = /^HTTP\/1\.\d [1-5]/;
 /** RFC 9113 §3.4. */
 const HTTP2_PREFACE = 'PRI * HTTP/2.0\r\n';
 /** Methods that a message found in the middle of a stream may have; text of a body rarely begins with one. */
@@ -54,10 +59,10 @@ export function createHeadProbe(options: HeadProbeOptions): HeadProbe {
   function judge(text: string): ProbeResult {
     let isPartial = false;
     if (options.responses) {
-      if (text.startsWith(RESPONSE_START)) {
+      if (RESPONSE_START.test(text)) {
         return 'response';
       }
-      isPartial = RESPONSE_START.startsWith(text);
+      isPartial = RESPONSE_STARTS.some((start) => start.startsWith(text));
     }
     if (options.requests) {
       if (text.startsWith(HTTP2_PREFACE)) {

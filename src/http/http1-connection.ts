@@ -40,8 +40,16 @@ interface OpenExchange {
   /** Its request (response) was lost from some point on, which explains that it is not complete. */
   isRequestLost: boolean;
   isResponseLost: boolean;
-  /** Requests may have been lost between the one before and this one. */
+  /** Requests may have been lost between the one before and this one, while responses were owed. */
   isAfterLostRequests: boolean;
+  /** A request was lost before this one and no response to it was seen: it may have been lost too. */
+  isAfterUnanswered: boolean;
+  /** A loss found next in the response direction can be of the exchanges before it. */
+  isLossExplained: boolean;
+  /** Bytes lost so, which were its own if no response comes. */
+  unplacedBytes: number;
+  /** Its response was seen, but that it is its own is an inference (or its request was not seen). */
+  isPairInferred: boolean;
   requestBody: MessageBody | undefined;
   responseBody: MessageBody | undefined;
   isEnded: boolean;
@@ -78,6 +86,10 @@ export function createHttp1Connection(
   /** Requests and responses of this connection can no longer be matched. */
   let isUnmatched = false;
   let hasLostRequests = beginning.lostRequestBytes > 0;
+  /** A request was lost from its first byte on, and no response that could be its has come. */
+  let hasUnanswered = beginning.lostRequestBytes > 0;
+  /** A response came without its request, since the last request: a loss noticed later explains it. */
+  let hasUnexplainedResponse = false;
   let tunnel: ConnectionParser | undefined;
   let isTunnel = false;
   /** Position after the last byte seen. */
@@ -111,6 +123,10 @@ export function createHttp1Connection(
       isRequestLost: false,
       isResponseLost: false,
       isAfterLostRequests: false,
+      isAfterUnanswered: false,
+      isLossExplained: false,
+      unplacedBytes: 0,
+      isPairInferred: false,
       requestBody: undefined,
       responseBody: undefined,
       isEnded: false,
@@ -129,6 +145,9 @@ export function createHttp1Connection(
       return;
     }
     one.isEnded = true;
+    if (one.exchange.response === undefined) {
+      one.exchange.damage.lostBytes += one.unplacedBytes;
+    }
     one.requestBody?.end(false, timeNs);
     one.responseBody?.end(false, timeNs);
     if (!one.isHandled) {
@@ -197,7 +216,7 @@ export function createHttp1Connection(
       previous.requestBody?.end(false, timeNs);
       finishIfOver(previous, timeNs);
     }
-    settleOlder(timeNs);
+    const hasGivenUp = settleOlder(timeNs);
     const one = open('1.1');
     sending = one;
     if (isUnmatched) {
@@ -207,34 +226,43 @@ export function createHttp1Connection(
       return;
     }
     one.isAfterLostRequests = hasLostRequests && awaiting.length > 0;
+    one.isAfterUnanswered = hasUnanswered;
+    one.isLossExplained = hasUnanswered || hasGivenUp;
     hasLostRequests = false;
+    hasUnanswered = false;
+    hasUnexplainedResponse = false;
     awaiting.push(one);
     if (awaiting.length > limits.maxPendingExchanges) {
       stopMatching('limit', timeNs);
     }
   }
 
-  /** Draws the conclusion from a new request for the exchanges before it. */
-  function settleOlder(timeNs: bigint): void {
-    if (receiving && !receiving.exchange.request) {
+  /** Draws the conclusion from a new request for the exchanges before it. True when some were given up. */
+  function settleOlder(timeNs: bigint): boolean {
+    if (receiving?.isPairInferred && !isPipelining && !responses.isSearching) {
       // Perhaps the response to a HEAD request that was not seen: it announces a body and has none.
       responses.endBodyEarly();
       if (responses.isAtStart) {
         completeResponse(timeNs);
+      } else {
+        giveUp(receiving, 'gap', timeNs);
+        responses.search();
+        return true;
       }
     }
     if (!receiving && awaiting.length === 0) {
-      return;
+      return false;
     }
-    if (responses.isSearching && !isPipelining) {
-      if (receiving) {
-        giveUp(receiving, 'gap', timeNs);
-        responses.search();
-      }
-      giveUpAwaiting(awaiting.length, 'gap', timeNs);
-    } else {
+    if (!responses.isSearching || isPipelining) {
       mayBePipelining = true;
+      return false;
     }
+    if (receiving) {
+      giveUp(receiving, 'gap', timeNs);
+    }
+    responses.search();
+    giveUpAwaiting(awaiting.length, 'gap', timeNs);
+    return true;
   }
 
   function readRequestHead(
@@ -321,6 +349,8 @@ export function createHttp1Connection(
     }
     const one = sending;
     if (one === undefined) {
+      hasUnanswered = !hasUnexplainedResponse;
+      hasUnexplainedResponse = false;
       return;
     }
     one.exchange.damage.add(cause, size ?? 0);
@@ -353,6 +383,8 @@ export function createHttp1Connection(
     }
     const one = takeAwaiting(at.timeNs) ?? openWithoutRequest(status, version);
     receiving = one;
+    // Without the request's method nobody knows whether the announced body is there.
+    one.isPairInferred ||= one.exchange.request === undefined;
     const headers = new Headers(head.fields);
     const response = {
       startNs: start.enterNs,
@@ -372,6 +404,9 @@ export function createHttp1Connection(
         ? createBody(sink, new Headers([]), [], one)
         : createBody(sink, headers, codings, one);
     isResponseScanned = isScannable(headers, codings);
+    if (one.isPairInferred) {
+      responses.doubtBody();
+    }
     if (framing.kind === 'tunnel') {
       leaveHttp(one.exchange);
     }
@@ -379,8 +414,13 @@ export function createHttp1Connection(
   }
 
   function takeAwaiting(timeNs: bigint): OpenExchange | undefined {
-    if (awaiting[0]?.isAfterLostRequests && isPipelining) {
+    const first = awaiting[0];
+    if (isPipelining && (first?.isAfterLostRequests || first?.isAfterUnanswered)) {
       stopMatching('gap', timeNs);
+    } else if (first?.isAfterUnanswered) {
+      // Its own response in all likelihood; but the lost request's, should the client pipeline.
+      first.exchange.damage.add('gap');
+      first.isPairInferred = true;
     }
     return awaiting.shift();
   }
@@ -388,6 +428,9 @@ export function createHttp1Connection(
   function openWithoutRequest(status: number, version: string): OpenExchange {
     const one = open(version);
     one.isRequestOver = true;
+    one.isPairInferred = true;
+    hasUnanswered = false;
+    hasUnexplainedResponse = true;
     if (one.exchange.ordinal === 0 && beginning.lostRequestBytes > 0) {
       one.exchange.damage.add('gap', beginning.lostRequestBytes);
     } else if (one.exchange.ordinal === 0 && beginning.joinedMidway) {
@@ -432,7 +475,11 @@ export function createHttp1Connection(
         awaiting[0]?.exchange.damage.add(cause, size ?? 0);
       }
       giveUpAwaiting(awaiting.length - 1, cause, timeNs);
-      awaiting[0]?.exchange.damage.add(cause);
+      const last = awaiting[0];
+      if (last) {
+        last.exchange.damage.add(cause);
+        last.isPairInferred = true;
+      }
       if (receiving) {
         receiving.exchange.damage.add(cause, size ?? 0);
         giveUp(receiving, cause, timeNs);
@@ -442,6 +489,14 @@ export function createHttp1Connection(
     }
     const first = awaiting[0];
     if (receiving === undefined && first !== undefined) {
+      if (first.isLossExplained) {
+        first.isLossExplained = false;
+        first.isAfterUnanswered = false;
+        first.isPairInferred = true;
+        first.unplacedBytes += size ?? 0;
+        first.exchange.damage.add(cause);
+        return;
+      }
       if (mayGetInterim(first)) {
         first.exchange.damage.add(cause, size ?? 0);
         return;

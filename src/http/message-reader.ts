@@ -59,6 +59,8 @@ export interface MessageReader {
   search(): void;
   /** The current message has no body after all (the response to a HEAD request that was not seen). */
   endBodyEarly(): void;
+  /** Called while a head is judged: its message may have no body although it announces one. */
+  doubtBody(): void;
   /** True while the place in the stream is unknown. */
   readonly isSearching: boolean;
   /** True between messages. */
@@ -117,6 +119,8 @@ export function createMessageReader(
   /** Searching after a loss in a chunked body: a whole chunk at the start of a call resumes it. */
   let mayResumeChunks = false;
   let hasBody = false;
+  /** The body announced may not be there: a status line in its place ends the message. */
+  let isBodyDoubtful = false;
 
   function lose(cause: LostCause, size: number | undefined, at: ChunkTime, chunked: boolean): void {
     startSearching();
@@ -209,6 +213,7 @@ export function createMessageReader(
     collector.reset();
     hasBegun = false;
     hasBody = false;
+    isBodyDoubtful = false;
     startBody(events.head(head, isOverLimit, headStart, at), at);
     return end;
   }
@@ -389,6 +394,10 @@ export function createMessageReader(
 
   function data(bytes: Uint8Array, at: ChunkTime, position: number): void {
     let index = 0;
+    if (isBodyDoubtful && isBodyAbsent(bytes, at)) {
+      state = State.start;
+      events.complete(at);
+    }
     while (index < bytes.length) {
       switch (state) {
         case State.chunkData:
@@ -459,6 +468,17 @@ export function createMessageReader(
     }
   }
 
+  /** Judges the first bytes where a doubtful body would begin. */
+  function isBodyAbsent(bytes: Uint8Array, at: ChunkTime): boolean {
+    const isAtBody =
+      state === State.length || state === State.untilEnd || state === State.chunkSize;
+    isBodyDoubtful = false;
+    if (!isAtBody || hasBody || (at.callOffset ?? 0) !== 0) {
+      return false;
+    }
+    return /^HTTP\/1\.\d +\d{3}[ \r\n]/.test(latin1Text(bytes, 0, Math.min(bytes.length, 16)));
+  }
+
   function isLost(): boolean {
     return state === State.searching;
   }
@@ -521,6 +541,9 @@ export function createMessageReader(
     gap,
     endsBody: () => state === State.untilEnd,
     search: startSearching,
+    doubtBody() {
+      isBodyDoubtful = true;
+    },
     endBodyEarly() {
       if (
         !hasBody &&
