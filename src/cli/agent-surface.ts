@@ -7,7 +7,7 @@ export const PRINT_STAGES = ['events', 'streams', 'exchanges', 'calls', 'turns',
 export type PrintStage = (typeof PRINT_STAGES)[number];
 
 /** Gets everything that passes the stage asked for. */
-export type PrintSink = (stage: PrintStage, value: unknown) => void;
+type PrintSink = (stage: PrintStage, value: unknown) => void;
 
 export interface PrintOptions {
   stage: PrintStage;

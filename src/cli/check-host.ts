@@ -13,7 +13,7 @@ import { type CheckResult, fail, note, pass } from './check-result.ts';
 const OLDEST_KERNEL = { major: 5, minor: 8 };
 
 /** BTF of the running kernel. */
-export const BTF_PATH = '/sys/kernel/btf/vmlinux';
+const BTF_PATH = '/sys/kernel/btf/vmlinux';
 
 const UPROBE_SOURCE = '/sys/bus/event_source/devices/uprobe/type';
 

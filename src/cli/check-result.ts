@@ -1,7 +1,7 @@
 /** The outcome of one check, and how it is shown. */
 
 /** `note`: worth knowing, but no reason to fail. */
-export type CheckStatus = 'pass' | 'fail' | 'note';
+type CheckStatus = 'pass' | 'fail' | 'note';
 
 export interface CheckResult {
   name: string;

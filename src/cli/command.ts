@@ -38,6 +38,9 @@ export interface CommandContext {
 export interface Output {
   stdout(text: string): void;
   stderr(text: string): void;
+  /** Keeps what goes to stderr, the log included, until `releaseStderr`; in bounds, and the loss is told. */
+  holdStderr(): void;
+  releaseStderr(): void;
   /** Resolves when the reader of stdout has gone away: nothing written there is seen any more. */
   readonly stdoutClosed: Promise<void>;
 }

@@ -8,7 +8,7 @@ import { type HeldProcess, startHeld } from './held-process.ts';
 import { keepGoingOnBugs } from './internal-error.ts';
 import { becomeUser, environmentOf, invokingUser } from './invoking-user.ts';
 import { notifyReady } from './service-manager.ts';
-import { createTerminal, holdOutput } from './terminal.ts';
+import { createTerminal } from './terminal.ts';
 
 export interface ObservedCommandOptions {
   command: readonly string[];
@@ -33,13 +33,11 @@ export async function runObserved(
   const commandEnv = user === undefined ? env : environmentOf(user, env);
   requireExecutable(options.command[0] ?? '', commandEnv);
 
-  // A command may draw on the whole terminal: what we have to say waits until it has ended.
-  const held = holdOutput(output.stderr, { isHolding: process.stderr.isTTY === true });
   const { createLiveAgent } = await loadAgent();
   const agent = createLiveAgent(config, {
     mode: 'tree',
     log,
-    terminal: createTerminal(held.write, process.stderr),
+    terminal: createTerminal(output.stderr, process.stderr),
     ...(options.recordTo === undefined ? {} : { recordTo: options.recordTo }),
     ...(user === undefined ? {} : { recordOwner: user }),
     ...(options.print === undefined ? {} : { print: options.print }),
@@ -54,15 +52,21 @@ export async function runObserved(
     output.stderr(`sightline ready: observing ${options.command[0]} (pid ${child.pid})\n`);
     notifyReady(env, log);
   }
+  if (process.stderr.isTTY === true) {
+    // A command may draw on the whole terminal: what we have to say waits until it has ended.
+    output.holdStderr();
+  }
   const forwarding = forwardSignals(child);
   const patience = keepGoingOnBugs(log);
   agent.watch(child.pid);
   child.release();
   const code = await child.ended;
-  await stopQuietly(agent, log);
   forwarding.release();
+  output.releaseStderr();
+  const impatience = endOnSignal(code);
+  await stopQuietly(agent, log);
+  impatience.release();
   patience.release();
-  held.end();
   return code;
 }
 
@@ -110,6 +114,21 @@ function forwardSignals(child: HeldProcess): { release(): void } {
   return {
     release: () => {
       for (const [signal, listener] of listeners) {
+        process.off(signal, listener);
+      }
+    },
+  };
+}
+
+/** The command is over and only the export is waited for: a signal gives that up. */
+function endOnSignal(code: number): { release(): void } {
+  const listener = (): never => process.exit(code);
+  for (const signal of FROM_TERMINAL.concat(FORWARDED)) {
+    process.on(signal, listener);
+  }
+  return {
+    release: () => {
+      for (const signal of FROM_TERMINAL.concat(FORWARDED)) {
         process.off(signal, listener);
       }
     },

@@ -23,15 +23,14 @@ export function createTerminal(
 
 export interface HeldOutput {
   write(text: string): void;
+  hold(): void;
   /** Writes what was held and lets all that follows through. */
-  end(): void;
+  release(): void;
 }
 
-export function holdOutput(
-  write: (text: string) => void,
-  options: { isHolding: boolean },
-): HeldOutput {
-  let { isHolding } = options;
+/** Passes text on to `write`, except while it is held. */
+export function holdOutput(write: (text: string) => void): HeldOutput {
+  let isHolding = false;
   let held: string[] = [];
   let heldCharacters = 0;
   let lostLines = 0;
@@ -46,15 +45,20 @@ export function holdOutput(
         lostLines += text.split('\n').length - 1;
       }
     },
-    end: () => {
+    hold: () => {
+      isHolding = true;
+    },
+    release: () => {
       isHolding = false;
       for (const text of held) {
         write(text);
       }
-      held = [];
       if (lostLines > 0) {
         write(`(${lostLines} more lines were not kept while the command ran)\n`);
       }
+      held = [];
+      heldCharacters = 0;
+      lostLines = 0;
     },
   };
 }

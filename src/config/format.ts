@@ -257,14 +257,14 @@ export function outputFile(): Format<string> {
   };
 }
 
-export function showDuration(ms: number): string {
+function showDuration(ms: number): string {
   if (ms === MAX_TIMER_MS) {
     return '24 days';
   }
   return showIn(ms, ['h', 'm', 's'], DURATION_UNITS) ?? `${ms}ms`;
 }
 
-export function showSize(bytes: number): string {
+function showSize(bytes: number): string {
   return showIn(bytes, ['GiB', 'MiB', 'KiB'], SIZE_UNITS) ?? String(bytes);
 }
 

@@ -355,7 +355,7 @@ export const schema = {
 } as const;
 
 /** The schema's values, deeply readonly. Settings that may stay unset are `undefined` then. */
-export type Values<G> = {
+type Values<G> = {
   readonly [K in keyof G]: G[K] extends RequiredKey<infer T>
     ? T
     : G[K] extends Key<infer T>

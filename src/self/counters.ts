@@ -56,7 +56,7 @@ export type CounterName = keyof typeof COUNTERS;
 
 type AttributeName<N extends CounterName> = (typeof COUNTERS)[N]['attributes'][number];
 
-export type CounterAttributes<N extends CounterName> = {
+type CounterAttributes<N extends CounterName> = {
   readonly [K in AttributeName<N>]: string;
 };
 
@@ -67,14 +67,14 @@ export interface Counter {
 }
 
 /** A value that is read when it is looked at, such as the number of open connections. */
-export interface GaugeReading {
+interface GaugeReading {
   name: string;
   unit: string;
   description: string;
   read(): number;
 }
 
-export interface CounterReading {
+interface CounterReading {
   name: CounterName;
   attributes: Readonly<Record<string, string>>;
   value: number;

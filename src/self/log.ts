@@ -3,7 +3,7 @@ import { pino } from 'pino';
 import type { Config } from '../config/schema.ts';
 
 /** What a line is about; values are printed as name=value. Never put captured content or credentials here. */
-export type LogFields = Readonly<Record<string, string | number | bigint | boolean | undefined>>;
+type LogFields = Readonly<Record<string, string | number | bigint | boolean | undefined>>;
 
 export interface Log {
   error(message: string, fields?: LogFields): void;

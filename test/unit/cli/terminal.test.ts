@@ -5,29 +5,31 @@ import { createTerminal, holdOutput } from '../../../src/cli/terminal.ts';
 describe('output beside a running command', () => {
   it('waits for its end and then passes through', () => {
     const written: string[] = [];
-    const output = holdOutput((text) => written.push(text), { isHolding: true });
+    const output = holdOutput((text) => written.push(text));
+    output.hold();
     output.write('a\n');
     output.write('b\n');
     assert.deepEqual(written, []);
-    output.end();
+    output.release();
     output.write('c\n');
     assert.deepEqual(written, ['a\n', 'b\n', 'c\n']);
   });
 
-  it('is not held without a terminal', () => {
+  it('is not held unless asked', () => {
     const written: string[] = [];
-    holdOutput((text) => written.push(text), { isHolding: false }).write('a');
+    holdOutput((text) => written.push(text)).write('a');
     assert.deepEqual(written, ['a']);
   });
 
   it('is held in bounds, and the loss is told', () => {
     const written: string[] = [];
-    const output = holdOutput((text) => written.push(text), { isHolding: true });
+    const output = holdOutput((text) => written.push(text));
+    output.hold();
     const megabyte = `${'x'.repeat(1024 * 1024 - 1)}\n`;
     for (let i = 0; i < 7; i += 1) {
       output.write(megabyte);
     }
-    output.end();
+    output.release();
     assert.equal(written.length, 5);
     assert.equal(written[4], '(3 more lines were not kept while the command ran)\n');
   });
