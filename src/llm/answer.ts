@@ -71,6 +71,7 @@ export class Choice {
   readonly slots: Slot[] = [];
   readonly #options: AnswerOptions;
   readonly #text: MessageFingerprint;
+  #hasGap = false;
 
   constructor(options: AnswerOptions) {
     this.#options = options;
@@ -156,6 +157,10 @@ export class Choice {
 
   /** Nothing more comes for this tool call. */
   completeToolCall(slot: ToolSlot): void {
+    if (this.#hasGap && !slot.isComplete && !isJson(slot.argumentsText.toString())) {
+      // Its first pieces were lost without a trace.
+      slot.isTorn = true;
+    }
     if (slot.isComplete || slot.isTorn) {
       return;
     }
@@ -176,6 +181,7 @@ export class Choice {
 
   /** Bytes of the answer were lost here. */
   tear(): void {
+    this.#hasGap = true;
     for (const slot of this.slots) {
       if (slot.kind === 'tool' && !slot.isComplete) {
         slot.isTorn = true;
@@ -306,6 +312,15 @@ function toolCallOf(slot: ToolSlot): ToolCall {
     toolCall.id = slot.id;
   }
   return toolCall;
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return text === '';
+  }
 }
 
 /** finish_reason of an output message as the conventions name it; providers' other reasons stay as they are. */

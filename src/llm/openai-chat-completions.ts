@@ -351,6 +351,8 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
     if (tool === undefined) {
       return undefined;
     }
+    // Without an id it may be the second half of a name.
+    tool.isTorn = hasGap && id === undefined;
     target.tools.push(tool);
     if (index !== undefined) {
       target.toolsByIndex.set(index, tool);

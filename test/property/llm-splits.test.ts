@@ -1,0 +1,134 @@
+/** However an exchange comes in pieces, and whatever is lost of it, the call read from it is the same or marked. */
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { ANTHROPIC_FIXTURES } from '../support/llm-fixtures/anthropic-fixtures.ts';
+import { checkCall } from '../support/llm-fixtures/check-call.ts';
+import { OPENAI_FIXTURES } from '../support/llm-fixtures/openai-fixtures.ts';
+import { type Observed, runExchange } from '../support/llm-fixtures/run-exchange.ts';
+
+const FIXTURES = [...OPENAI_FIXTURES, ...ANTHROPIC_FIXTURES];
+const fixture = fc.constantFrom(...FIXTURES);
+const sizes = fc.array(fc.integer({ min: 1, max: 200 }), { minLength: 1, maxLength: 8 });
+
+/** Everything but times, which depend on the pieces. */
+function withoutTimes(observed: Observed): unknown {
+  const { exchange: _, startNs, endNs, firstChunkNs, chunkGapsNs, ...call } = observed.call!;
+  return JSON.parse(
+    JSON.stringify(
+      { ...call, gaps: chunkGapsNs.length, hasFirst: firstChunkNs !== undefined },
+      (key, value) => (key === 'timeNs' ? undefined : value instanceof Set ? [...value] : value),
+    ),
+  );
+}
+
+describe('llm property: model calls', () => {
+  it('are the same under any split', () => {
+    fc.assert(
+      fc.property(fixture, sizes, fc.boolean(), ({ wire, expected }, pieces, keepContent) => {
+        const whole = runExchange(wire, undefined, { keepContent });
+        const split = runExchange(wire, { sizes: pieces }, { keepContent });
+        checkCall(split, expected, { keepContent });
+        assert.deepEqual(withoutTimes(split), withoutTimes(whole));
+      }),
+      { numRuns: 600 },
+    );
+  });
+
+  it('say so when bytes of the answer are lost, and invent nothing', () => {
+    fc.assert(
+      fc.property(
+        fixture,
+        sizes,
+        fc.nat(),
+        fc.integer({ min: 1, max: 300 }),
+        ({ wire, expected }, pieces, where, lost) => {
+          const length = Buffer.byteLength(wire.response ?? '');
+          fc.pre(wire.status !== undefined && length > 0);
+          const gapAt = where % length;
+          const observed = runExchange(wire, { sizes: pieces, gapAt, lost });
+          const { call, order } = observed;
+          assert.equal(order[0], 'started');
+          assert.equal(order.at(-1), 'finished');
+          const isBeforeEnd = gapAt < endOfAnswer(wire.response ?? '');
+          if (isBeforeEnd) {
+            assert.ok(call!.damage.kinds.has('gap'), `no gap at ${gapAt} of ${length}`);
+          }
+          const known = [...(expected.toolCalls ?? []), ...(expected.tornToolCalls ?? [])];
+          for (const toolCall of observed.call!.response?.toolCalls ?? []) {
+            const { name, argumentsText } = toolCall;
+            const isAnnounced = observed.toolCalls.includes(toolCall);
+            const isKnown = known.some((whole) =>
+              isAnnounced
+                ? whole.name === name && whole.argumentsText === argumentsText
+                : (whole.name.startsWith(name) || whole.name.endsWith(name)) &&
+                  whole.argumentsText.includes(argumentsText),
+            );
+            assert.ok(isKnown, `invented ${name} ${argumentsText}`);
+          }
+        },
+      ),
+      { numRuns: 1500 },
+    );
+  });
+
+  it('never throw, whatever the bytes', () => {
+    const noise = fc.array(
+      fc.oneof(
+        fc.string(),
+        fc.constantFrom(
+          ...[
+            'data: ',
+            'event: error\n',
+            '\n\n',
+            '{',
+            '}',
+            '[',
+            ']',
+            '"',
+            ':',
+            ',',
+            'null',
+            '{"choices":[',
+          ],
+          ...[
+            '"delta":{"content":"',
+            '"tool_calls":[{"index":0,"function":{"name":"',
+            '"index":-1',
+          ],
+          ...[
+            '"usage":{"prompt_tokens":',
+            '{"type":"content_block_delta","index":0,"delta":',
+            '1e400',
+          ],
+          ...['"message":', '{"type":"message_start","message":', '"error":', '"__proto__":{'],
+        ),
+        fc.json(),
+      ),
+      { maxLength: 30 },
+    );
+    fc.assert(
+      fc.property(fixture, noise, noise, sizes, ({ wire }, request, response, pieces) => {
+        const observed = runExchange(
+          { ...wire, request: request.join(''), response: response.join('') },
+          { sizes: pieces },
+        );
+        if (observed.call !== undefined) {
+          assert.equal(observed.order.at(-1), 'finished');
+        }
+      }),
+      { numRuns: 600 },
+    );
+  });
+});
+
+/** Offset behind which bytes are no part of the answer: after `[DONE]`, `message_stop`, or the JSON's end. */
+function endOfAnswer(response: string): number {
+  const marks = ['data: [DONE]\n\n', '"type":"message_stop"}\n\n'];
+  for (const mark of marks) {
+    const at = response.indexOf(mark);
+    if (at >= 0) {
+      return Buffer.byteLength(response.slice(0, at + mark.length));
+    }
+  }
+  return Buffer.byteLength(response.trimEnd());
+}
