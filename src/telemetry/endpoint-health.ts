@@ -130,7 +130,8 @@ export interface EndpointNotices {
   up(settings: OtlpSettings): void;
 }
 
-export function createEndpointNotices(notice: Notice): EndpointNotices {
+/** `hasTree`: traces are printed while their endpoint is down. */
+export function createEndpointNotices(notice: Notice, hasTree: boolean): EndpointNotices {
   /** Receiver → signals that are down there, with the reason. */
   const receivers = new Map<string, Map<Signal, string>>();
 
@@ -145,7 +146,8 @@ export function createEndpointNotices(notice: Notice): EndpointNotices {
       const isKnown = [...signals.values()].includes(withoutPath(reason));
       signals.set(settings.signal, withoutPath(reason));
       if (!isKnown && settings.isDefault !== true) {
-        const meanwhile = settings.signal === 'traces' ? ' Traces are printed here meanwhile.' : '';
+        const isPrinted = hasTree && settings.signal === 'traces';
+        const meanwhile = isPrinted ? ' Traces are printed here meanwhile.' : '';
         notice(
           'warning',
           `the OTLP endpoint ${display} (${settings.protocol}) does not take ${settings.signal}: ${reason}.${meanwhile} Trying again until it does.`,

@@ -78,7 +78,7 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
   const { terminal, notice } = options;
   const content = contentPolicy(options.captureContent, options.redact);
   const sampler = createTraceSampler(options.sampler, options.samplerRatio);
-  const notices = createEndpointNotices(notice);
+  const notices = createEndpointNotices(notice, treeMode(options) !== 'never');
   const healths: EndpointHealth[] = [];
   const counts = { pieces: 0, piecesBeforeHost: 0, failedPieces: 0 };
   let context: ResourceContext | undefined;
