@@ -2,6 +2,7 @@
 import { type BigIntStats, statfsSync, statSync } from 'node:fs';
 import { LRUCache } from 'lru-cache';
 import type { AttachRequest, NativeBinding } from '../capture/binding.ts';
+import { listProcesses } from '../capture/proc-process.ts';
 import { rootPrefix } from '../capture/process-root.ts';
 import { readLink } from '../capture/small-file.ts';
 import type { AttachPort, TargetFile, TargetTracker } from '../capture/target-tracker.ts';
@@ -16,6 +17,12 @@ export const DEFAULT_MAX_REMEMBERED = 8192;
 /** Each attached file costs kernel memory and a file descriptor per probe. */
 export const DEFAULT_MAX_ATTACHED = 512;
 
+/**
+ * A probe keeps the mount of its file busy. Those on files of other mount namespaces are given up when two looks
+ * this far apart found nobody using them, so that a container's file system can go when the container does.
+ */
+export const DEFAULT_SWEEP_INTERVAL_MS = 30_000;
+
 /** OVERLAYFS_SUPER_MAGIC of linux/magic.h. */
 const OVERLAY_MAGIC = 0x794c7630;
 
@@ -28,6 +35,7 @@ export interface TargetFinderOptions {
   maxRemembered?: number;
   maxAttached?: number;
   relook?: Pick<RelookScheduleOptions, 'delaysMs' | 'maxWaiting'>;
+  sweepIntervalMs?: number;
 }
 
 export interface TargetFinder extends TargetTracker {
@@ -42,6 +50,10 @@ interface Attached {
   stamp: string;
   offsets: Record<string, number>;
   isOverlay: boolean;
+  /** Attached through another mount namespace: kept only while used. */
+  isForeign: boolean;
+  /** The last sweep found nobody using it. */
+  isIdle: boolean;
 }
 
 export function createTargetFinder(options: TargetFinderOptions): TargetFinder {
@@ -57,9 +69,12 @@ export function createTargetFinder(options: TargetFinderOptions): TargetFinder {
   });
   const schedule = createRelookSchedule({ onDue: examine, ...options.relook });
   let port: AttachPort | undefined;
+  let sweepTimer: NodeJS.Timeout | undefined;
 
   function begin(to: AttachPort): void {
     port = to;
+    sweepTimer = setInterval(sweep, options.sweepIntervalMs ?? DEFAULT_SWEEP_INTERVAL_MS);
+    sweepTimer.unref();
     const runtimes = runtimesOnPath(options.searchPath ?? process.env.PATH ?? '');
     for (const path of [...systemLibraries(), ...runtimes]) {
       examinePath(path);
@@ -243,6 +258,8 @@ export function createTargetFinder(options: TargetFinderOptions): TargetFinder {
       stamp: stampOf(stats),
       offsets,
       isOverlay: isOnOverlay(path),
+      isForeign: path.startsWith('/proc/'),
+      isIdle: false,
     };
     attached.set(inodeKey(stats), entry);
     attachedByContent.set(contentKey(stats), entry);
@@ -262,20 +279,59 @@ export function createTargetFinder(options: TargetFinderOptions): TargetFinder {
       present.stamp = stampOf(stats);
       return present.file;
     }
-    if (present.id !== undefined) {
-      port?.detach(present.id);
-    }
-    attached.delete(inodeKey(stats));
-    for (const [key, entry] of attachedByContent) {
-      if (entry === present) {
-        attachedByContent.delete(key);
-      }
-    }
+    giveUp(present);
     if (location.kind !== 'found') {
       return settle(`${inodeKey(stats)}:${stampOf(stats)}`, file, location);
     }
     describe(file, location.offsets, location.buildId);
     return attach(path, stats, file, location.offsets);
+  }
+
+  function giveUp(entry: Attached): void {
+    if (entry.id !== undefined) {
+      try {
+        port?.detach(entry.id);
+      } catch (error) {
+        options.onVerdict?.({ ...entry.file, verdict: 'failed', reason: messageOf(error) });
+      }
+    }
+    for (const files of [attached, attachedByContent]) {
+      for (const [key, other] of files) {
+        if (other === entry) {
+          files.delete(key);
+        }
+      }
+    }
+    // Its twins under other mounts were remembered as this file.
+    for (const [key, file] of remembered.entries()) {
+      if (file === entry.file) {
+        remembered.delete(key);
+      }
+    }
+  }
+
+  function sweep(): void {
+    const foreign = [...attached.values()].filter(({ isForeign }) => isForeign);
+    if (foreign.length === 0) {
+      return;
+    }
+    const used = new Set<TargetFile>();
+    for (const { pid } of listProcesses()) {
+      if (rootPrefix(pid) !== '') {
+        for (const file of filesOf(pid)) {
+          used.add(file);
+        }
+      }
+    }
+    for (const entry of foreign) {
+      if (used.has(entry.file)) {
+        entry.isIdle = false;
+      } else if (entry.isIdle) {
+        giveUp(entry);
+      } else {
+        entry.isIdle = true;
+      }
+    }
   }
 
   /**
@@ -301,6 +357,7 @@ export function createTargetFinder(options: TargetFinderOptions): TargetFinder {
     },
     stop() {
       schedule.stop();
+      clearInterval(sweepTimer);
       port = undefined;
     },
   };
