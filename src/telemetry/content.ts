@@ -34,7 +34,7 @@ const SECRET_KEY =
   /^(authorization|cookie|.*(api|access|secret|private)[-_]?key|.*password|.*secret|.*[-_]token|token)$/i;
 
 /** A copy of a JSON value with every text passed through `redact`. */
-export function redactValue(value: unknown, redact: (text: string) => string, depth = 0): unknown {
+function redactValue(value: unknown, redact: (text: string) => string, depth = 0): unknown {
   if (typeof value === 'string') {
     return redact(value);
   }

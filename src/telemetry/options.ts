@@ -58,7 +58,7 @@ export interface TerminalSettings {
 }
 
 /** `info` is worth one line on a terminal; `warning` wants somebody to act. */
-export type NoticeLevel = 'info' | 'warning';
+type NoticeLevel = 'info' | 'warning';
 export type Notice = (level: NoticeLevel, message: string) => void;
 
 export interface FileSettings {

@@ -1,6 +1,6 @@
 /** Text for a terminal: safe, coloured where that is wanted, and no wider than the window. */
 
-export type Colour = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan';
+type Colour = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan';
 
 /** SGR parameters, ECMA-48 §8.3.117. */
 const CODES: Record<Colour, readonly [on: number, off: number]> = {
