@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { TargetFile } from '../../../src/capture/target-tracker.ts';
 import { discoverProcesses } from '../../../src/targets/discovery.ts';
 
@@ -12,30 +15,34 @@ describe('the discovery of processes', () => {
       verdict: 'attachable',
       reason: '5 functions by symbol',
     };
+    const folder = mkdtempSync(join(tmpdir(), 'sightline-discovery-'));
+    const agent = join(folder, 'claude');
+    copyFileSync('/bin/sleep', agent);
     const children = [
       spawn('sleep', ['30'], { stdio: 'ignore' }),
       spawn('sleep', ['31'], { stdio: 'ignore' }),
-      // A shell called by an agent's script path, which is all that tells it.
-      spawn('bash', ['-c', 'exec -a node sleep 32'], { stdio: 'ignore' }),
-      spawn(process.execPath, ['-e', 'setTimeout(() => {}, 30000)', '--', '/usr/bin/claude']),
-      spawn('sh', ['-s', '/usr/bin/claude'], { stdio: ['pipe', 'ignore', 'ignore'] }),
+      spawn(agent, ['32'], { stdio: 'ignore' }),
     ];
     try {
       await new Promise((resolve) => setTimeout(resolve, 200));
-      const [withTls, without] = children.map(({ pid }) => pid ?? 0);
+      const [withTls, without, agentPid] = children.map(({ pid }) => pid ?? 0);
       const found = discoverProcesses({
         filesOf: (pid) => (pid === withTls || pid === process.pid ? [file] : []),
       });
       const own = found.filter(({ parentPid }) => parentPid === process.pid);
       assert.deepEqual(
-        own.map(({ pid, workload, files }) => ({ pid, workload, files })),
-        [{ pid: withTls, workload: 'sleep', files: [file] }],
+        own.map(({ pid, workload, agent: name, files }) => ({ pid, workload, name, files })),
+        [
+          { pid: withTls, workload: 'sleep', name: undefined, files: [file] },
+          { pid: agentPid, workload: 'claude-code', name: 'claude-code', files: [] },
+        ],
       );
       assert.ok(!found.some(({ pid }) => pid === process.pid || pid === without));
     } finally {
       for (const child of children) {
         child.kill();
       }
+      rmSync(folder, { recursive: true });
     }
   });
 });
