@@ -398,7 +398,8 @@ export function createRecordDecoder(options: RecordDecoderOptions): RecordDecode
 
   return {
     push(slab: Uint8Array): void {
-      bytes = slab;
+      // Not as a Buffer, whose `slice` would be a view where everyone expects a copy.
+      bytes = new Uint8Array(slab.buffer, slab.byteOffset, slab.byteLength);
       view = new DataView(slab.buffer, slab.byteOffset, slab.byteLength);
       const end = slab.byteLength;
       let at = 0;

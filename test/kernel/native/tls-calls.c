@@ -1,0 +1,187 @@
+/*
+ * A program with functions shaped like OpenSSL's, whose calls and bytes its arguments name: what a
+ * probe must report is known to the byte. Waits for a line on standard input first, so that the
+ * test can decide who is watched.
+ *
+ *   write:OBJECT:BYTES    read:OBJECT:BYTES    write_ex:…    read_ex:…    free:OBJECT
+ *   nested:OUTER:INNER:BYTES     SSL_write on OUTER, which within it calls SSL_write on INNER with
+ * 5 bytes more wrapped:OBJECT:BYTES         SSL_write_ex that is made of SSL_write on the same
+ * object retry:OBJECT:BYTES           SSL_write that returns -1, then again partial:OBJECT:BYTES
+ * SSL_write of BYTES that takes half fault:OBJECT:BYTES           SSL_write that makes its buffer
+ * unreadable before it returns liar:OBJECT                  SSL_write_ex that claims more than its
+ * buffer has repeat:COUNT:OBJECT:BYTES    COUNT times write sleep:MILLISECONDS           sync waits
+ * for another line exec                         starts this program again, with the rest of the
+ * arguments
+ *
+ * Byte i of a stream is (OBJECT * 31 + i + i / 256 * 7 + direction * 13) modulo 256, direction 0
+ * for reading.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define OBJECTS 64
+
+struct ssl {
+    int number;
+    size_t position[2];
+    struct ssl *inner;
+    int mode;
+};
+
+enum { PLAIN, RETRY, PARTIAL, FAULT, LIAR, WRAPPED };
+
+static struct ssl objects[OBJECTS];
+static unsigned char *space;
+static size_t space_bytes;
+
+static void fill(struct ssl *ssl, int direction, unsigned char *to, size_t bytes) {
+    for (size_t i = 0; i < bytes; i++) {
+        size_t at = ssl->position[direction] + i;
+        to[i] = (unsigned char)(ssl->number * 31 + at + at / 256 * 7 + direction * 13);
+    }
+}
+
+__attribute__((noipa)) int SSL_write(struct ssl *ssl, const void *buffer, int bytes) {
+    __asm__ volatile("" ::: "memory");
+    if (ssl->mode == RETRY) {
+        ssl->mode = PLAIN;
+        return -1;
+    }
+    if (ssl->inner) {
+        unsigned char *more = malloc((size_t)bytes + 5);
+        fill(ssl->inner, 1, more, (size_t)bytes + 5);
+        SSL_write(ssl->inner, more, bytes + 5);
+        free(more);
+    }
+    if (ssl->mode == PARTIAL)
+        bytes /= 2;
+    if (ssl->mode == FAULT)
+        mprotect(space, space_bytes, PROT_NONE);
+    ssl->position[1] += (size_t)bytes;
+    return bytes;
+}
+
+__attribute__((noipa)) int SSL_read(struct ssl *ssl, void *buffer, int bytes) {
+    __asm__ volatile("" ::: "memory");
+    fill(ssl, 0, buffer, (size_t)bytes);
+    ssl->position[0] += (size_t)bytes;
+    return bytes;
+}
+
+__attribute__((noipa)) int SSL_write_ex(struct ssl *ssl, const void *buffer, size_t bytes,
+                                        size_t *written) {
+    __asm__ volatile("" ::: "memory");
+    if (ssl->mode == WRAPPED) {
+        *written = (size_t)SSL_write(ssl, buffer, (int)bytes);
+        return 1;
+    }
+    *written = ssl->mode == LIAR ? bytes + 1 : bytes;
+    ssl->position[1] += bytes;
+    return 1;
+}
+
+__attribute__((noipa)) int SSL_read_ex(struct ssl *ssl, void *buffer, size_t bytes, size_t *count) {
+    __asm__ volatile("" ::: "memory");
+    fill(ssl, 0, buffer, bytes);
+    ssl->position[0] += bytes;
+    *count = bytes;
+    return 1;
+}
+
+__attribute__((noipa)) void SSL_free(struct ssl *ssl) {
+    __asm__ volatile("" ::: "memory");
+    memset(ssl->position, 0, sizeof(ssl->position));
+    ssl->inner = NULL;
+    ssl->mode = PLAIN;
+}
+
+static void wait_for_line(void) {
+    char byte;
+    while (read(0, &byte, 1) == 1 && byte != '\n') {
+    }
+}
+
+static void write_bytes(struct ssl *ssl, size_t bytes, int is_ex) {
+    size_t done = 0;
+    fill(ssl, 1, space, bytes);
+    if (is_ex)
+        SSL_write_ex(ssl, space, bytes, &done);
+    else
+        SSL_write(ssl, space, (int)bytes);
+}
+
+static void run(const char *command) {
+    char name[32];
+    unsigned long number[3] = {0, 0, 0};
+    size_t done = 0;
+    sscanf(command, "%31[^:]:%lu:%lu:%lu", name, &number[0], &number[1], &number[2]);
+    struct ssl *ssl = &objects[number[0] % OBJECTS];
+    if (!strcmp(name, "write"))
+        write_bytes(ssl, number[1], 0);
+    else if (!strcmp(name, "write_ex"))
+        write_bytes(ssl, number[1], 1);
+    else if (!strcmp(name, "read"))
+        SSL_read(ssl, space, (int)number[1]);
+    else if (!strcmp(name, "read_ex"))
+        SSL_read_ex(ssl, space, number[1], &done);
+    else if (!strcmp(name, "free"))
+        SSL_free(ssl);
+    else if (!strcmp(name, "nested")) {
+        ssl->inner = &objects[number[1] % OBJECTS];
+        write_bytes(ssl, number[2], 0);
+        ssl->inner = NULL;
+    } else if (!strcmp(name, "wrapped")) {
+        ssl->mode = WRAPPED;
+        write_bytes(ssl, number[1], 1);
+        ssl->mode = PLAIN;
+    } else if (!strcmp(name, "retry")) {
+        ssl->mode = RETRY;
+        write_bytes(ssl, number[1], 0);
+        write_bytes(ssl, number[1], 0);
+    } else if (!strcmp(name, "partial")) {
+        ssl->mode = PARTIAL;
+        write_bytes(ssl, number[1], 0);
+        ssl->mode = PLAIN;
+    } else if (!strcmp(name, "fault")) {
+        ssl->mode = FAULT;
+        write_bytes(ssl, number[1], 0);
+        ssl->mode = PLAIN;
+        mprotect(space, space_bytes, PROT_READ | PROT_WRITE);
+    } else if (!strcmp(name, "liar")) {
+        ssl->mode = LIAR;
+        SSL_write_ex(ssl, space, 100, &done);
+        ssl->mode = PLAIN;
+    } else if (!strcmp(name, "repeat")) {
+        for (unsigned long i = 0; i < number[0]; i++)
+            write_bytes(&objects[number[1] % OBJECTS], number[2], 0);
+    } else if (!strcmp(name, "sleep"))
+        usleep((useconds_t)number[0] * 1000);
+    else if (!strcmp(name, "sync"))
+        wait_for_line();
+    else {
+        fprintf(stderr, "unknown command %s\n", command);
+        exit(2);
+    }
+}
+
+int main(int argc, char **argv) {
+    space_bytes = 16 << 20;
+    space = mmap(NULL, space_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (space == MAP_FAILED)
+        return 1;
+    for (int i = 0; i < OBJECTS; i++)
+        objects[i].number = i;
+    wait_for_line();
+    for (int i = 1; i < argc; i++) {
+        if (!strcmp(argv[i], "exec")) {
+            argv[i] = argv[0];
+            execv("/proc/self/exe", argv + i);
+            return 1;
+        }
+        run(argv[i]);
+    }
+    return 0;
+}
