@@ -10,5 +10,4 @@ else
     say "clang-format is not installed: C and C++ formatting not checked"
 fi
 npx --no-install tsc -p tsconfig.check.json
-npx --no-install knip
 npx --no-install c8 --reporter=text-summary mocha

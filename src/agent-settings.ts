@@ -52,6 +52,7 @@ export function telemetryOptions(
     metricIntervalMs: config.metrics.exportIntervalMs,
     metricTimeoutMs: config.metrics.exportTimeoutMs,
     temporality: config.metrics.temporality,
+    attributeCountLimit: otel.attributeCountLimit,
     attributeValueLengthLimit: otel.attributeValueLengthLimit,
     resourceAttributes: otel.resourceAttributes,
     file:

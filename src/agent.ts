@@ -35,17 +35,22 @@ export function createLiveAgent(config: Config, options: LiveAgentOptions): Agen
   const counters = createCounters();
   const binding = loadBinding();
   const telemetry = openTelemetry(config, options);
-  const recording = openRecording(options, log);
+  const recording = openRecording(config, options, log);
   const analysis = createAnalysis(config, { ...options, counters, telemetry, recording });
+  const { maxRemembered, maxAttached, maxWaiting } = config.limits.targets;
   const targets = createTargetFinder({
     binding,
     onVerdict: (file) => reportVerdict(file, counters, log),
+    maxRemembered,
+    maxAttached,
+    relook: { maxWaiting },
   });
   const source = createLiveSource({
     binding,
     targets: config.capture.kinds.includes('tls') ? targets : withoutTargets(targets),
     watchAll: options.mode === 'host',
     ringBytes: config.capture.ringBytes,
+    limits: config.limits.capture,
     onLog: (_level, line) => log.debug(`libbpf: ${line.trimEnd()}`),
     onMalformed: (record) => {
       counters.counter('sightline.faults', { place: 'capture' }).add();
@@ -227,6 +232,7 @@ interface Recording {
 }
 
 function openRecording(
+  config: Config,
   { recordTo, recordOwner }: LiveAgentOptions,
   log: Log,
 ): Recording | undefined {
@@ -240,7 +246,7 @@ function openRecording(
     onError: (error) => log.warn(error.message),
     ...(recordOwner === undefined ? {} : { owner: recordOwner }),
   });
-  const scrubber = createScrubbingRecorder({ write: writer.write });
+  const scrubber = createScrubbingRecorder({ write: writer.write, ...config.limits.recorder });
   return {
     scrubber,
     writer,

@@ -37,12 +37,21 @@ const REFRESH_TICKS = 30;
 /** How deep a chain of descendants is followed when a running process is watched. */
 const MAX_WATCH_ROUNDS = 16;
 
+/** The decoder's named limits; see `createRecordDecoder` for their defaults. */
+export interface CaptureLimits {
+  /** Connections whose names the decoder keeps at hand. */
+  maxCachedConnections: number;
+  /** Command lines of which not every part has arrived. */
+  maxPendingArgvBytes: number;
+}
+
 export interface LiveSourceOptions {
   binding: NativeBinding;
   targets: TargetTracker;
   /** True: the whole host. False: only processes given to `watch`, and their descendants. */
   watchAll: boolean;
   ringBytes: number;
+  limits?: Partial<CaptureLimits>;
   /** A line of libbpf's log. */
   onLog?(level: number, line: string): void;
   /** A record from the kernel that cannot be understood: a defect, counted by the caller. */
@@ -85,6 +94,7 @@ export function createLiveSource(options: LiveSourceOptions): LiveSource {
   let tickCount = 0;
   let counters: NativeCounters | undefined;
   const decoder = createRecordDecoder({
+    ...options.limits,
     onEvent: onKernelEvent,
     onMalformed: (record) => options.onMalformed?.(record),
   });

@@ -37,6 +37,8 @@ export interface DeliveryOptions<T> {
   /** Estimate of an item's bytes in an export. */
   sizeOf: (item: T) => number;
   notice: Notice;
+  /** Nobody set this endpoint: that it takes nothing is no news. */
+  isDefault: boolean;
   /** A batch arrived and nothing is queued any more. */
   drained?: () => void;
 }
@@ -195,7 +197,8 @@ export function createDelivery<T>(options: DeliveryOptions<T>): Delivery<T> {
       clearTimeout(timer);
       timer = undefined;
       stats.dropped += queue.length;
-      if (queue.length > 0) {
+      // With nobody's endpoint set, the tree in the terminal is where they went.
+      if (queue.length > 0 && !options.isDefault) {
         options.notice(
           'warning',
           `${queue.length} ${options.what} were not exported: the OTLP endpoint did not take them`,

@@ -86,6 +86,8 @@ export interface TelemetryOptions {
   metricIntervalMs?: number;
   metricTimeoutMs?: number;
   temporality?: Temporality;
+  /** OTEL_ATTRIBUTE_COUNT_LIMIT, of one span or log record; absent: 128, as the specification has it. */
+  attributeCountLimit?: number | undefined;
   /** OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT, characters; absent: no limit. */
   attributeValueLengthLimit?: number | undefined;
   /** OTEL_RESOURCE_ATTRIBUTES: added to every workload's resource, never in place of its identity. */

@@ -113,6 +113,7 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
       maxBatchBytes: limits.maxBatchBytes,
       sizeOf: spanBytes,
       notice,
+      isDefault: settings.isDefault === true,
       drained: held.delivered,
     });
   }
@@ -128,6 +129,7 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
       maxBatchBytes: limits.maxBatchBytes,
       sizeOf: recordBytes,
       notice,
+      isDefault: settings.isDefault === true,
     });
   }
 
@@ -143,6 +145,7 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
       trees.add,
     ],
     maxWorkloads: limits.maxWorkloads,
+    attributeCountLimit: options.attributeCountLimit,
     attributeValueLengthLimit: options.attributeValueLengthLimit,
   });
 
@@ -160,6 +163,7 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
         : []),
     ],
     maxWorkloads: limits.maxWorkloads,
+    attributeCountLimit: options.attributeCountLimit,
     attributeValueLengthLimit: options.attributeValueLengthLimit,
   });
 

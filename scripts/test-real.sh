@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# Runs the tests that need more than npm and Debian: Python SDKs from PyPI, a Collector, Jaeger and Prometheus from
+# Go modules. Where one of those registries does not answer, says so and leaves out what needs it.
+. "$(dirname "$0")/lib/common.sh"
+
+bash scripts/setup.sh --test
+
+specs=()
+left_out=()
+
+if ! dpkg-query -W -f='${db:Status-Status}' python3-venv 2>/dev/null | grep -qx installed; then
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+        python3-venv >/dev/null
+fi
+python=""
+if python="$(bash scripts/real/python-sdks.sh)"; then
+    specs+=(test/real/python-sdk-clients.test.ts)
+else
+    left_out+=("Python SDKs (PyPI did not give them)")
+fi
+
+backends=""
+if ! command -v go >/dev/null 2>&1; then
+    left_out+=("real backends (Go is not installed)")
+elif ! backends="$(bash scripts/real/backends.sh)"; then
+    left_out+=("real backends (the Go module proxy did not give them)")
+elif [ -n "$python" ]; then
+    specs+=(test/real/agents-in-backends.test.ts)
+fi
+
+if [ ${#left_out[@]} -gt 0 ]; then
+    say "left out: $(printf '%s; ' "${left_out[@]}")"
+fi
+if [ ${#specs[@]} -eq 0 ]; then
+    say "none of the registries answered: no test was run"
+    exit 0
+fi
+export SIGHTLINE_TEST_PYTHON="$python" SIGHTLINE_TEST_BACKENDS="$backends"
+exec npx --no-install mocha --no-config --node-option import=tsx --timeout 180000 \
+    --reporter test/support/reporter.cjs "${specs[@]}"
