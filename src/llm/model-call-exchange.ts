@@ -257,7 +257,9 @@ export function observeModelCall(
       },
       gap(timeNs) {
         call.damage.add('gap');
-        (sink ?? choose(detector.end(), timeNs)).gap(timeNs);
+        // What begins with a hole and does not call itself a stream is lost as a whole.
+        const format = detector.end();
+        (sink ?? choose(format === 'other' ? 'json' : format, timeNs)).gap(timeNs);
       },
       end(isBodyComplete, timeNs) {
         start(false);

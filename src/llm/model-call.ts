@@ -22,6 +22,7 @@ export type Part =
 export interface Message {
   role: string;
   name?: string;
+  /** Empty when content is off. */
   parts: Part[];
 }
 
@@ -41,7 +42,7 @@ export interface ToolCall {
   /** Absent where the API gives none. */
   id?: string;
   name: string;
-  /** As the wire has it: JSON text, complete unless the call is damaged. */
+  /** As the wire has it: JSON text, complete unless the call is damaged. Kept also when content is off. */
   argumentsText: string;
   /** Return of the TLS call whose bytes completed it. */
   timeNs: bigint;
@@ -52,7 +53,7 @@ export interface ToolResult {
   /** Id of the tool call it answers. */
   id?: string;
   isError?: boolean;
-  /** Text of the result, cut by the content limit. */
+  /** Text of the result, cut by the content limit; empty when content is off. */
   text: string;
 }
 
@@ -81,6 +82,7 @@ export interface CallRequest {
   /** `text`, `json`, `image` or `speech`, only when the request asks for a format. */
   outputType?: string;
   serviceTier?: string;
+  /** Empty when content is off, or when the API has the system's text among the messages. */
   systemInstructions: Part[];
   messages: Message[];
   /** One per message: equal for equal messages, and equal for an answer and its repetition in a later request. */
@@ -93,7 +95,7 @@ export interface CallRequest {
 export interface CallResponse {
   id?: string;
   model?: string;
-  /** One per choice, as the wire has them. */
+  /** One per choice that has one, in the order of the choices, as the wire has them. */
   finishReasons: string[];
   usage: Usage;
   serviceTier?: string;
@@ -118,7 +120,7 @@ export interface ModelCall {
   response?: CallResponse;
   /** First byte of the request. */
   startNs: bigint;
-  /** First chunk of a streamed answer. */
+  /** First piece of a streamed answer: text, reasoning, refusal or tool call (`chunk-clock.ts`). */
   firstChunkNs?: bigint;
   /** Last byte of the answer; the end of what was seen of it when it broke off. */
   endNs: bigint;

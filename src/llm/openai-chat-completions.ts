@@ -232,8 +232,8 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
   const { call } = context;
   const states = new Map<number, ChoiceState>();
   const template = createDeltaTemplate();
-  /** Where the template's text goes. */
-  let templateState: ChoiceState | undefined;
+  /** What the template's text is a piece of. */
+  let templatePiece: OnlyPiece | undefined;
   let isDone = false;
   let hasFailed = false;
   let hasGap = false;
@@ -416,6 +416,24 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
     readFinish(target.choice, choice.finish_reason);
   }
 
+  /** The same as `readChunk` does with a chunk that brings this piece alone; false when it cannot be done. */
+  function appendPiece(piece: OnlyPiece, text: string, timeNs: bigint): boolean {
+    const target = states.get(piece.choice);
+    if (target === undefined) {
+      return false;
+    }
+    if (piece.kind !== 'arguments') {
+      append(target, piece.kind, text, timeNs);
+      return true;
+    }
+    const tool = target.toolsByIndex.get(piece.tool);
+    if (tool === undefined) {
+      return false;
+    }
+    target.choice.appendArguments(tool, text, timeNs, true);
+    return true;
+  }
+
   function readChunk(root: JsonObject, timeNs: bigint): void {
     readError(root, false);
     const choices = asArray(root.choices) ?? [];
@@ -464,9 +482,8 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
       if (isDone) {
         return true;
       }
-      const text = templateState === undefined ? undefined : template.match(data);
-      if (text !== undefined) {
-        append(templateState!, 'text', text, timeNs);
+      const text = templatePiece === undefined ? undefined : template.match(data);
+      if (text !== undefined && appendPiece(templatePiece!, text, timeNs)) {
         return true;
       }
       if (data.trim() === '[DONE]') {
@@ -487,9 +504,9 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
         return true;
       }
       readChunk(root, timeNs);
-      const only = onlyTextOf(root);
-      if (only !== undefined && template.learn(data, 'content', textOfOnlyChoice)) {
-        templateState = states.get(only);
+      const piece = onlyPieceOf(root);
+      if (piece !== undefined && template.learn(data, piece.member, placeOf(piece))) {
+        templatePiece = piece;
       }
       return true;
     },
@@ -512,11 +529,26 @@ function wholeMessage(choice: JsonObject, target: ChoiceState): JsonObject | und
   return target.choice.slots.length === 0 ? asObject(choice.message) : undefined;
 }
 
-/** Members of a delta that do nothing when they come again with the same value. */
-const HARMLESS_MEMBERS: ReadonlySet<string> = new Set(['content', 'role']);
+/** The one piece of one choice that a chunk brings, when it brings nothing else. */
+interface OnlyPiece {
+  choice: number;
+  kind: 'text' | 'reasoning' | 'refusal' | 'arguments';
+  /** Name of the member that holds it. */
+  member: string;
+  /** Position of the tool call that arguments belong to. */
+  tool: number;
+}
 
-/** The choice whose text is all that this chunk brings; undefined when it brings anything else. */
-function onlyTextOf(root: JsonObject): number | undefined {
+const PIECES: ReadonlyMap<string, OnlyPiece['kind']> = new Map([
+  ['content', 'text'],
+  ['reasoning_content', 'reasoning'],
+  ['reasoning', 'reasoning'],
+  ['refusal', 'refusal'],
+  ['tool_calls', 'arguments'],
+]);
+
+/** Undefined when the chunk does anything that would count a second time. */
+function onlyPieceOf(root: JsonObject): OnlyPiece | undefined {
   const choices = asArray(root.choices);
   if (choices?.length !== 1 || isSet(root.error) || isSet(root.usage) || isSet(root.x_groq)) {
     return undefined;
@@ -529,19 +561,45 @@ function onlyTextOf(root: JsonObject): number | undefined {
   if (isSet(choice.finish_reason) || isSet(choice.usage) || isSet(choice.error)) {
     return undefined;
   }
-  for (const [member, value] of Object.entries(delta)) {
-    if (isSet(value) && !HARMLESS_MEMBERS.has(member)) {
-      return undefined;
-    }
+  const set = Object.keys(delta).filter((name) => name !== 'role' && isSet(delta[name]));
+  const member = set[0];
+  const kind = PIECES.get(member ?? '');
+  if (set.length !== 1 || member === undefined || kind === undefined) {
+    return undefined;
   }
-  return typeof delta.content === 'string' ? (asCount(choice.index) ?? 0) : undefined;
+  const index = asCount(choice.index) ?? 0;
+  if (kind !== 'arguments') {
+    return typeof delta[member] === 'string' ? { choice: index, kind, member, tool: 0 } : undefined;
+  }
+  const tool = onlyArgumentsOf(delta.tool_calls);
+  return tool === undefined ? undefined : { choice: index, kind, member: 'arguments', tool };
 }
 
+/** Position of the one call to which a delta adds arguments and nothing else. */
+function onlyArgumentsOf(toolCalls: unknown): number | undefined {
+  const calls = asArray(toolCalls);
+  const call = asObject(calls?.[0]);
+  const called = asObject(call?.function);
+  if (calls?.length !== 1 || call === undefined || called === undefined) {
+    return undefined;
+  }
+  const isMore = isSet(call.id) || isSet(call.custom) || isSet(called.name);
+  return isMore || typeof called.arguments !== 'string' ? undefined : asCount(call.index);
+}
+
+/** Null and the empty string are what servers write for nothing. */
 function isSet(value: unknown): boolean {
-  return value !== undefined && value !== null;
+  return value !== undefined && value !== null && value !== '';
 }
 
-function textOfOnlyChoice(value: unknown): unknown {
-  const choice = asObject(asArray(asObject(value)?.choices)?.[0]);
-  return asObject(choice?.delta)?.content;
+/** Finds the piece in the parsed value of another chunk like it. */
+function placeOf({ kind, member }: OnlyPiece): (value: unknown) => unknown {
+  return (value) => {
+    const choice = asObject(asArray(asObject(value)?.choices)?.[0]);
+    const delta = asObject(choice?.delta);
+    if (kind !== 'arguments') {
+      return delta?.[member];
+    }
+    return asObject(asObject(asArray(delta?.tool_calls)?.[0])?.function)?.arguments;
+  };
 }

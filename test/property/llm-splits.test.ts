@@ -65,6 +65,18 @@ describe('llm property: model calls', () => {
             );
             assert.ok(isKnown, `invented ${name} ${argumentsText}`);
           }
+          // Text on both sides of a hole is never joined.
+          const all = expected.messages
+            .map(({ text, reasoning, refusal }) => [reasoning, text, refusal].join('\0'))
+            .join('\0');
+          for (const message of call!.response?.messages ?? []) {
+            for (const part of message.parts) {
+              if (part.type === 'text' || part.type === 'reasoning' || part.type === 'refusal') {
+                const { content } = part as { content: string };
+                assert.ok(all.includes(content), `spliced: ${content}`);
+              }
+            }
+          }
         },
       ),
       { numRuns: 1500 },
