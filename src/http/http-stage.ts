@@ -32,6 +32,8 @@ interface Sniffed {
   /** When and where the bytes that the probe holds arrived. */
   heldAt: ChunkTime;
   heldPosition: number;
+  /** Nothing but line ends so far, which may come before a message (RFC 9112 §2.2). */
+  isUntouched: boolean;
 }
 
 function createSniffedConnection(
@@ -109,6 +111,21 @@ function createSniffedConnection(
     parser.data(sniffed.direction, bytes, at, position);
   }
 
+  /** Leaves out line ends before the first message. */
+  function sniffFirst(sniffed: Sniffed, bytes: Uint8Array, at: ChunkTime, position: number): void {
+    let start = 0;
+    while (start < bytes.length && (bytes[start] === 0x0d || bytes[start] === 0x0a)) {
+      start += 1;
+    }
+    if (start < bytes.length) {
+      sniffed.isUntouched = false;
+      const from = { enterNs: at.enterNs, timeNs: at.timeNs, callOffset: 0 };
+      sniff(sniffed, bytes.subarray(start), start === 0 ? at : from, position + start);
+    } else {
+      context.onRelease?.(connection, sniffed.direction, position + start);
+    }
+  }
+
   function sniff(sniffed: Sniffed, bytes: Uint8Array, at: ChunkTime, position: number): void {
     const { probe } = sniffed;
     const heldBefore = probe.held;
@@ -141,7 +158,12 @@ function createSniffedConnection(
       } else if (isSkipped) {
         skip(direction, bytes, position);
       } else {
-        sniff(direction === 'read' ? read : write, bytes, at, position);
+        const sniffed = direction === 'read' ? read : write;
+        if (sniffed.isUntouched) {
+          sniffFirst(sniffed, bytes, at, position);
+        } else {
+          sniff(sniffed, bytes, at, position);
+        }
       }
     },
     gap(direction, size, at) {
@@ -150,7 +172,9 @@ function createSniffedConnection(
       } else {
         joinedMidway = true;
         lostBytes[direction] += size ?? 0;
-        releaseHeld(direction === 'read' ? read : write);
+        const sniffed = direction === 'read' ? read : write;
+        sniffed.isUntouched = false;
+        releaseHeld(sniffed);
       }
     },
     end(reason, timeNs) {
@@ -167,6 +191,7 @@ function createSniffed(direction: Direction): Sniffed {
     probe: createHeadProbe({ requests: true, responses: true, anyMethodFirst: true }),
     heldAt: { enterNs: 0n, timeNs: 0n },
     heldPosition: 0,
+    isUntouched: true,
   };
 }
 

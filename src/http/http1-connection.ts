@@ -88,6 +88,8 @@ export function createHttp1Connection(
   let hasLostRequests = beginning.lostRequestBytes > 0;
   /** A request was lost from its first byte on, and no response that could be its has come. */
   let hasUnanswered = beginning.lostRequestBytes > 0;
+  /** An exchange was ended as idle, whose response may have been lost since. */
+  let hasTimedOut = false;
   /** A response came without its request, since the last request: a loss noticed later explains it. */
   let hasUnexplainedResponse = false;
   let tunnel: ConnectionParser | undefined;
@@ -227,7 +229,8 @@ export function createHttp1Connection(
     }
     one.isAfterLostRequests = hasLostRequests && awaiting.length > 0;
     one.isAfterUnanswered = hasUnanswered;
-    one.isLossExplained = hasUnanswered || hasGivenUp;
+    one.isLossExplained = hasUnanswered || hasGivenUp || hasTimedOut;
+    hasTimedOut = false;
     hasLostRequests = false;
     hasUnanswered = false;
     hasUnexplainedResponse = false;
@@ -668,6 +671,7 @@ export function createHttp1Connection(
       if (responses.endsBody() && reason === 'closed') {
         completeResponse(timeNs);
       }
+      hasTimedOut = receiving !== undefined || awaiting.length > 0;
       endOpen(timeNs);
       tunnel?.end(reason, timeNs);
       examineRest('read');

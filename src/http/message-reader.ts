@@ -107,6 +107,8 @@ export function createMessageReader(
   let chunkDigits = 0;
   let chunkLineBytes = 0;
   let isInExtension = false;
+  /** White space came after the size: only an extension or the line's end may follow. */
+  let isAfterSize = false;
   let hasCarriageReturn = false;
   /** The head being read was found by searching: it is believed once its start line parses. */
   let isTentative = false;
@@ -262,6 +264,7 @@ export function createMessageReader(
     chunkDigits = 0;
     chunkLineBytes = 0;
     isInExtension = false;
+    isAfterSize = false;
     hasCarriageReturn = false;
   }
 
@@ -285,7 +288,7 @@ export function createMessageReader(
         continue;
       }
       const digit = hexDigit(byte);
-      if (digit >= 0 && !hasCarriageReturn) {
+      if (digit >= 0 && !hasCarriageReturn && !isAfterSize) {
         chunkDigits += 1;
         if (chunkDigits > MAX_CHUNK_DIGITS) {
           return -1;
@@ -295,8 +298,10 @@ export function createMessageReader(
         return -1;
       } else if (byte === CARRIAGE_RETURN) {
         hasCarriageReturn = true;
-      } else if (byte === 0x3b || byte === 0x20 || byte === 0x09) {
+      } else if (byte === 0x3b) {
         isInExtension = true;
+      } else if ((byte === 0x20 || byte === 0x09) && chunkLineBytes <= MAX_CHUNK_LINE_BYTES) {
+        isAfterSize = true;
       } else {
         return -1;
       }
