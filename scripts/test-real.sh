@@ -14,7 +14,7 @@ if ! dpkg-query -W -f='${db:Status-Status}' python3-venv 2>/dev/null | grep -qx 
 fi
 python=""
 if python="$(bash scripts/real/python-sdks.sh)"; then
-    specs+=(test/real/python-sdk-clients.test.ts)
+    specs+=(test/real/python-sdk-clients.test.ts test/real/python-sdk-calls.test.ts)
 else
     left_out+=("Python SDKs (PyPI did not give them)")
 fi
