@@ -10,6 +10,8 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <memory>
+#include <pthread.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -20,6 +22,9 @@ namespace {
 constexpr uint64_t kReserveMaxBytes = 1024 * 1024;
 // Bytes pending at which user space is woken before its timer, at most.
 constexpr uint64_t kWakeMaxBytes = 256 * 1024;
+
+// Threads that may be ending probes; one more waits for the oldest.
+constexpr size_t kMaxDetaching = 8;
 
 // Which programs belong to a function that is probed. `exit` is empty where the return says
 // nothing.
@@ -72,11 +77,17 @@ bool is_permission(int error) {
 const char *const kPrivilegeAdvice =
     "run it as root or with CAP_BPF, CAP_PERFMON and CAP_SYS_RESOURCE";
 
-void destroy(std::vector<bpf_link *> *links) {
-    for (bpf_link *link : *links) {
+void destroy(const std::vector<bpf_link *> &links) {
+    for (bpf_link *link : links) {
         bpf_link__destroy(link);
     }
-    links->clear();
+}
+
+void *destroy_on_thread(void *of) {
+    const std::unique_ptr<std::vector<bpf_link *>> links(
+        static_cast<std::vector<bpf_link *> *>(of));
+    destroy(*links);
+    return nullptr;
 }
 
 } // namespace
@@ -202,7 +213,7 @@ Outcome BpfAgent::attach(const std::string &stack, const std::string &path,
     for (const auto &[name, offset] : offsets) {
         Outcome failure = attach_function(name, path, offset, &links);
         if (failure) {
-            destroy(&links);
+            destroy_later(std::move(links));
             return failure;
         }
     }
@@ -251,16 +262,40 @@ void BpfAgent::detach(int id) {
     if (found == attached_.end()) {
         return;
     }
-    destroy(&found->second);
+    destroy_later(std::move(found->second));
     attached_.erase(found);
 }
 
+// The kernel lets each probe's end wait until no program of it can run any more, one after the
+// other and some 90 ms each (measured on Linux 6.18): too long for the thread that JavaScript runs
+// on.
+void BpfAgent::destroy_later(std::vector<bpf_link *> links) {
+    if (detaching_.size() >= kMaxDetaching) {
+        pthread_join(detaching_.front(), nullptr);
+        detaching_.erase(detaching_.begin());
+    }
+    auto owned = std::make_unique<std::vector<bpf_link *>>(std::move(links));
+    pthread_t thread;
+    if (pthread_create(&thread, nullptr, destroy_on_thread, owned.get()) != 0) {
+        destroy(*owned);
+        return;
+    }
+    // The thread's now.
+    owned.release();
+    detaching_.push_back(thread);
+}
+
 void BpfAgent::detach_all() {
-    for (auto &[id, links] : attached_) {
-        destroy(&links);
+    for (const auto &[id, links] : attached_) {
+        destroy(links);
     }
     attached_.clear();
-    destroy(&tracepoints_);
+    destroy(tracepoints_);
+    tracepoints_.clear();
+    for (const pthread_t thread : detaching_) {
+        pthread_join(thread, nullptr);
+    }
+    detaching_.clear();
 }
 
 Outcome BpfAgent::set_policy(uint32_t pid, sl_policy policy) {

@@ -9,6 +9,7 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <pthread.h>
 #include <string>
 #include <utility>
 #include <vector>
@@ -39,6 +40,7 @@ class BpfAgent {
     // Probes every named function of one file. All or none: what was attached is undone on failure.
     Outcome attach(const std::string &stack, const std::string &path,
                    const std::vector<std::pair<std::string, uint64_t>> &offsets, int *id);
+    // Returns at once; the probes are gone within a second.
     void detach(int id);
     // No program runs any more once it returns; what they wrote stays readable.
     void detach_all();
@@ -57,12 +59,16 @@ class BpfAgent {
     Outcome attach_function(const std::string &name, const std::string &path, uint64_t offset,
                             std::vector<bpf_link *> *links);
 
+    void destroy_later(std::vector<bpf_link *> links);
+
     bpf_object *object_ = nullptr;
     bpf_map *records_ = nullptr;
     bpf_map *policies_ = nullptr;
     bpf_map *counters_ = nullptr;
     std::vector<bpf_link *> tracepoints_;
     std::map<int, std::vector<bpf_link *>> attached_;
+    // Threads that destroy links, oldest first.
+    std::vector<pthread_t> detaching_;
     int next_id_ = 1;
 };
 

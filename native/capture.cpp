@@ -359,7 +359,7 @@ Napi::Value open_capture(const Napi::CallbackInfo &info) {
     const auto whole = ring_bytes >= kRingMinBytes && ring_bytes <= kRingMaxBytes
                            ? static_cast<uint32_t>(ring_bytes)
                            : 0;
-    if (whole != ring_bytes || (whole & (whole - 1)) != 0) {
+    if (whole == 0 || whole != ring_bytes || (whole & (whole - 1)) != 0) {
         throw_failure(
             env,
             {"SL_RING_BYTES",

@@ -78,7 +78,7 @@ export const KERNEL_ABI = {
   'sl_argv_record.offset': 32,
   'sl_argv_record.bytes': 40,
 
-  'sizeof.sl_exec_record': 4720,
+  'sizeof.sl_exec_record': 4704,
   'sl_exec_record.time_ns': 8,
   'sl_exec_record.process': 16,
   'sl_exec_record.parent': 32,
