@@ -312,10 +312,15 @@ describe('loss in the kernel', function () {
         'free:5',
       ]);
       const blocked = new Int32Array(new SharedArrayBuffer(4));
-      const enough = () => (session.capture.counters().drops.ring_full ?? 0) > 100;
-      for (let i = 0; i < 200 && !enough(); i++) {
-        Atomics.wait(blocked, 0, 0, 50);
+      // Until nothing more is put on the ring: it is full, or all was written.
+      let records = -1;
+      for (let i = 0; i < 100 && session.capture.counters().records !== records; i++) {
+        records = session.capture.counters().records;
+        Atomics.wait(blocked, 0, 0, 100);
       }
+      // Eight slabs and the ring: no more than that is held while nobody takes it.
+      assert.ok(session.capture.counters().bytes <= 9 * MIB);
+      assert.equal(session.events.filter((event) => event.type === 'data').length, 0);
       // What was lost last is reported once there is room again.
       await delay(300);
       child.stdin?.write('\n');
@@ -324,8 +329,7 @@ describe('loss in the kernel', function () {
       const captured = dataOf(session).reduce((sum, event) => sum + event.bytes.length, 0);
       const lost = lossesOf(session).reduce((sum, event) => sum + event.lostBytes, 0);
       assert.equal(captured + lost, 3000 * 16_384);
-      // Eight slabs and the ring: no more than that is held while nobody takes it.
-      assert.ok(captured > 8 * 1024 * 1024);
+      assert.ok(captured > 0);
       assert.ok(lost > 0);
     } finally {
       session.capture.close();
