@@ -39,6 +39,13 @@ constexpr FunctionProbe kOpensslProbes[] = {
     {"SSL_write", "openssl_write_enter", "openssl_call_exit"},
     {"SSL_read_ex", "openssl_read_ex_enter", "openssl_call_exit"},
     {"SSL_write_ex", "openssl_write_ex_enter", "openssl_call_exit"},
+    {"SSL_write_ex2", "openssl_write_ex2_enter", "openssl_call_exit"},
+    // What OpenSSL's functions, and its BIO, are made of: their first instruction is cheaper to
+    // probe.
+    {"ssl_read_internal", "openssl_read_ex_enter", "openssl_call_exit"},
+    {"ssl_write_internal", "openssl_write_ex_enter", "openssl_call_exit"},
+    // The same with flags before the count, since OpenSSL 3.3.
+    {"ssl_write_internal_flags", "openssl_write_ex2_enter", "openssl_call_exit"},
     {"SSL_free", "openssl_free_enter", nullptr},
 };
 

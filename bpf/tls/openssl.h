@@ -5,7 +5,9 @@
  * when above 0 int SSL_read_ex(SSL *, void *buffer, size_t capacity, size_t *bytes)    returns 1
  * when *bytes were read
  *
- * and the same for writing. SSL_peek is left out: what it shows is read again.
+ * and the same for writing; SSL_write_ex2 (3.3) has flags before the address of the count.
+ * ssl_read_internal and ssl_write_internal, which all of these call, have the arguments of the _ex
+ * forms and return more than 0. SSL_peek is left out: what it shows is read again.
  */
 #pragma once
 
@@ -31,7 +33,12 @@ int openssl_write_ex_enter(struct pt_regs *ctx) {
     return enter_call(ctx, SL_DIRECTION_WRITE, PT_REGS_PARM4(ctx));
 }
 
-/* The return of all four: what differs was kept at the entry. */
+SEC("uprobe/openssl_write_ex2_enter")
+int openssl_write_ex2_enter(struct pt_regs *ctx) {
+    return enter_call(ctx, SL_DIRECTION_WRITE, PT_REGS_PARM5(ctx));
+}
+
+/* The return of all of them: what differs was kept at the entry. */
 SEC("uretprobe/openssl_call_exit")
 int openssl_call_exit(struct pt_regs *ctx) {
     return exit_call(ctx);

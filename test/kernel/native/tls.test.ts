@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
+import { loadBinding } from '../../../src/capture/binding.ts';
 import { requireKernel } from '../../support/kernel-guard.ts';
 import {
   assertBytes,
@@ -10,6 +11,7 @@ import {
   closeSession,
   dataOf,
   ended,
+  FUNCTIONS,
   lossesOf,
   openSession,
   removeTlsCalls,
@@ -76,6 +78,34 @@ describe('TLS calls in the kernel', function () {
         }
         assert.equal(position, total);
       }
+    }
+  });
+
+  it('takes the functions within OpenSSL in place of the exported ones, and both once', async () => {
+    session.capture.close();
+    const inner = openSession();
+    try {
+      const path = buildTlsCalls();
+      const { offsets } = loadBinding().locateSymbols(path, FUNCTIONS);
+      const { SSL_read_ex: read = 0, SSL_write_ex: write = 0, SSL_write = 0 } = offsets;
+      inner.capture.attach({
+        stack: 'openssl',
+        path,
+        offsets: { ssl_read_internal: read, ssl_write_internal: write, SSL_write },
+      });
+      await runTlsCalls(inner, ['write_ex:1:700', 'read_ex:1:800', 'wrapped:1:90', 'write:1:5']);
+      closeSession(inner);
+      assert.deepEqual(
+        dataOf(inner).map((event) => [event.direction, event.position, event.bytes.length]),
+        [
+          ['write', 0, 700],
+          ['read', 0, 800],
+          ['write', 700, 90],
+          ['write', 790, 5],
+        ],
+      );
+    } finally {
+      inner.capture.close();
     }
   });
 
