@@ -1,13 +1,14 @@
 /*
  * OpenSSL, BoringSSL and their relatives. https://docs.openssl.org/3.0/man3/SSL_read/
  *
- *   int SSL_read(SSL *, void *buffer, int capacity)                         returns the bytes read
- * when above 0 int SSL_read_ex(SSL *, void *buffer, size_t capacity, size_t *bytes)    returns 1
- * when *bytes were read
+ * - int SSL_read(SSL *, void *buffer, int capacity): above 0, the bytes read.
+ * - int SSL_read_ex(SSL *, void *buffer, size_t capacity, size_t *bytes): 1 when *bytes were read.
  *
- * and the same for writing; SSL_write_ex2 (3.3) has flags before the address of the count.
+ * The same for writing; SSL_write_ex2 (3.3) has flags before the address of the count.
  * ssl_read_internal and ssl_write_internal, which all of these call, have the arguments of the _ex
- * forms and return more than 0. SSL_peek is left out: what it shows is read again.
+ * forms and return more than 0.
+ *
+ * SSL_peek is left out: what it shows is read again.
  */
 #pragma once
 
