@@ -29,7 +29,13 @@ interface Work {
 const WORKS: Work[] = [
   { name: 'framing only, 240 B events', textBytes: 20, coding: 'identity', observed: false },
   { name: 'sse, 240 B events', textBytes: 20, coding: 'identity', observed: true },
-  { name: 'sse, 240 B events + JSON.parse', textBytes: 20, coding: 'identity', observed: true, parseJson: true },
+  {
+    name: 'sse, 240 B events + JSON.parse',
+    textBytes: 20,
+    coding: 'identity',
+    observed: true,
+    parseJson: true,
+  },
   { name: 'sse, 1.2 KB events', textBytes: 1000, coding: 'identity', observed: true },
   { name: 'sse, 16 KB events', textBytes: 16_000, coding: 'identity', observed: true },
   { name: 'sse, gzip flushed per event', textBytes: 20, coding: 'gzip', observed: true },
@@ -78,7 +84,9 @@ interface Load {
 
 /** Streams on several connections, interleaved call by call; every connection carries one after the other. */
 async function load(work: Work): Promise<Load> {
-  const plain = Array.from({ length: EVENTS_PER_STREAM }, (_, index) => sseEvent(index, work.textBytes));
+  const plain = Array.from({ length: EVENTS_PER_STREAM }, (_, index) =>
+    sseEvent(index, work.textBytes),
+  );
   const body = await encoded(plain, work.coding);
   const coding = work.coding === 'identity' ? '' : `Content-Encoding: ${work.coding}\r\n`;
   const request = Buffer.from('POST /v1/chat/completions HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}');
@@ -116,10 +124,14 @@ async function load(work: Work): Promise<Load> {
     };
     events.push(event);
   };
-  connections.forEach((_connection, index) => add(index, 'write', request, 0));
+  for (const index of connections.keys()) {
+    add(index, 'write', request, 0);
+  }
   let position = 0;
   for (const read of reads) {
-    connections.forEach((_connection, index) => add(index, 'read', read, position));
+    for (const index of connections.keys()) {
+      add(index, 'read', read, position);
+    }
     position += read.length;
   }
   return {
@@ -167,7 +179,9 @@ function pass(work: Work, { events }: Load): number {
 function row(cells: readonly string[]): string {
   const widths = [32, 10, 12, 12, 10];
   return cells
-    .map((cell, index) => (index === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[index] ?? 0)))
+    .map((cell, index) =>
+      index === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[index] ?? 0),
+    )
     .join('  ');
 }
 
