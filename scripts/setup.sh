@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Installs what is missing and builds what is stale. A second run repeats nothing that is up to date.
-#   --test   also what the tests drive: Python HTTP clients, curl, openssl
+#   --test   also what the tests drive: Python HTTP clients, curl
 . "$(dirname "$0")/lib/common.sh"
 
-BUILD_PACKAGES=(clang make g++ python3 pkg-config libbpf-dev libelf-dev zlib1g-dev)
-TEST_PACKAGES=(curl openssl python3-requests python3-httpx python3-aiohttp iproute2 util-linux)
+# openssl makes the certificate of the demo's model server.
+BUILD_PACKAGES=(clang make g++ python3 pkg-config libbpf-dev libelf-dev zlib1g-dev openssl)
+TEST_PACKAGES=(curl python3-requests python3-httpx python3-aiohttp iproute2 util-linux)
 
 with_tests=false
 for argument in "$@"; do
