@@ -29,7 +29,7 @@ export interface SseDecoderOptions {
 export interface SseDecoder {
   /** `bytes` are not referenced after the call. */
   data(bytes: Uint8Array, timeNs: bigint): void;
-  /** Bytes are missing: what was begun of an event is dropped, and the next whole event goes on. */
+  /** Bytes are missing: what was begun of an event is dropped; goes on with the next event that is whole. */
   gap(timeNs: bigint): void;
   /** The stream is over. An event that has data but no blank line is delivered, marked. */
   end(complete: boolean, timeNs: bigint): void;
@@ -65,6 +65,13 @@ export function createSseDecoder(options: SseDecoderOptions): SseDecoder {
   let isOversized = false;
   /** After a gap: everything up to the next blank line belongs to an event that is not whole. */
   let isResynchronising = false;
+  /** The field that every whole event so far began with and had once; undefined when they differ. */
+  let firstField: string | undefined;
+  let hasUniformEvents = true;
+  let eventFirstField: string | undefined;
+  let eventFirstFieldCount = 0;
+  /** The next bytes are the first after a gap. */
+  let isBehindGap = false;
   let isEnded = false;
 
   function startEvent(): void {
@@ -73,10 +80,35 @@ export function createSseDecoder(options: SseDecoderOptions): SseDecoder {
     eventBytes = 0;
     isOversized = false;
     isResynchronising = false;
+    eventFirstField = undefined;
+    eventFirstFieldCount = 0;
+  }
+
+  /** Learns how this stream's events begin, from one that is whole. */
+  function learn(): void {
+    firstField ??= eventFirstField;
+    if (firstField !== eventFirstField || eventFirstFieldCount !== 1) {
+      hasUniformEvents = false;
+    }
+  }
+
+  /**
+   * What is lost is whole reads, and servers write whole events: so an event may well begin right behind a gap.
+   * It is believed to when the bytes begin with the one field that begins each event of this stream.
+   */
+  function beginsEvent(bytes: Uint8Array, start: number): boolean {
+    if (!hasUniformEvents || firstField === undefined) {
+      return false;
+    }
+    const end = start + firstField.length;
+    return isName(bytes, start, firstField) && bytes[end] === COLON;
   }
 
   function dispatch(complete: boolean, timeNs: bigint): void {
     if (data !== undefined && !isOversized && !isResynchronising) {
+      if (complete) {
+        learn();
+      }
       const event: SseEvent = { event: name === '' ? 'message' : name, data, complete };
       if (id !== undefined) {
         event.id = id;
@@ -138,6 +170,11 @@ export function createSseDecoder(options: SseDecoderOptions): SseDecoder {
     if (eventBytes > maxEventBytes) {
       exceed(timeNs);
       return;
+    }
+    const field = isData ? 'data' : isEvent ? 'event' : 'id';
+    eventFirstField ??= field;
+    if (field === eventFirstField) {
+      eventFirstFieldCount += 1;
     }
     const value = utf8Text(bytes, valueStart, end);
     if (isData) {
@@ -217,6 +254,13 @@ export function createSseDecoder(options: SseDecoderOptions): SseDecoder {
         start += 1;
       }
     }
+    if (isBehindGap && start < bytes.length) {
+      isBehindGap = false;
+      if (beginsEvent(bytes, start)) {
+        isResynchronising = false;
+        lineBytes = 0;
+      }
+    }
     // Both searches are native; a stream uses one kind of line end, so the other is looked for once per read.
     let lineFeed = bytes.indexOf(LINE_FEED, start);
     let carriageReturn = bytes.indexOf(CARRIAGE_RETURN, start);
@@ -256,6 +300,7 @@ export function createSseDecoder(options: SseDecoderOptions): SseDecoder {
     gap() {
       startEvent();
       isResynchronising = true;
+      isBehindGap = true;
       // Whatever line was begun goes on somewhere behind the gap: its rest must not look like a blank line.
       lineBytes = 1;
       skipLineFeed = false;

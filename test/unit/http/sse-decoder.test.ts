@@ -115,6 +115,35 @@ describe('sse decoder', () => {
     assert.deepEqual(events, ['a', 'b', 'c']);
   });
 
+  it('an event that begins right behind a gap is kept, when the stream has shown how its events begin', () => {
+    const read = (...pieces: (string | undefined)[]): string[] => {
+      const events: string[] = [];
+      const decoder = createSseDecoder({ onEvent: (event) => events.push(event.data) });
+      for (const piece of pieces) {
+        if (piece === undefined) {
+          decoder.gap(1n);
+        } else {
+          decoder.data(Buffer.from(piece), 1n);
+        }
+      }
+      decoder.end(true, 1n);
+      return events;
+    };
+    assert.deepEqual(read('data: a\n\n', undefined, 'data: c\n\n', 'data: d\n\n'), ['a', 'c', 'd']);
+    assert.deepEqual(read('event: x\ndata: a\n\n', undefined, 'event: x\ndata: c\n\n'), ['a', 'c']);
+    // The rest of an event whose name was lost; several lines an event; nothing known yet.
+    assert.deepEqual(read('event: x\ndata: a\n\n', undefined, 'data: c\n\ndata: d\n\n'), [
+      'a',
+      'd',
+    ]);
+    assert.deepEqual(read('data: a\ndata: b\n\n', undefined, 'data: c\n\n'), ['a\nb']);
+    assert.deepEqual(read(undefined, 'data: c\n\n'), []);
+    assert.deepEqual(read('data: a\n\n', 'data: {"x', undefined, '": 1}\n\n', 'data: d\n\n'), [
+      'a',
+      'd',
+    ]);
+  });
+
   it('a gap at the very end delivers nothing half', () => {
     const { length } = decode(['data: a\n\n']).events;
     assert.equal(length, 1);
