@@ -16,6 +16,7 @@ export interface HeadProbe {
    */
   push(bytes: Uint8Array, isCallStart: boolean): ProbeResult;
   readonly held: Uint8Array;
+  /** Forgets what is held; what follows is no longer the beginning of the connection. */
   reset(): void;
 }
 
@@ -97,8 +98,19 @@ export function createHeadProbe(options: HeadProbeOptions): HeadProbe {
     if (bytes.length === 0) {
       return held.length > 0 ? 'partial' : 'none';
     }
+    const wasFirst = isFirst;
     if (held.length > 0) {
       const before = held;
+      if (isCallStart) {
+        // Better than half a word continued: the end of a body, and then a message.
+        isFirst = false;
+        const alone = judge(latin1Text(bytes, 0, Math.min(bytes.length, 32)));
+        if (alone !== 'none' && alone !== 'partial') {
+          held = EMPTY;
+          return alone;
+        }
+        isFirst = wasFirst;
+      }
       const text = latin1Text(before) + latin1Text(bytes, 0, Math.min(bytes.length, 32));
       const result = judge(text);
       if (result === 'partial') {
@@ -131,6 +143,7 @@ export function createHeadProbe(options: HeadProbeOptions): HeadProbe {
     },
     reset() {
       held = EMPTY;
+      isFirst = false;
     },
   };
 }

@@ -175,6 +175,7 @@ function createSniffedConnection(
         const sniffed = direction === 'read' ? read : write;
         sniffed.isUntouched = false;
         releaseHeld(sniffed);
+        sniffed.probe.reset();
       }
     },
     end(reason, timeNs) {

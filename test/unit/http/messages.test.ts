@@ -342,6 +342,14 @@ describe('http messages', () => {
     assert.deepEqual(seen.map(line), ['- () → 200 (ok) [joined-midway]', 'GET /a () → 200 (ok)']);
   });
 
+  it('the end of a body after a loss is never taken for the beginning of a method', () => {
+    const calls = callsOf('>POST /a HTTP/1.1\r\nContent-Length: 1\r\n\r\n', '>A', OK, GET, OK);
+    (calls[0] as { isLost?: string }).isLost = 'announced';
+    assert.deepEqual(run(calls).map(line), ['- () → 200 (ok) [gap]', 'GET /a () → 200 (ok)']);
+    const midway = run(callsOf('>A', GET, OK));
+    assert.deepEqual(midway.map(line), ['GET /a () → 200 (ok)']);
+  });
+
   it('gaps in bodies of known framing are counted off, and the rest is exact', () => {
     const calls = callsOf(
       GET,
