@@ -73,6 +73,11 @@ require_tool g++ "install the package g++"
 require_tool make "install the package make"
 [ -e node_modules/node-gyp/bin/node-gyp.js ] || die "node-gyp is not installed: run \"npm ci --ignore-scripts\""
 
+# The addon relies on how libbpf reports errors from 1.0 on.
+if command -v pkg-config >/dev/null 2>&1 && ! pkg-config --atleast-version=1.0 libbpf; then
+    die "libbpf 1.0 or newer is needed to build, with its headers; there is $(pkg-config --modversion libbpf 2>/dev/null || echo none)"
+fi
+
 addon="build/$configuration/sightline.node"
 stamp="build/$configuration/.sightline-inputs"
 want="$(inputs_hash)"

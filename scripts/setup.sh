@@ -52,9 +52,11 @@ install_packages() {
         return
     fi
     say "installing distribution packages: ${missing[*]}"
-    as_root apt-get update -qq
+    # One source of several that does not answer is no reason to give up.
+    as_root apt-get update -qq || say "not every package list could be renewed; going on with what is known"
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-        "${missing[@]}" >/dev/null
+        "${missing[@]}" >/dev/null ||
+        die "apt-get could not install them; what it said is above. Install them yourself and run this again"
 }
 
 # On another distribution nothing is installed; what is missing is named by what it is for.
@@ -87,12 +89,13 @@ install_npm_packages() {
         return
     fi
     say "installing npm packages"
-    as_owner npm ci --ignore-scripts --loglevel=error --no-progress >/dev/null
+    as_owner npm ci --ignore-scripts --loglevel=error --no-progress >/dev/null ||
+        die "npm could not install the packages; what it said is above"
     as_owner sh -c 'printf %s "$1" >"$2"' sh "$want" "$stamp"
 }
 
 require_node
 install_packages
 install_npm_packages
-as_owner bash scripts/build.sh
+bash scripts/build.sh
 say "set-up is complete"

@@ -3,7 +3,5 @@
 . "$(dirname "$0")/lib/common.sh"
 
 bash scripts/setup.sh
-if is_root; then
-    exec node dist/cli/main.js run "$@"
-fi
-as_root "$(command -v node)" dist/cli/main.js run "$@"
+find_root_prefix
+exec "${ROOT_PREFIX[@]}" "$(command -v node)" dist/cli/main.js run "$@"

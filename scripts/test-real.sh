@@ -36,5 +36,5 @@ if [ ${#specs[@]} -eq 0 ]; then
     exit 0
 fi
 export SIGHTLINE_TEST_PYTHON="$python" SIGHTLINE_TEST_BACKENDS="$backends"
-exec npx --no-install mocha --no-config --node-option import=tsx --timeout 180000 \
+exec node_modules/.bin/mocha --no-config --node-option import=tsx --timeout 180000 \
     --reporter test/support/reporter.cjs "${specs[@]}"

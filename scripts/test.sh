@@ -3,5 +3,5 @@
 . "$(dirname "$0")/lib/common.sh"
 
 bash scripts/setup.sh --test
-exec npx --no-install mocha --config .mocharc.json --reporter test/support/reporter.cjs \
+exec node_modules/.bin/mocha --config .mocharc.json --reporter test/support/reporter.cjs \
     --spec 'test/kernel/**/*.test.ts' "$@"

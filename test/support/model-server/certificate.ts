@@ -1,6 +1,6 @@
 /** A certificate authority and a server certificate made at run time with the `openssl` program: no key is in the tree. */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -58,6 +58,9 @@ export function makeCertificate(hostNames: readonly string[] = []): Certificate 
     ...['x509', '-req', '-in', 'leaf.csr', '-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial'],
     ...['-days', '2', '-extfile', 'leaf.ext', '-out', 'leaf.pem'],
   );
+  // An agent may run as another user than the server: the authority is for all to read, the keys stay 0600.
+  chmodSync(directory, 0o711);
+  chmodSync(join(directory, 'ca.pem'), 0o644);
   return {
     caPath: join(directory, 'ca.pem'),
     certificatePem: readFileSync(join(directory, 'leaf.pem')),
