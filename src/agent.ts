@@ -192,7 +192,8 @@ function openPrinter(config: Config, { print }: AnalysisParts): Printer | undefi
   if (print === undefined) {
     return undefined;
   }
-  return createPrinter(print, contentPolicy(config.content.capture, redactSecrets));
+  const content = contentPolicy(config.content.capture, redactSecrets);
+  return createPrinter(print, content, config.content.maxBytes);
 }
 
 /** Counts what the capture room delivers. The hot ones are looked up once. */

@@ -3,7 +3,7 @@
  * events alone: no clock, no randomness, no look-ups, so that a recording gives what the live run gave.
  */
 import type { CaptureEvent, ConnectionRef, Direction, HostEvent } from './capture/events.ts';
-import type { Exchange } from './http/exchange.ts';
+import type { Exchange, ExchangeHandler } from './http/exchange.ts';
 import { createHttpCounters } from './http/http-options.ts';
 import { createHttpStage } from './http/http-stage.ts';
 import type { HttpLimits } from './http/limits.ts';
@@ -48,6 +48,8 @@ export interface PipelineOutput {
   call?(call: ModelCall): void;
   /** Sees every ordered stream that is taken apart. */
   wrapParser?(factory: ConnectionParserFactory): ConnectionParserFactory;
+  /** Sees every exchange with its bodies. */
+  wrapHandler?(handler: ExchangeHandler): ExchangeHandler;
   /** A defect of ours cost this connection. */
   fault?(error: unknown, connection: ConnectionRef): void;
 }
@@ -97,7 +99,7 @@ export function createPipeline(
     onParseFailure: (stage) => counters.counter('sightline.parse_failures', { stage }).add(),
   });
   const http = createHttpStage({
-    handler: llm,
+    handler: output.wrapHandler?.(llm) ?? llm,
     limits: settings.limits.http,
     counters: httpCounters,
     onExchange: (exchange, timeNs) => {

@@ -4,7 +4,7 @@
  */
 import type { CaptureEvent, ConnectionRef } from './capture/events.ts';
 import type { PrintOptions, PrintStage } from './cli/agent-surface.ts';
-import type { Exchange } from './http/exchange.ts';
+import { type CollectedBody, collectBodies } from './http/body-collector.ts';
 import type { ModelCall, ToolCall } from './llm/model-call.ts';
 import type { PipelineOutput } from './pipeline.ts';
 import type { StoryPiece } from './session/story.ts';
@@ -16,11 +16,15 @@ export interface Printer {
   event(event: CaptureEvent): void;
   piece(piece: StoryPiece): void;
   /** To be given to the pipeline. */
-  taps: Pick<PipelineOutput, 'exchange' | 'call' | 'wrapParser'>;
+  taps: Pick<PipelineOutput, 'exchange' | 'call' | 'wrapParser' | 'wrapHandler'>;
 }
 
 /** Prints one stage, and lets the others pass at no cost. */
-export function createPrinter(print: PrintOptions, content: ContentPolicy): Printer {
+export function createPrinter(
+  print: PrintOptions,
+  content: ContentPolicy,
+  maxBodyBytes: number,
+): Printer {
   const isContentOn = content.isOnSpans || content.isOnEvents;
 
   function show(stage: PrintStage, value: unknown): void {
@@ -28,6 +32,26 @@ export function createPrinter(print: PrintOptions, content: ContentPolicy): Prin
   }
 
   const isStage = (stage: PrintStage): boolean => print.stage === stage;
+
+  function exchangeTaps(): Printer['taps'] {
+    if (!isContentOn) {
+      return { exchange: (exchange) => show('exchanges', exchange) };
+    }
+    return {
+      wrapHandler: (next) =>
+        collectBodies({
+          next,
+          maxBytes: maxBodyBytes,
+          onEnd: (exchange, { request, response }) =>
+            show('exchanges', {
+              ...exchange,
+              requestBody: bodyView(request, content.redact),
+              responseBody: bodyView(response, content.redact),
+            }),
+        }),
+    };
+  }
+
   return {
     event(event) {
       if (isStage('events')) {
@@ -43,9 +67,7 @@ export function createPrinter(print: PrintOptions, content: ContentPolicy): Prin
       }
     },
     taps: {
-      ...(isStage('exchanges')
-        ? { exchange: (exchange: Exchange) => show('exchanges', exchange) }
-        : {}),
+      ...(isStage('exchanges') ? exchangeTaps() : {}),
       ...(isStage('calls')
         ? { call: (call: ModelCall) => show('calls', callView(call, isContentOn, content.redact)) }
         : {}),
@@ -54,6 +76,21 @@ export function createPrinter(print: PrintOptions, content: ContentPolicy): Prin
         : {}),
     },
   };
+}
+
+/** Text with credentials masked; a body that is no UTF-8 is shown as its number of bytes. */
+function bodyView(body: CollectedBody | undefined, redact: (text: string) => string): unknown {
+  if (body === undefined) {
+    return undefined;
+  }
+  const { bytes, ...rest } = body;
+  try {
+    // What was cut in the middle of a character is not an error of the body's.
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes, { stream: true });
+    return { text: redact(text), ...rest };
+  } catch {
+    return { byteCount: bytes.length, ...rest };
+  }
 }
 
 function printStreams(
