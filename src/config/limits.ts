@@ -101,6 +101,34 @@ export const limitKeys = {
       4,
       'Content encodings of one body, one inside the other.',
     ),
+    maxFrameBytes: bytes(
+      'HTTP2_FRAME_BYTES',
+      16 * MIB - 1,
+      16 * KIB,
+      'Payload of one HTTP/2 frame; a longer one is passed over.',
+    ),
+    maxHeaderBlockBytes: bytes(
+      'HTTP2_HEADER_BLOCK_BYTES',
+      256 * KIB,
+      KIB,
+      'Encoded header fields of one HTTP/2 message.',
+    ),
+    maxContinuations: items(
+      'HTTP2_CONTINUATIONS',
+      128,
+      'CONTINUATION frames of one HTTP/2 message head.',
+    ),
+    maxHeaderTableBytes: bytes(
+      'HTTP2_HEADER_TABLE_BYTES',
+      256 * KIB,
+      4 * KIB,
+      "One direction's table of HTTP/2 header fields.",
+    ),
+    maxOpenStreams: items(
+      'HTTP2_OPEN_STREAMS',
+      2048,
+      'HTTP/2 exchanges of one connection that are open at one time; one more ends the oldest.',
+    ),
   },
   llm: {
     maxEventBytes: bytes('LLM_EVENT_BYTES', 8 * MIB, KIB, 'One server-sent event.'),

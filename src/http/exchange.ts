@@ -51,12 +51,14 @@ export interface MessageBase {
 }
 
 export interface RequestMessage extends MessageBase {
+  /** Empty, as is `target`, when an HTTP/2 head refers to fields sent before observation began. */
   method: string;
   /** As on the request line, or `:path`, with credentials replaced by as many `*` (`scrubTarget`). */
   target: string;
 }
 
 export interface ResponseMessage extends MessageBase {
+  /** 0 when the body was seen (HTTP/2) but not the head. */
   status: number;
 }
 
@@ -67,6 +69,8 @@ export interface Exchange {
   version: string;
   /** Number of the exchange on its connection, counted from 0; with the connection it names the exchange. */
   ordinal: number;
+  /** What the bodies are framed in, where that is no text of any kind: gRPC messages. */
+  protocol?: 'grpc';
   /** Absent when observation joined after the request. */
   request?: RequestMessage;
   response?: ResponseMessage;

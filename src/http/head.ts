@@ -187,7 +187,8 @@ function parseField(
   head.fields.push([name, value]);
 }
 
-function secretsOfField(name: string, value: string): SecretPlace[] {
+/** The credentials in a field's value. */
+export function secretsOfField(name: string, value: string): SecretPlace[] {
   if (value === '') {
     return [];
   }

@@ -2,28 +2,33 @@
 import type { ConnectionRef, Direction } from '../capture/events.ts';
 import type { ConnectionParser } from '../transport/connection.ts';
 import type { Exchange, ExchangeHandler } from './exchange.ts';
+import { createHttp2Counters, type Http2Counters } from './http2/counters.ts';
 import type { HttpLimits } from './limits.ts';
 
 export interface HttpStageOptions {
   handler: ExchangeHandler;
   limits?: Partial<HttpLimits>;
+  /** A stream of a connection that carries many is ended as unfinished when it was silent for longer. */
+  streamTimeoutNs?: bigint;
   /** Every exchange when it is over, seen by an observer or not. */
   onExchange?(exchange: Exchange, timeNs: bigint): void;
   /**
    * `length` bytes at `position` of this direction's stream are a credential, or cannot be examined for any.
-   * Called before the bytes are released. Given, unencoded bodies are searched for keys too.
+   * Called before the bytes are released. Given, unencoded bodies are searched for keys too. `replacement` has
+   * as many bytes: where the stream would not be decodable with anything else in their place (a Huffman code).
    */
   onSecret?(
     connection: ConnectionRef,
     direction: Direction,
     position: number,
     length: number,
+    replacement?: Uint8Array,
   ): void;
   /** Every secret before `upToPosition` of this direction's stream has been reported. Never goes back. */
   onRelease?(connection: ConnectionRef, direction: Direction, upToPosition: number): void;
   /**
    * Makes the parser of a connection that turns out to speak HTTP/2; it gets everything from the preface on
-   * (RFC 9113 §3.4). Absent: such connections are skipped.
+   * (RFC 9113 §3.4), or from frames that were recognised. Absent: the http room's own.
    */
   http2?(connection: ConnectionRef): ConnectionParser;
   /**
@@ -49,6 +54,7 @@ export interface HttpCounters {
   framingErrors: number;
   /** Heads cut by `maxHeadBytes` or `maxHeaderFields`. */
   headLimits: number;
+  http2: Http2Counters;
 }
 
 export function createHttpCounters(): HttpCounters {
@@ -61,11 +67,13 @@ export function createHttpCounters(): HttpCounters {
     unreadableRequests: 0,
     framingErrors: 0,
     headLimits: 0,
+    http2: createHttp2Counters(),
   };
 }
 
 /** The options with every default in its place. */
 export interface HttpContext extends HttpStageOptions {
   limits: HttpLimits;
+  streamTimeoutNs: bigint;
   counters: HttpCounters;
 }

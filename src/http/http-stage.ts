@@ -13,6 +13,10 @@ import type {
 import { createHeadProbe, type HeadProbe, type ProbeResult } from './head-probe.ts';
 import { createHttpCounters, type HttpContext, type HttpStageOptions } from './http-options.ts';
 import { createHttp1Connection } from './http1-connection.ts';
+import { isFrameChain, UNKNOWN_CONNECTION } from './http2/frame-chain.ts';
+import { createUpgradedParser } from './http2/h2c-upgrade.ts';
+import { createHttp2Connection } from './http2/http2-connection.ts';
+import { DEFAULT_STREAM_TIMEOUT_NS } from './http2/limits.ts';
 import { DEFAULT_HTTP_LIMITS } from './limits.ts';
 
 /** Makes the parsers of a transport's connections. */
@@ -20,8 +24,11 @@ export function createHttpStage(options: HttpStageOptions): ConnectionParserFact
   const context: HttpContext = {
     ...options,
     limits: { ...DEFAULT_HTTP_LIMITS, ...options.limits },
+    streamTimeoutNs: options.streamTimeoutNs ?? DEFAULT_STREAM_TIMEOUT_NS,
     counters: options.counters ?? createHttpCounters(),
   };
+  context.upgrade = (exchange) =>
+    options.upgrade?.(exchange) ?? createUpgradedParser(exchange, context);
   return (connection) => createSniffedConnection(connection, context);
 }
 
@@ -41,8 +48,6 @@ function createSniffedConnection(
   context: HttpContext,
 ): ConnectionParser {
   let parser: ConnectionParser | undefined;
-  /** Decided and not parsed: everything is skipped. */
-  let isSkipped = false;
   /** Bytes or a hole came before anything that could be placed. */
   let joinedMidway = false;
   /** Bytes lost before anything was found. */
@@ -84,8 +89,7 @@ function createSniffedConnection(
   ): void {
     if (result === 'http2') {
       context.counters.http2Connections += 1;
-      parser = context.http2?.(connection);
-      isSkipped = parser === undefined;
+      parser = context.http2?.(connection) ?? createHttp2Connection(connection, context);
     } else {
       context.counters.http1Connections += 1;
       const isRequest = result === 'request';
@@ -99,11 +103,6 @@ function createSniffedConnection(
     const other = sniffed === read ? write : read;
     releaseHeld(other);
     const { held } = sniffed.probe;
-    if (parser === undefined) {
-      dropHeld(sniffed);
-      skip(sniffed.direction, bytes, position);
-      return;
-    }
     sniffed.probe.reset();
     if (held.length > 0) {
       parser.data(sniffed.direction, held, sniffed.heldAt, sniffed.heldPosition);
@@ -137,6 +136,11 @@ function createSniffedConnection(
     }
     switch (result) {
       case 'none':
+        // A connection joined midway begins with no preface. Text cannot be taken for frames: they begin with 0.
+        if ((at.callOffset ?? 0) === 0 && isFrameChain(bytes, UNKNOWN_CONNECTION)) {
+          decide(sniffed, 'http2', bytes, at, position);
+          return;
+        }
         joinedMidway = true;
         skip(sniffed.direction, bytes, position);
         return;
@@ -155,8 +159,6 @@ function createSniffedConnection(
     data(direction, bytes, at, position) {
       if (parser) {
         parser.data(direction, bytes, at, position);
-      } else if (isSkipped) {
-        skip(direction, bytes, position);
       } else {
         const sniffed = direction === 'read' ? read : write;
         if (sniffed.isUntouched) {

@@ -1,6 +1,7 @@
 /** The http room's named limits and their defaults; reaching one is `limit` damage, never an error. */
+import { DEFAULT_HTTP2_LIMITS, type Http2Limits } from './http2/limits.ts';
 
-export interface HttpLimits {
+export interface HttpLimits extends Http2Limits {
   /** Start line and fields of one message. Beyond it only the fields that frame the body are looked at. */
   maxHeadBytes: number;
   /** Header fields kept of one message. */
@@ -24,4 +25,5 @@ export const DEFAULT_HTTP_LIMITS: HttpLimits = {
   // Repetitive event streams reach 50:1; deflate cannot exceed 1032:1, brotli can.
   maxDecodeRatio: 500,
   maxContentEncodings: 4,
+  ...DEFAULT_HTTP2_LIMITS,
 };

@@ -1,0 +1,338 @@
+/**
+ * One stream of an HTTP/2 connection: an exchange on its way from its first frame to its last.
+ * RFC 9113 §5.1 and §8.1, https://www.rfc-editor.org/rfc/rfc9113#section-8.1
+ */
+import type { ConnectionRef, Direction } from '../../capture/events.ts';
+import type { ChunkTime } from '../../transport/connection.ts';
+import { Damage, type DamageKind } from '../../util/damage.ts';
+import { type BodySecretScanner, createBodySecretScanner } from '../body-secret-scanner.ts';
+import {
+  type BodySink,
+  type Exchange,
+  type ExchangeObserver,
+  Headers,
+  type MessageBase,
+  type RequestMessage,
+  type Role,
+} from '../exchange.ts';
+import type { HttpContext } from '../http-options.ts';
+import { createMessageBody, type MessageBody } from '../message-body.ts';
+import { listOf } from '../message-framing.ts';
+import type { HeaderList } from './header-list.ts';
+
+/** What the streams of a connection share. */
+export interface StreamContext {
+  http: HttpContext;
+  connection: ConnectionRef;
+  role: Role;
+  /** Scanners that hold text back, by direction: recordings wait for them. */
+  scanners: Record<Direction, Set<BodySecretScanner>>;
+}
+
+/** One message of the exchange. */
+interface Half {
+  readonly direction: Direction;
+  /** The final head, or that there is none to come. */
+  hasHead: boolean;
+  isOver: boolean;
+  /** Something of it may be missing, which explains that it is not complete. */
+  isLost: boolean;
+  /** Why its head may never come: set when frames were lost before it. */
+  lackCause: DamageKind | undefined;
+  body: MessageBody | undefined;
+  scanner: BodySecretScanner | undefined;
+}
+
+const NO_FIELDS = new Headers([]);
+
+export class Http2Stream {
+  readonly id: number;
+  readonly exchange: Exchange;
+  /** Time of its last frame. */
+  lastNs: bigint;
+  isEnded = false;
+  private readonly context: StreamContext;
+  private readonly request: Half;
+  private readonly response: Half;
+  private observer: ExchangeObserver | undefined;
+  private isHandled = false;
+
+  constructor(id: number, ordinal: number, context: StreamContext, timeNs: bigint) {
+    const { connection, role } = context;
+    this.id = id;
+    this.context = context;
+    this.lastNs = timeNs;
+    this.exchange = { connection, role, version: '2', ordinal, damage: new Damage() };
+    const requestDirection: Direction = role === 'client' ? 'write' : 'read';
+    this.request = createHalf(requestDirection);
+    this.response = createHalf(requestDirection === 'write' ? 'read' : 'write');
+  }
+
+  private half(direction: Direction): Half {
+    return direction === this.request.direction ? this.request : this.response;
+  }
+
+  private message(half: Half): MessageBase | undefined {
+    return half === this.request ? this.exchange.request : this.exchange.response;
+  }
+
+  hasHead(direction: Direction): boolean {
+    return this.half(direction).hasHead;
+  }
+
+  /** The message of this direction has not ended. */
+  isOpen(direction: Direction): boolean {
+    return !this.half(direction).isOver;
+  }
+
+  // ---- heads -----------------------------------------------------------------------------------------------
+
+  requestHead(list: HeaderList, start: ChunkTime, at: ChunkTime, isEndStream: boolean): void {
+    const headers = list.request();
+    this.exchange.request = {
+      startNs: start.enterNs,
+      endNs: at.timeNs,
+      // CONNECT has no path: its target is the authority, as on a request line (RFC 9113 §8.5).
+      method: list.method ?? '',
+      target: list.path ?? list.authority ?? '',
+      headers,
+      bodyBytes: 0,
+      complete: false,
+    };
+    this.request.hasHead = true;
+    this.noteHead(list, headers);
+    this.handle();
+    if (!isEndStream) {
+      this.beginBody(this.request, this.observer?.requestBody, headers);
+    }
+  }
+
+  /** The request came before HTTP/2 did (h2c upgrade), whole. */
+  takeRequest(request: RequestMessage): void {
+    this.exchange.request = { ...request };
+    this.request.hasHead = true;
+    this.request.isOver = true;
+    this.handle();
+    this.observer?.requestBody?.end(request.bodyBytes === 0, request.endNs);
+  }
+
+  responseHead(list: HeaderList, start: ChunkTime, at: ChunkTime): void {
+    this.setResponse(list.status ?? 0, list.regular(), start, at);
+    this.noteHead(list, this.exchange.response?.headers ?? NO_FIELDS);
+  }
+
+  /** A response whose head was not seen: its status is 0. */
+  private setResponse(status: number, headers: Headers, start: ChunkTime, at: ChunkTime): void {
+    const response = {
+      startNs: start.enterNs,
+      endNs: at.timeNs,
+      status,
+      headers,
+      bodyBytes: 0,
+      complete: false,
+    };
+    this.exchange.response = response;
+    this.response.hasHead = true;
+    this.handle();
+    this.beginBody(this.response, this.observer?.response?.(response), headers);
+  }
+
+  /** Its head was lost, or could not be read; `lostBytes` of it are missing. A later one may still come. */
+  loseHead(direction: Direction, kind: DamageKind, lostBytes: number): void {
+    const half = this.half(direction);
+    this.exchange.damage.add(kind, lostBytes);
+    half.lackCause = kind;
+    half.isLost ||= half === this.request;
+  }
+
+  trailers(direction: Direction, list: HeaderList, at: ChunkTime): void {
+    const message = this.message(this.half(direction));
+    if (message) {
+      message.trailers = list.regular();
+      message.endNs = at.timeNs;
+    }
+    this.noteList(list);
+  }
+
+  private noteHead(list: HeaderList, headers: Headers): void {
+    this.noteList(list);
+    if (headers.get('content-type')?.startsWith('application/grpc')) {
+      this.exchange.protocol = 'grpc';
+    }
+  }
+
+  private noteList(list: HeaderList): void {
+    const { damage } = this.exchange;
+    if (list.droppedFields > 0) {
+      damage.add('limit');
+      this.context.http.counters.headLimits += 1;
+    }
+    if (list.malformedFields > 0) {
+      damage.add('decode-error');
+    }
+  }
+
+  private handle(): void {
+    if (!this.isHandled) {
+      this.isHandled = true;
+      this.observer = this.context.http.handler(this.exchange);
+    }
+  }
+
+  // ---- bodies ----------------------------------------------------------------------------------------------
+
+  private beginBody(half: Half, sink: BodySink | undefined, headers: Headers): void {
+    const { http } = this.context;
+    const encodings = listOf(headers, 'content-encoding');
+    if (sink !== undefined) {
+      half.body = createMessageBody(sink, encodings, http.limits, this.exchange.damage);
+    }
+    const { onSecret } = http;
+    if (onSecret !== undefined && encodings.every((coding) => coding === 'identity')) {
+      half.scanner = createBodySecretScanner((position, length) =>
+        onSecret(this.context.connection, half.direction, position, length),
+      );
+    }
+  }
+
+  /** The first frame seen of this direction was no head. `start` is when it began. */
+  adopt(direction: Direction, cause: DamageKind, start: ChunkTime): void {
+    const half = this.half(direction);
+    if (half.hasHead) {
+      return;
+    }
+    this.exchange.damage.add(half.lackCause ?? cause);
+    half.isLost = true;
+    half.hasHead = true;
+    if (half === this.response) {
+      this.setResponse(0, NO_FIELDS, start, start);
+    } else {
+      this.handle();
+      this.beginBody(half, this.observer?.requestBody, NO_FIELDS);
+    }
+  }
+
+  data(direction: Direction, bytes: Uint8Array, at: ChunkTime, position: number): void {
+    const half = direction === this.request.direction ? this.request : this.response;
+    const message = half === this.request ? this.exchange.request : this.exchange.response;
+    if (message) {
+      message.bodyBytes += bytes.length;
+      message.endNs = at.timeNs;
+    }
+    this.lastNs = at.timeNs;
+    half.body?.data(bytes, at.timeNs);
+    if (half.scanner !== undefined) {
+      half.scanner.push(bytes, position);
+      this.context.scanners[direction].add(half.scanner);
+    }
+  }
+
+  /** `size` bytes of the body are missing, and the place of what follows is known. */
+  dataGap(direction: Direction, size: number, kind: DamageKind, at: ChunkTime): void {
+    const half = this.half(direction);
+    const message = this.message(half);
+    this.exchange.damage.add(kind, size);
+    if (message) {
+      message.bodyBytes += size;
+      message.endNs = at.timeNs;
+    }
+    this.endScanner(half);
+    half.body?.gap(at.timeNs);
+  }
+
+  private endScanner(half: Half): void {
+    if (half.scanner !== undefined) {
+      half.scanner.end();
+      this.context.scanners[half.direction].delete(half.scanner);
+    }
+  }
+
+  // ---- ends ------------------------------------------------------------------------------------------------
+
+  /** Its side said that it is over. True when the whole exchange is. */
+  endHalf(direction: Direction, at: ChunkTime): boolean {
+    const half = this.half(direction);
+    if (half.isOver) {
+      return false;
+    }
+    this.adopt(direction, 'gap', at);
+    half.isOver = true;
+    this.endScanner(half);
+    const message = this.message(half);
+    if (message) {
+      message.endNs = at.timeNs;
+      message.complete = true;
+    }
+    if (half.body) {
+      half.body.end(true, at.timeNs);
+    } else if (half === this.request) {
+      this.observer?.requestBody?.end(true, at.timeNs);
+    }
+    return this.isOver;
+  }
+
+  /** The exchange gets nothing more that matters. */
+  private get isOver(): boolean {
+    const { request, response } = this;
+    return response.isOver && (request.isOver || request.isLost);
+  }
+
+  /** Frames of this direction were lost, perhaps some of this stream. True when the exchange is over thereby. */
+  lose(direction: Direction, kind: DamageKind, at: ChunkTime): boolean {
+    const half = this.half(direction);
+    if (half.isOver) {
+      return false;
+    }
+    if (!half.hasHead) {
+      // A head that comes after all proves that nothing of the message was in the loss.
+      half.lackCause ??= kind;
+      return false;
+    }
+    half.isLost = true;
+    this.exchange.damage.add(kind);
+    this.endScanner(half);
+    half.body?.gap(at.timeNs);
+    return this.isOver;
+  }
+
+  /** Ends it, whatever is unfinished. `kind` says why, unless a loss explains it already. */
+  finish(kind: DamageKind, timeNs: bigint): void {
+    if (this.isEnded) {
+      return;
+    }
+    this.isEnded = true;
+    const { request, response, exchange } = this;
+    for (const half of [request, response]) {
+      if (!half.isOver && !half.isLost) {
+        exchange.damage.add(half.lackCause ?? kind);
+      }
+    }
+    this.endScanner(request);
+    this.endScanner(response);
+    request.body?.end(false, timeNs);
+    response.body?.end(false, timeNs);
+    const { counters } = this.context.http;
+    if (!this.isHandled) {
+      counters.unreadableRequests += 1;
+      return;
+    }
+    counters.exchanges += 1;
+    if (exchange.damage.any) {
+      counters.damagedExchanges += 1;
+    }
+    this.observer?.end?.(exchange, timeNs);
+    this.context.http.onExchange?.(exchange, timeNs);
+  }
+}
+
+function createHalf(direction: Direction): Half {
+  return {
+    direction,
+    hasHead: false,
+    isOver: false,
+    isLost: false,
+    lackCause: undefined,
+    body: undefined,
+    scanner: undefined,
+  };
+}
