@@ -113,7 +113,8 @@ if [ "$configuration" = Debug ]; then
 fi
 if ! { "${gyp[@]}" configure "${build_arguments[@]}" && "${gyp[@]}" build "${build_arguments[@]}"; } >"$log" 2>&1; then
     cat "$log" >&2
-    [ -n "$headers" ] || say "Node.js headers are missing beside $(command -v node): install the package libnode-dev"
+    [ -n "$headers" ] ||
+        say "$(command -v node) has no headers beside it, and so they were fetched from nodejs.org; an installation of Node.js with include/node needs no fetching"
     die "the native addon does not build; what the compiler said is above"
 fi
 printf '%s' "$want" >"$stamp"

@@ -23,16 +23,21 @@ require_node() {
     ' || die "Node.js 20.19 or newer is needed; this is $(node --version)"
 }
 
-# The addon compiles against the headers of the running Node: beside it, or in Debian's libnode-dev.
+# The addon compiles against the headers of the running Node, which most installations have beside it.
 node_headers_missing() {
     local prefix
     prefix="$(node -p 'require("node:path").resolve(process.execPath, "../..")')"
     [ ! -e "$prefix/include/node/node_api.h" ]
 }
 
+# The distribution's own Node has them in a package apart. For any other without them node-gyp fetches them.
+is_distribution_node() {
+    dpkg-query -S "$(readlink -f "$(command -v node)")" 2>/dev/null | grep -q '^nodejs:'
+}
+
 install_packages() {
     local wanted=("${BUILD_PACKAGES[@]}") missing=() package
-    if node_headers_missing; then
+    if node_headers_missing && command -v dpkg-query >/dev/null 2>&1 && is_distribution_node; then
         wanted+=(libnode-dev)
     fi
     if $with_tests; then
@@ -70,7 +75,7 @@ explain_other_distribution() {
     [ -e /usr/include/libelf.h ] || missing+=("libelf's headers (Fedora: elfutils-libelf-devel, Arch: libelf)")
     [ -e /usr/include/zlib.h ] || missing+=("zlib's headers (Fedora: zlib-devel, Arch: zlib)")
     if node_headers_missing; then
-        missing+=("Node.js headers (include/node beside the node program)")
+        missing+=("Node.js headers (include/node beside the node program; nodejs.org's archives have them)")
     fi
     if [ ${#missing[@]} -eq 0 ]; then
         say "not a Debian system, but everything needed is there"

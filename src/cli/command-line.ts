@@ -82,3 +82,13 @@ export function refuseRest(command: Command, line: CommandLine): void {
     throw usageError(command, `${command.name} starts no command after --`);
   }
 }
+
+/** Refuses `--` without a command after it. */
+export function refuseNoCommand(command: Command, words: readonly string[]): void {
+  if (words.length === 0) {
+    throw usageError(command, `the command is missing: ${command.name} … -- CMD`);
+  }
+  if (words[0] === '') {
+    throw usageError(command, 'the command after -- is empty: name a program');
+  }
+}

@@ -1,6 +1,6 @@
 /** `sightline exec -- CMD…`: observe one command and what it starts. */
 import type { Command } from './command.ts';
-import { refusePositionals, usageError } from './command-line.ts';
+import { refuseNoCommand, refusePositionals, usageError } from './command-line.ts';
 import { asExecFailure, runObserved } from './observed-command.ts';
 import { PRINT_OPTION, printOptions } from './print.ts';
 
@@ -32,9 +32,7 @@ export const exec: Command = {
     }
     refusePositionals(exec, context.line);
     const command = context.line.rest ?? [];
-    if (command.length === 0) {
-      throw usageError(exec, 'the command is missing: exec -- CMD');
-    }
+    refuseNoCommand(exec, command);
     const print = printOptions(exec, context);
     try {
       return await runObserved(context, {

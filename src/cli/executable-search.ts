@@ -8,8 +8,11 @@ const DEFAULT_PATH = '/bin:/usr/bin';
 
 type Finding = 'executable' | 'not-executable' | 'absent';
 
-/** Throws a SightlineError (exit code 126 or 127) when `command` cannot be started. */
-export function requireExecutable(command: string, env: NodeJS.ProcessEnv): void {
+/**
+ * Throws a SightlineError (exit code 126 or 127) when `command` cannot be started. `isSudo`: PATH is not the user's
+ * own, which the error then says.
+ */
+export function requireExecutable(command: string, env: NodeJS.ProcessEnv, isSudo = false): void {
   const path = env.PATH ?? DEFAULT_PATH;
   const candidates = command.includes('/')
     ? [command]
@@ -32,9 +35,16 @@ export function requireExecutable(command: string, env: NodeJS.ProcessEnv): void
   const where = command.includes('/') ? '' : ` in PATH (${path})`;
   throw new SightlineError(
     'SL_EXEC_NOT_FOUND',
-    `${command} was not found${where}; sudo replaces PATH, so under sudo give the command's full path`,
+    `${command} was not found${where}: ${adviceOn(command, isSudo)}`,
     { exitCode: ExitCode.execNotFound },
   );
+}
+
+function adviceOn(command: string, isSudo: boolean): string {
+  if (command.includes('/')) {
+    return 'check the path';
+  }
+  return isSudo ? "sudo replaces PATH, so give the command's full path" : 'check the name, or PATH';
 }
 
 function look(path: string): Finding {

@@ -31,7 +31,7 @@ export async function runObserved(
   requireCapturePrivilege();
   const user = invokingUser(env, process.geteuid?.() ?? -1);
   const commandEnv = user === undefined ? env : environmentOf(user, env);
-  requireExecutable(options.command[0] ?? '', commandEnv);
+  requireExecutable(options.command[0] ?? '', commandEnv, user !== undefined);
 
   const { createLiveAgent } = await loadAgent();
   const agent = createLiveAgent(config, {

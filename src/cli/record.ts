@@ -1,8 +1,7 @@
 /** `sightline record -o FILE`: also keep the raw capture events, for `replay`. */
-import { statSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { unwritableReason } from '../config/output-place.ts';
 import type { Command } from './command.ts';
-import { refusePositionals, usageError } from './command-line.ts';
+import { refuseNoCommand, refusePositionals, usageError } from './command-line.ts';
 import { asExecFailure, runObserved } from './observed-command.ts';
 import { observeHost } from './observed-host.ts';
 
@@ -31,9 +30,7 @@ export const record: Command = {
     if (command === undefined) {
       return await observeHost(context, { recordTo });
     }
-    if (command.length === 0) {
-      throw usageError(record, 'the command after -- is missing');
-    }
+    refuseNoCommand(record, command);
     try {
       return await runObserved(context, { command, recordTo, announce: true });
     } catch (error) {
@@ -43,10 +40,8 @@ export const record: Command = {
 };
 
 function refuseUnwritable(path: string): void {
-  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) {
-    throw usageError(record, `${path} is a directory: name a file in it`);
-  }
-  if (statSync(dirname(path), { throwIfNoEntry: false })?.isDirectory() !== true) {
-    throw usageError(record, `the directory ${dirname(path)} does not exist: create it first`);
+  const reason = unwritableReason(path);
+  if (reason !== undefined) {
+    throw usageError(record, `the recording is to be ${path}, but ${reason}`);
   }
 }

@@ -3,7 +3,7 @@
  * `nat` reads `16MiB` as 16 and its `Boolean` reads `no` as true.
  */
 import { accessSync, constants, statSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { unwritableReason } from './output-place.ts';
 
 /** Why a value is not taken: completes the sentence "VARIABLE is VALUE, but …". */
 export class Refusal {
@@ -239,19 +239,13 @@ export function readableFile(): Format<string> {
   };
 }
 
-/** The path of a file to write: its directory must be there; the file need not. */
+/** The path of a file to write: its directory must be there and writable; the file need not be there. */
 export function outputFile(): Format<string> {
   return {
     allowed: 'the path of a file in an existing directory',
     parse: (text) => {
-      const file = statSync(text, { throwIfNoEntry: false });
-      if (file?.isDirectory() === true) {
-        return new Refusal('that is a directory: name a file in it');
-      }
-      if (statSync(dirname(text), { throwIfNoEntry: false })?.isDirectory() !== true) {
-        return new Refusal(`the directory ${dirname(text)} does not exist: create it first`);
-      }
-      return text;
+      const reason = unwritableReason(text);
+      return reason === undefined ? text : new Refusal(reason);
     },
     show: String,
   };

@@ -2,6 +2,7 @@
 import { listProcesses, readProcess } from '../capture/proc-process.ts';
 import { TICK_NS } from '../capture/proc-stat.ts';
 import { createProcessDetails } from '../capture/process-details.ts';
+import { isSightlineInstance } from '../capture/sightline-instance.ts';
 import type { TargetFile } from '../capture/target-tracker.ts';
 import type { TargetFinder } from './target-finder.ts';
 import { knownAgent, workloadName } from './workload-name.ts';
@@ -21,12 +22,13 @@ export interface DiscoveredProcess {
   files: TargetFile[];
 }
 
-/** Processes that have TLS mapped, and known agents even without, by pid. Our own is left out. */
+/** Processes that have TLS mapped, and known agents even without, by pid. Every Sightline is left out. */
 export function discoverProcesses(finder: Pick<TargetFinder, 'filesOf'>): DiscoveredProcess[] {
   const details = createProcessDetails();
   const found: DiscoveredProcess[] = [];
   for (const stat of listProcesses()) {
-    const described = stat.pid === process.pid ? undefined : readProcess(stat.pid);
+    const isOurs = stat.pid === process.pid || isSightlineInstance(stat.pid);
+    const described = isOurs ? undefined : readProcess(stat.pid);
     if (!described) {
       continue;
     }

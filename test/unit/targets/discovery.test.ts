@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -43,6 +44,28 @@ describe('the discovery of processes', () => {
         child.kill();
       }
       rmSync(folder, { recursive: true });
+    }
+  });
+
+  it('leaves out another Sightline, which has the capabilities and the name', async function () {
+    if (process.geteuid?.() !== 0) {
+      this.skip();
+    }
+    const title = "process.title = 'sightline'; console.log(''); setTimeout(() => {}, 30000)";
+    const other = spawn(process.execPath, ['-e', title], { stdio: ['ignore', 'pipe', 'ignore'] });
+    try {
+      await once(other.stdout, 'data');
+      const file: TargetFile = {
+        path: process.execPath,
+        device: 1n,
+        inode: 2n,
+        verdict: 'attachable',
+        reason: '5 functions by symbol',
+      };
+      const found = discoverProcesses({ filesOf: (pid) => (pid === other.pid ? [file] : []) });
+      assert.ok(!found.some(({ pid }) => pid === other.pid));
+    } finally {
+      other.kill();
     }
   });
 });
