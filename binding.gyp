@@ -9,6 +9,21 @@
         "native/bpf-log.cpp",
         "native/capture.cpp",
         "native/elf-symbols.cpp",
+        "native/locators/boringssl-locator.cpp",
+        "native/locators/byte-scan.cpp",
+        "native/locators/code-search.cpp",
+        "native/locators/elf-file.cpp",
+        "native/locators/function-starts.cpp",
+        "native/locators/go-locator.cpp",
+        "native/locators/instruction.cpp",
+        "native/locators/locate-binding.cpp",
+        "native/locators/locate.cpp",
+        "native/locators/openssl-internal.cpp",
+        "native/locators/openssl-locator.cpp",
+        "native/locators/placement.cpp",
+        "native/locators/relocations.cpp",
+        "native/locators/rustls-locator.cpp",
+        "native/locators/symbol-locator.cpp",
         "native/slab-reader.cpp",
         "native/symbols-binding.cpp"
       ],
@@ -18,7 +33,8 @@
       ],
       "defines": ["NAPI_VERSION=9", "NAPI_DISABLE_CPP_EXCEPTIONS", "NODE_ADDON_API_DISABLE_DEPRECATED"],
       "cflags_cc": ["-std=c++20", "-fvisibility=hidden", "-Wall", "-Wextra", "-Wno-unused-parameter"],
-      "libraries": ["-lbpf", "-lelf", "-lz"]
+      "libraries": ["-lbpf", "-lelf", "-lz"],
+      "conditions": [["target_arch=='x64'", {"libraries": ["-lZydis"]}]]
     }
   ]
 }

@@ -11,6 +11,9 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
     env.SetInstanceData<AddonData>(data);
     exports.Set("open", Napi::Function::New(env, open_capture, "open"));
     exports.Set("locateSymbols", Napi::Function::New(env, locate_symbols_js, "locateSymbols"));
+    exports.Set("identify", Napi::Function::New(env, identify_js, "identify"));
+    exports.Set("locate", Napi::Function::New(env, locate_js, "locate"));
+    exports.Set("locateSync", Napi::Function::New(env, locate_sync_js, "locateSync"));
     exports.Set("abi", Napi::Function::New(env, abi, "abi"));
     return exports;
 }

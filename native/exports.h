@@ -9,6 +9,10 @@ namespace sightline {
 Napi::Value abi(const Napi::CallbackInfo &info);
 // locateSymbols(path, names).
 Napi::Value locate_symbols_js(const Napi::CallbackInfo &info);
+// identify(path), locate(path, options), locateSync(path, options).
+Napi::Value identify_js(const Napi::CallbackInfo &info);
+Napi::Value locate_js(const Napi::CallbackInfo &info);
+Napi::Value locate_sync_js(const Napi::CallbackInfo &info);
 // open(options).
 Napi::Value open_capture(const Napi::CallbackInfo &info);
 // The class of what open() returns.

@@ -1,0 +1,16 @@
+// Finds SSL_read and SSL_write in a program that BoringSSL is linked into and that has no symbols.
+// https://boringssl.googlesource.com/boringssl/+/refs/heads/main/ssl/ssl_lib.cc
+//
+// Every error names its source file, and puts a reason from a public header (<openssl/ssl.h>) into
+// the register before the file's. The set of reasons tells the functions of ssl_lib.cc apart,
+// whatever the compiler did with their order, size and lines.
+#pragma once
+
+#include "code-search.h"
+
+namespace sightline {
+
+// Adds to `locations` what it finds, or why it refuses; nothing where there is no BoringSSL.
+void locate_boringssl(const CodeSearch &search, Locations *locations);
+
+} // namespace sightline

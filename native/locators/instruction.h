@@ -1,0 +1,76 @@
+// One decoded x86-64 instruction: what the locators and the placement of probes ask about it.
+#pragma once
+
+#include "elf-file.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace sightline {
+
+// Bit of a general purpose register in a mask: 0 rax, 1 rcx, 2 rdx, 3 rbx, 4 rsp, 5 rbp, 6 rsi,
+// 7 rdi, 8 to 15 r8 to r15.
+using RegisterMask = uint32_t;
+constexpr unsigned kRax = 0, kRcx = 1, kRdx = 2, kRbx = 3, kRsp = 4, kRbp = 5, kRsi = 6, kRdi = 7,
+                   kR8 = 8, kR9 = 9, kR14 = 14;
+constexpr RegisterMask register_bit(unsigned number) {
+    return 1u << number;
+}
+
+enum class Flow {
+    next,
+    // Anything that may go elsewhere and may also go on.
+    conditional,
+    jump,
+    call,
+    ret,
+    // ud2, int3, hlt: nothing behind it is reached through it.
+    trap,
+};
+
+struct Instruction {
+    uint64_t address = 0;
+    uint32_t size = 0;
+    Flow flow = Flow::next;
+    // Of a direct jump or call.
+    std::optional<uint64_t> target;
+    // Whole registers read (also in addresses), and written in any part.
+    RegisterMask reads = 0;
+    RegisterMask writes = 0;
+    // `mov` of a constant into a register, and `xor` of one with itself.
+    std::optional<std::pair<unsigned, int64_t>> constant;
+    // `lea` of an address relative to the instruction pointer: register and address.
+    std::optional<std::pair<unsigned, uint64_t>> address_use;
+    // `mov` from one register into another, both whole: to, from.
+    std::optional<std::pair<unsigned, unsigned>> copy;
+    // Writes memory through a register that is not the stack's.
+    bool stores_outside_stack = false;
+    bool is_endbr = false;
+    bool is_padding = false;
+    // Emulated by the kernel at a uprobe, not single-stepped: linux/arch/x86/kernel/uprobes.c,
+    // branch_setup_xol_ops() and push_setup_xol_ops().
+    bool is_emulated = false;
+
+    uint64_t end() const {
+        return address + size;
+    }
+    bool writes_register(unsigned number) const {
+        return (writes & register_bit(number)) != 0;
+    }
+    bool reads_register(unsigned number) const {
+        return (reads & register_bit(number)) != 0;
+    }
+};
+
+// Nothing when the bytes are no instruction. Only on x86-64.
+std::optional<Instruction> decode_instruction(const uint8_t *bytes, size_t size, uint64_t address);
+
+// In Intel's notation.
+std::string instruction_text(const uint8_t *bytes, size_t size, uint64_t address);
+
+// The instructions from `start` until `end`, or until something that is none.
+std::vector<Instruction> decode_range(const ElfFile &file, uint64_t start, uint64_t end);
+
+} // namespace sightline

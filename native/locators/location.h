@@ -1,0 +1,51 @@
+// What the locators find in a file: for each TLS stack its functions with the place to probe each,
+// or the reason why not.
+#pragma once
+
+#include "placement.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace sightline {
+
+struct LocatedFunction {
+    std::string name;
+    // The documented function whose arguments and result this one has: its own name, or another's
+    // where an internal function is probed in its place.
+    std::string signature;
+    // Documented functions whose calls all come through here, when that is not just its own.
+    std::vector<std::string> covers;
+    // File offset of the first instruction; the place to probe is in `placement`.
+    uint64_t offset = 0;
+    Placement placement;
+    // File offsets of all return instructions, where the returns are to be probed one by one.
+    std::vector<uint64_t> returns;
+};
+
+struct LocatedStack {
+    // openssl, boringssl, gnutls, nss, go, rustls.
+    std::string stack;
+    // As the file says it; empty when it does not.
+    std::string version;
+    // symbol, pclntab, error-calls, function-names, panic-locations.
+    std::string located_by;
+    // How arguments are passed: sysv, go-register, go-stack, rust.
+    std::string convention;
+    std::vector<LocatedFunction> functions;
+    std::string evidence;
+};
+
+struct Refusal {
+    std::string stack;
+    // What was found, and why it is not enough.
+    std::string reason;
+};
+
+struct Locations {
+    std::vector<LocatedStack> found;
+    std::vector<Refusal> refused;
+};
+
+} // namespace sightline

@@ -1,0 +1,171 @@
+#include "symbol-locator.h"
+
+#include "../elf-symbols.h"
+#include "openssl-internal.h"
+
+#include <algorithm>
+#include <map>
+
+namespace sightline {
+namespace {
+
+using Symbols = std::map<std::string, FunctionSymbol>;
+
+constexpr RegisterMask kOneArgument = register_bit(kRdi);
+constexpr RegisterMask kTwoArguments = kOneArgument | register_bit(kRsi);
+constexpr RegisterMask kThreeArguments = kTwoArguments | register_bit(kRdx);
+constexpr RegisterMask kFourArguments = kThreeArguments | register_bit(kRcx);
+constexpr RegisterMask kFiveArguments = kFourArguments | register_bit(kR8);
+
+struct KnownFunction {
+    const char *name;
+    ProbeNeeds needs;
+    // Of a group of functions of which all must be there; 0 for those that need not.
+    unsigned group;
+};
+
+struct KnownStack {
+    const char *name;
+    // One whole group is enough.
+    std::vector<KnownFunction> functions;
+};
+
+const std::vector<KnownStack> &known_stacks() {
+    static const std::vector<KnownStack> stacks = {
+        // https://docs.openssl.org/3.0/man3/SSL_read/
+        {"openssl",
+         {
+             {"SSL_read", {kThreeArguments, true}, 1},
+             {"SSL_write", {kThreeArguments, true}, 1},
+             {"SSL_read_ex", {kFourArguments, true}, 0},
+             {"SSL_write_ex", {kFourArguments, true}, 0},
+             {"SSL_write_ex2", {kFiveArguments, true}, 0},
+             {"SSL_read_early_data", {kFourArguments, true}, 0},
+             {"SSL_write_early_data", {kFourArguments, true}, 0},
+             {"SSL_sendfile", {kFiveArguments, true}, 0},
+             {"SSL_do_handshake", {kOneArgument, true}, 0},
+             {"SSL_set_fd", {kTwoArguments, false}, 0},
+             {"SSL_set_rfd", {kTwoArguments, false}, 0},
+             {"SSL_set_wfd", {kTwoArguments, false}, 0},
+             {"SSL_set_bio", {kThreeArguments, false}, 0},
+             {"SSL_free", {kOneArgument, false}, 0},
+         }},
+        // https://www.gnutls.org/manual/gnutls.html#Data-transfer-and-termination
+        {"gnutls",
+         {
+             {"gnutls_record_recv", {kThreeArguments, true}, 1},
+             {"gnutls_record_send", {kThreeArguments, true}, 1},
+             {"gnutls_record_recv_seq", {kFourArguments, true}, 0},
+             {"gnutls_record_recv_packet", {kTwoArguments, true}, 0},
+             {"gnutls_record_recv_early_data", {kThreeArguments, true}, 0},
+             {"gnutls_record_send2", {kFiveArguments, true}, 0},
+             {"gnutls_record_send_range", {kFourArguments, true}, 0},
+             {"gnutls_record_send_early_data", {kThreeArguments, true}, 0},
+             {"gnutls_record_uncork", {kTwoArguments, true}, 0},
+             {"gnutls_handshake", {kOneArgument, true}, 0},
+             {"gnutls_transport_set_int2", {kThreeArguments, false}, 0},
+             {"gnutls_transport_set_ptr", {kTwoArguments, false}, 0},
+             {"gnutls_transport_set_ptr2", {kThreeArguments, false}, 0},
+             {"gnutls_deinit", {kOneArgument, false}, 0},
+         }},
+        // https://firefox-source-docs.mozilla.org/nspr/reference/i_o_functions.html
+        // Two libraries: NSPR reads and writes, NSS says which descriptors are TLS.
+        {"nss",
+         {
+             {"PR_Read", {kThreeArguments, true}, 1},
+             {"PR_Write", {kThreeArguments, true}, 1},
+             {"PR_Recv", {kThreeArguments, true}, 1},
+             {"PR_Send", {kThreeArguments, true}, 1},
+             {"PR_Close", {kOneArgument, false}, 1},
+             {"PR_Writev", {kThreeArguments, true}, 0},
+             {"SSL_ImportFD", {kTwoArguments, true}, 2},
+             {"SSL_ForceHandshake", {kOneArgument, true}, 0},
+             {"SSL_SetURL", {kTwoArguments, false}, 0},
+         }},
+    };
+    return stacks;
+}
+
+std::vector<std::string> all_names() {
+    std::vector<std::string> names;
+    for (const KnownStack &stack : known_stacks()) {
+        for (const KnownFunction &function : stack.functions) {
+            names.push_back(function.name);
+        }
+    }
+    for (const char *name : kOpensslInternalNames) {
+        names.push_back(name);
+    }
+    return names;
+}
+
+bool has_whole_group(const KnownStack &stack, const Symbols &symbols) {
+    std::map<unsigned, bool> is_whole;
+    for (const KnownFunction &function : stack.functions) {
+        if (function.group != 0) {
+            is_whole.try_emplace(function.group, true).first->second &=
+                symbols.contains(function.name);
+        }
+    }
+    return std::any_of(is_whole.begin(), is_whole.end(),
+                       [](const auto &entry) { return entry.second; });
+}
+
+// Libraries of other kinds may have a function of one of these names by chance, or may call one of
+// their own like it; a part of a group is worth a word.
+void explain(const KnownStack &stack, const Symbols &symbols, Locations *locations) {
+    std::string present;
+    std::string missing;
+    for (const KnownFunction &function : stack.functions) {
+        if (function.group == 0) {
+            continue;
+        }
+        std::string &list = symbols.contains(function.name) ? present : missing;
+        list += (list.empty() ? "" : ", ") + std::string(function.name);
+    }
+    if (!present.empty()) {
+        locations->refused.push_back({stack.name, "it defines " + present + " but not " + missing});
+    }
+}
+
+} // namespace
+
+Outcome locate_by_symbols(const ElfFile &file, Locations *locations) {
+    Symbols symbols;
+    const Outcome failure = find_function_symbols(file, all_names(), &symbols);
+    if (failure) {
+        return failure;
+    }
+    for (const KnownStack &known : known_stacks()) {
+        if (!has_whole_group(known, symbols)) {
+            explain(known, symbols, locations);
+            continue;
+        }
+        LocatedStack stack{
+            .stack = known.name,
+            .version = "",
+            .located_by = "symbol",
+            .convention = "sysv",
+            .functions = {},
+            .evidence = "",
+        };
+        for (const KnownFunction &function : known.functions) {
+            const auto symbol = symbols.find(function.name);
+            if (symbol != symbols.end()) {
+                const uint64_t start = symbol->second.address;
+                const uint64_t bytes = symbol->second.bytes;
+                const uint64_t end = bytes > UINT64_MAX - start ? 0 : start + bytes;
+                add_function(file, {function.name, function.name, start, end, function.needs},
+                             &stack);
+            }
+        }
+        stack.evidence = std::to_string(stack.functions.size()) + " functions by name";
+        if (stack.stack == "openssl") {
+            prefer_internal_functions(file, symbols, &stack);
+        }
+        locations->found.push_back(std::move(stack));
+    }
+    return std::nullopt;
+}
+
+} // namespace sightline
