@@ -1,4 +1,5 @@
 /** Captures from the kernel of this host: processes, and the plaintext of their TLS connections. */
+import { maskArguments } from '../util/argument-secrets.ts';
 import { SightlineError } from '../util/errors.ts';
 import type { NativeBinding, NativeCapture, NativeCounters } from './binding.ts';
 import type { CaptureEvent, ExecEvent, ProcessRef, SnapshotEvent } from './events.ts';
@@ -183,12 +184,26 @@ export function createLiveSource(options: LiveSourceOptions): LiveSource {
     event.process = identities.resolve(event.process);
     event.parent = identities.resolve(event.parent);
     suspect(pid, event.executable);
-    emit(event);
-    describe(event, event.cgroupId);
+    emitProgram(event, event.cgroupId);
   }
 
-  function describe(event: ExecEvent | SnapshotEvent, cgroupId?: bigint): void {
-    const { process: ref, executable, argv, uid, timeNs } = event;
+  /**
+   * From here on nobody sees credentials in arguments, so that a recording has what a live run has. Only the look-up
+   * of the program's files needs the arguments as they are; it runs last: the event must not wait for the disk.
+   */
+  function emitProgram(event: ExecEvent | SnapshotEvent, cgroupId?: bigint): void {
+    const { argv } = event;
+    event.argv = maskArguments(argv);
+    emit(event);
+    describe(event, argv, cgroupId);
+  }
+
+  function describe(
+    event: ExecEvent | SnapshotEvent,
+    argv: readonly string[],
+    cgroupId: bigint | undefined,
+  ): void {
+    const { process: ref, executable, uid, timeNs } = event;
     const subject = { process: ref, executable, argv, uid };
     const found = details.describe(
       cgroupId === undefined ? subject : { ...subject, cgroupId },
@@ -235,8 +250,7 @@ export function createLiveSource(options: LiveSourceOptions): LiveSource {
       comm: stat.comm,
       ...found,
     };
-    emit(event);
-    describe(event);
+    emitProgram(event);
   }
 
   /** Parents before their children: a child never starts before its parent. */

@@ -2,7 +2,6 @@
  * Holds capture events back from a recording until it is known which of their bytes are secret, and overwrites
  * those with as many `*`, so that lengths and positions stay true.
  */
-import { scrubArguments } from './argument-scrubber.ts';
 import { createEventQueue, type EventQueue } from './event-queue.ts';
 import type { CaptureEvent, ConnectionRef, DataEvent, Direction, ProcessRef } from './events.ts';
 
@@ -53,9 +52,16 @@ export interface ScrubbingRecorder {
   event(event: CaptureEvent): void;
   /**
    * Bytes `position` to `position + length` of a stream are secret. To be called before they are released; may
-   * reach beyond the bytes seen so far, up to `Infinity`.
+   * reach beyond the bytes seen so far, up to `Infinity`. `replacement`, as long as the secret, is written over it
+   * instead of asterisks, where the stream could not be decoded with those; it reaches only bytes seen.
    */
-  mask(connection: ConnectionRef, direction: Direction, position: number, length: number): void;
+  mask(
+    connection: ConnectionRef,
+    direction: Direction,
+    position: number,
+    length: number,
+    replacement?: Uint8Array,
+  ): void;
   /** Every secret before `upToPosition` has been told. */
   release(connection: ConnectionRef, direction: Direction, upToPosition: number): void;
   /** Writes everything held; bytes never released are masked. */
@@ -130,7 +136,7 @@ export function createScrubbingRecorder(options: ScrubbingRecorderOptions): Scru
       case 'exec':
       case 'snapshot':
         hold({
-          event: { ...incoming, argv: scrubArguments(incoming.argv) },
+          event: incoming,
           stream: undefined,
           costBytes: HELD_EVENT_BYTES + incoming.argv.join('').length * 2,
         });
@@ -216,6 +222,7 @@ export function createScrubbingRecorder(options: ScrubbingRecorderOptions): Scru
     direction: Direction,
     position: number,
     length: number,
+    replacement?: Uint8Array,
   ): void {
     const stream = streamOf(connection, direction);
     if (!stream || !(length > 0)) {
@@ -227,7 +234,7 @@ export function createScrubbingRecorder(options: ScrubbingRecorderOptions): Scru
       if (!kept || kept.position + kept.bytes.byteLength <= position) {
         break;
       }
-      overwrite(kept, position, end);
+      overwrite(kept, position, end, replacement);
     }
     if (end > stream.seenTo) {
       stream.pending.push({ start: position, end });
@@ -239,11 +246,16 @@ export function createScrubbingRecorder(options: ScrubbingRecorderOptions): Scru
     }
   }
 
-  function overwrite(kept: DataEvent, start: number, end: number): void {
+  function overwrite(kept: DataEvent, start: number, end: number, replacement?: Uint8Array): void {
     const from = Math.max(start - kept.position, 0);
     const to = Math.min(end - kept.position, kept.bytes.byteLength);
     if (from < to) {
-      kept.bytes.fill(MASK, from, to);
+      if (replacement === undefined) {
+        kept.bytes.fill(MASK, from, to);
+      } else {
+        const skipped = kept.position + from - start;
+        kept.bytes.set(replacement.subarray(skipped, skipped + to - from), from);
+      }
       counters.maskedBytes += to - from;
     }
   }

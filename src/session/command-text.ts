@@ -4,8 +4,9 @@
  * Agents hand the model's command to a shell inside an argument of their own (`bash -c "source … && eval 'git
  * log'"`), quoted in whatever way they like. Quotes, backslashes and runs of white space are therefore left out of
  * both sides before they are compared; what remains must stand in argv between characters that cannot belong to a
- * longer word or path.
+ * longer word or path. Credentials in argv are masked, so they are on this side too.
  */
+import { maskArguments, maskSecretsInText } from '../util/argument-secrets.ts';
 
 /** Keys under which tools take a shell command or a program text. */
 const COMMAND_KEYS = new Set(['command', 'cmd', 'commands', 'script', 'code', 'shell_command']);
@@ -25,6 +26,8 @@ const SHELL_COMMAND_OPTION = /^-[a-z]*c$/;
 
 const QUOTING = /['"\\]+/g;
 const SPACE = /\s+/g;
+/** A mask may take a quote's backslash with it; how long it is says nothing. */
+const MASK = /\*+/g;
 const WORD = /[\p{L}\p{N}_./-]/u;
 
 /**
@@ -61,7 +64,7 @@ export function matchedChars(argv: string, texts: readonly string[]): number {
 }
 
 function comparable(text: string): string {
-  return text.replace(QUOTING, '').replace(SPACE, ' ').trim();
+  return text.replace(QUOTING, '').replace(SPACE, ' ').replace(MASK, '*').trim();
 }
 
 function collect(
@@ -75,7 +78,7 @@ function collect(
     return;
   }
   if (typeof value === 'string') {
-    const text = comparable(value);
+    const text = comparable(maskSecretsInText(value));
     if (isCommand && text.length > 0) {
       commands.push(text);
     } else if (!isCommand && text.length >= MIN_OTHER_CHARS) {
@@ -106,7 +109,7 @@ function commandOfArgv(argv: readonly string[]): string {
   if (argv.length === 3 && command !== undefined && SHELL_COMMAND_OPTION.test(option ?? '')) {
     return command;
   }
-  return argv.join(' ');
+  return maskArguments(argv).join(' ');
 }
 
 function containsWords(argv: string, text: string): boolean {

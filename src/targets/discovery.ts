@@ -4,6 +4,7 @@ import { TICK_NS } from '../capture/proc-stat.ts';
 import { createProcessDetails } from '../capture/process-details.ts';
 import { isSightlineInstance } from '../capture/sightline-instance.ts';
 import type { TargetFile } from '../capture/target-tracker.ts';
+import { maskArguments } from '../util/argument-secrets.ts';
 import type { TargetFinder } from './target-finder.ts';
 import { knownAgent, workloadName } from './workload-name.ts';
 
@@ -32,9 +33,10 @@ export function discoverProcesses(finder: Pick<TargetFinder, 'filesOf'>): Discov
     if (!described) {
       continue;
     }
-    const { executable, argv, uid, serviceName } = described;
+    const { executable, uid, serviceName } = described;
+    const argv = maskArguments(described.argv);
     const ref = { pid: stat.pid, startNs: stat.startTicks * TICK_NS };
-    const more = details.describe({ process: ref, executable, argv, uid }, 0n);
+    const more = details.describe({ process: ref, executable, argv: described.argv, uid }, 0n);
     const subject = {
       executable,
       argv,

@@ -5,7 +5,6 @@
 import { basename } from 'node:path';
 import type { Attributes } from '@opentelemetry/api';
 import type { Process, Program } from '../process/process.ts';
-import { redactArguments } from './command-args.ts';
 import { Attr } from './semconv.ts';
 import { put } from './span-description.ts';
 
@@ -24,7 +23,7 @@ export function executableName(process: Process): string | undefined {
   return name === '' ? undefined : name;
 }
 
-/** Pid, executable and arguments, the latter without credentials. */
+/** Pid, executable and arguments, whose credentials the capture has masked; `redact` masks what else shall be. */
 export function putProcess(
   attributes: Attributes,
   process: Process,
@@ -39,5 +38,5 @@ export function putProcess(
   if (program.executable !== '') {
     attributes[Attr.processExecutablePath] = program.executable;
   }
-  put(attributes, Attr.processCommandArgs, redactArguments(program.argv, redact));
+  put(attributes, Attr.processCommandArgs, program.argv.map(redact));
 }

@@ -123,6 +123,22 @@ describe('the live source, on the whole host', function () {
     );
   });
 
+  it('shows nobody a credential in arguments, of what runs already or starts now', async () => {
+    const script = ['-c', 'import sys; sys.stdin.read(1)', '--token'];
+    const child = spawn(PYTHON, [...script, 'open-sesame'], {
+      stdio: ['pipe', 'ignore', 'inherit'],
+    });
+    const started = (event: CaptureEvent) => event.type === 'exec' && pidOf(event) === child.pid;
+    await seen.until(started);
+    const later = await observe({ watchAll: true });
+    child.stdin?.end();
+    await seen.until((event) => event.type === 'exit' && pidOf(event) === child.pid);
+    await later.source.stop();
+    const masked = [PYTHON, ...script, '***********'];
+    assert.deepEqual(seen.ofType('exec', child.pid).at(-1)?.argv, masked);
+    assert.deepEqual(later.ofType('snapshot', child.pid).at(-1)?.argv, masked);
+  });
+
   it('captures a curl that ends at once: start, both directions, close, exit, in this order', async () => {
     const { pid, code } = await run('curl', ['-sk', `${server.url}from-curl`]);
     assert.equal(code, 0);

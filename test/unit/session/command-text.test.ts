@@ -1,9 +1,15 @@
 /** A tool call's command in argv: quoting, wrapping, and what only looks like it. */
 import assert from 'node:assert/strict';
 import { commandTexts, comparableArgv, matchedChars } from '../../../src/session/command-text.ts';
+import { maskArguments } from '../../../src/util/argument-secrets.ts';
 
 function isFound(argumentsOfCall: unknown, ...argv: string[]): boolean {
-  return matchedChars(comparableArgv(argv), commandTexts(JSON.stringify(argumentsOfCall))) > 0;
+  return (
+    matchedChars(
+      comparableArgv(maskArguments(argv)),
+      commandTexts(JSON.stringify(argumentsOfCall)),
+    ) > 0
+  );
 }
 
 const cases: [name: string, isMatch: boolean, argumentsOfCall: unknown, argv: string[]][] = [
@@ -27,6 +33,25 @@ const cases: [name: string, isMatch: boolean, argumentsOfCall: unknown, argv: st
   ['argv whose shell became the command', true, { command: ['bash', '-lc', 'ls x'] }, ['ls', 'x']],
   ['nested', true, { action: { cmd: 'date' } }, ['sh', '-c', 'date']],
   ['no command key', true, { pattern: 'TODO' }, ['rg', 'TODO', '/repo']],
+  [
+    'credentials, which are masked in argv',
+    true,
+    {
+      command:
+        'curl -H "Authorization: Bearer abc def" -u a:b http://h && TOKEN="x y" gh --auth-token t1 api',
+    },
+    [
+      'bash',
+      '-c',
+      'eval "curl -H \\"Authorization: Bearer abc def\\" -u a:b http://h && TOKEN=\\"x y\\" gh --auth-token t1 api"',
+    ],
+  ],
+  [
+    'credentials in argv as the command',
+    true,
+    { command: ['gh', '--token', 'abc', 'x'] },
+    ['gh', '--token', 'abc', 'x'],
+  ],
   ['another command', false, { command: 'ls -l' }, ['bash', '-c', 'ls -a']],
   ['part of a word', false, { command: 'ls' }, ['bash', '-c', 'false']],
   ['part of a path', false, { command: 'ls' }, ['/bin/ls-helper']],

@@ -25,7 +25,8 @@ describe('the resource of a workload', () => {
         executable: '/usr/bin/node',
       }),
     };
-    assert.deepEqual(workloadResource(workload, CONTEXT), {
+    const redact = (text: string) => text.replace('abc', '***');
+    assert.deepEqual(workloadResource(workload, { ...CONTEXT, redact }), {
       'service.name': 'agent',
       'service.version': '1.2.3',
       'service.instance.id': '60185aba-8a15-5d88-97bb-03d20dd81426',
