@@ -169,8 +169,10 @@ export function createHttp2Connection(
     if (stream !== undefined) {
       return stream;
     }
-    // Even ids are pushes. Without any loss a stream not known is over: late frames of one that was reset.
-    if (id % 2 === 0 || endedIds.has(id) || !(isJoinedMidway || hasLost)) {
+    // Even ids are pushes. Without any loss an older stream is over: late frames of one that was reset. A newer one
+    // has had a request that was lost, which the next position in that direction will show.
+    const mayBeMissed = isJoinedMidway || hasLost || id > highestId;
+    if (id % 2 === 0 || endedIds.has(id) || !mayBeMissed) {
       counts.strayFrames += 1;
       return undefined;
     }

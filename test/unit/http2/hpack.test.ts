@@ -7,7 +7,7 @@ import type { TableEntry } from '../../../src/http/http2/hpack-table.ts';
 import { decodeHuffman } from '../../../src/http/http2/huffman.ts';
 import { HUFFMAN_CODES, HUFFMAN_LENGTHS } from '../../../src/http/http2/huffman-code.ts';
 import { maskHuffman } from '../../../src/http/http2/huffman-mask.ts';
-import { huffman, integer, TestEncoder, text } from '../../support/http2-writer.ts';
+import { huffman, integer, TestEncoder } from '../../support/http2-writer.ts';
 
 interface Secret {
   offset: number;
