@@ -9,6 +9,7 @@
         "native/bpf-log.cpp",
         "native/capture.cpp",
         "native/elf-symbols.cpp",
+        "native/function-probes.cpp",
         "native/locators/boringssl-locator.cpp",
         "native/locators/byte-scan.cpp",
         "native/locators/code-search.cpp",
@@ -24,6 +25,7 @@
         "native/locators/relocations.cpp",
         "native/locators/rustls-locator.cpp",
         "native/locators/symbol-locator.cpp",
+        "native/probe-links.cpp",
         "native/slab-reader.cpp",
         "native/symbols-binding.cpp"
       ],

@@ -2,6 +2,7 @@
 
 #include "bpf-log.h"
 #include "agent-object.h"
+#include "function-probes.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -26,47 +27,7 @@ constexpr uint64_t kWakeMaxBytes = 256 * 1024;
 // Threads that may be ending probes; one more waits for the oldest.
 constexpr size_t kMaxDetaching = 8;
 
-// Which programs belong to a function that is probed. `exit` is empty where the return says
-// nothing.
-struct FunctionProbe {
-    const char *function;
-    const char *enter;
-    const char *exit;
-};
-
-constexpr FunctionProbe kOpensslProbes[] = {
-    {"SSL_read", "openssl_read_enter", "openssl_call_exit"},
-    {"SSL_write", "openssl_write_enter", "openssl_call_exit"},
-    {"SSL_read_ex", "openssl_read_ex_enter", "openssl_call_exit"},
-    {"SSL_write_ex", "openssl_write_ex_enter", "openssl_call_exit"},
-    {"SSL_write_ex2", "openssl_write_ex2_enter", "openssl_call_exit"},
-    // What OpenSSL's functions, and its BIO, are made of: their first instruction is cheaper to
-    // probe.
-    {"ssl_read_internal", "openssl_read_ex_enter", "openssl_call_exit"},
-    {"ssl_write_internal", "openssl_write_ex_enter", "openssl_call_exit"},
-    // The same with flags before the count, since OpenSSL 3.3.
-    {"ssl_write_internal_flags", "openssl_write_ex2_enter", "openssl_call_exit"},
-    {"SSL_free", "openssl_free_enter", nullptr},
-};
-
 constexpr const char *kTracepoints[] = {"process_fork", "process_exec", "process_exit"};
-
-const FunctionProbe *find_probe(const std::string &function) {
-    for (const FunctionProbe &probe : kOpensslProbes) {
-        if (function == probe.function) {
-            return &probe;
-        }
-    }
-    return nullptr;
-}
-
-std::string known_functions() {
-    std::string names;
-    for (const FunctionProbe &probe : kOpensslProbes) {
-        names += (names.empty() ? "" : ", ") + std::string(probe.function);
-    }
-    return names;
-}
 
 std::string reason(int error, const LogScope &log) {
     const std::string explanation = log.explanation();
@@ -84,16 +45,15 @@ bool is_permission(int error) {
 const char *const kPrivilegeAdvice =
     "run it as root or with CAP_BPF, CAP_PERFMON and CAP_SYS_RESOURCE";
 
-void destroy(const std::vector<bpf_link *> &links) {
-    for (bpf_link *link : links) {
-        bpf_link__destroy(link);
-    }
+Failure path_failure(const std::string &path, int error) {
+    return {"SL_ATTACH_PATH",
+            "cannot probe " + path + " (" + strerror(error) +
+                "); it may have been removed or replaced, or its process may have ended"};
 }
 
-void *destroy_on_thread(void *of) {
-    const std::unique_ptr<std::vector<bpf_link *>> links(
-        static_cast<std::vector<bpf_link *> *>(of));
-    destroy(*links);
+void *end_on_thread(void *of) {
+    const std::unique_ptr<std::vector<ProbeLink>> links(static_cast<std::vector<ProbeLink> *>(of));
+    end_probes(*links);
     return nullptr;
 }
 
@@ -152,6 +112,13 @@ Outcome BpfAgent::load(const AgentOptions &options) {
     config->wake_bytes = std::min<uint64_t>(ring_bytes / 8, kWakeMaxBytes);
     config->watch_all = options.watch_all ? 1 : 0;
     bpf_map__set_max_entries(records_, options.ring_bytes);
+    link_method_ = options.single_links ? LinkMethod::kSingle : best_link_method();
+    bpf_program *program = nullptr;
+    bpf_object__for_each_program(program, object_) {
+        if (bpf_program__type(program) == BPF_PROG_TYPE_KPROBE) {
+            prepare_program(program, link_method_);
+        }
+    }
 
     const int error = -bpf_object__load(object_);
     if (error == 0) {
@@ -177,50 +144,23 @@ Outcome BpfAgent::attach_tracepoints() {
                                " cannot be attached (" + reason(error, log) + "); " +
                                kPrivilegeAdvice};
         }
-        tracepoints_.push_back(link);
+        tracepoints_.push_back({.link = link});
     }
     return std::nullopt;
 }
 
 Outcome BpfAgent::attach(const std::string &stack, const std::string &path,
-                         const std::vector<std::pair<std::string, uint64_t>> &offsets, int *id) {
-    if (stack != "openssl") {
-        return Failure{"SL_ATTACH_STACK",
-                       "there are no probes for the TLS stack \"" + stack + "\"; known: openssl"};
+                         const std::vector<FunctionPlace> &places, int *id) {
+    std::vector<ProbeRequest> requests;
+    Outcome failure = plan(stack, path, places, &requests);
+    if (failure) {
+        return failure;
     }
-    if (offsets.empty()) {
-        return Failure{"SL_ATTACH_FUNCTION", "no function to probe in " + path +
-                                                 " was named; known: " + known_functions()};
-    }
-    for (const auto &[name, offset] : offsets) {
-        if (find_probe(name) == nullptr) {
-            return Failure{"SL_ATTACH_FUNCTION", "there is no probe for a function \"" + name +
-                                                     "\" of openssl; known: " + known_functions()};
-        }
-    }
-    struct stat status;
-    if (stat(path.c_str(), &status) != 0) {
-        return Failure{
-            "SL_ATTACH_PATH",
-            "cannot probe " + path + " (" + strerror(errno) +
-                "); it may have been removed or replaced, or its process may have ended"};
-    }
-    if (!S_ISREG(status.st_mode)) {
-        return Failure{"SL_ATTACH_PATH", "cannot probe " + path + ": it is not a regular file"};
-    }
-    for (const auto &[name, offset] : offsets) {
-        if (offset >= static_cast<uint64_t>(status.st_size)) {
-            return Failure{"SL_ATTACH_OFFSET", "cannot probe " + name + " at " +
-                                                   std::to_string(offset) +
-                                                   ": that is beyond the end of " + path +
-                                                   "; locate the function again"};
-        }
-    }
-    std::vector<bpf_link *> links;
-    for (const auto &[name, offset] : offsets) {
-        Outcome failure = attach_function(name, path, offset, &links);
+    std::vector<ProbeLink> links;
+    for (const ProbeRequest &request : requests) {
+        failure = attach_request(request, &links);
         if (failure) {
-            destroy_later(std::move(links));
+            end_later(std::move(links));
             return failure;
         }
     }
@@ -229,39 +169,89 @@ Outcome BpfAgent::attach(const std::string &stack, const std::string &path,
     return std::nullopt;
 }
 
-Outcome BpfAgent::attach_function(const std::string &name, const std::string &path, uint64_t offset,
-                                  std::vector<bpf_link *> *links) {
-    const FunctionProbe *probe = find_probe(name);
-    // The return first: an entry that is noted before its return is probed would never be cleared.
-    for (const bool is_return : {true, false}) {
-        const char *program_name = is_return ? probe->exit : probe->enter;
-        if (program_name == nullptr) {
-            continue;
-        }
-        LogScope log;
-        bpf_program *program = bpf_object__find_program_by_name(object_, program_name);
-        LIBBPF_OPTS(bpf_uprobe_opts, options, .retprobe = is_return);
-        bpf_link *link =
-            program == nullptr
-                ? nullptr
-                : bpf_program__attach_uprobe_opts(program, -1, path.c_str(), offset, &options);
-        if (link == nullptr) {
-            const int error = errno;
-            const std::string what = "cannot probe " + name + " at " + std::to_string(offset) +
-                                     " of " + path + " (" + reason(error, log) + "); ";
-            if (is_permission(error)) {
-                return Failure{"SL_ATTACH_PERMISSION", what + kPrivilegeAdvice};
-            }
-            if (error == EINVAL || error == ENOTSUP || error == EOPNOTSUPP) {
-                return Failure{"SL_ATTACH_OFFSET",
-                               what + "no instruction that can be probed is there"};
-            }
-            return Failure{"SL_ATTACH_FAILED",
-                           what + "the file system or the kernel does not allow it"};
-        }
-        links->push_back(link);
+// One request for each program, with every place that it is to run at.
+Outcome BpfAgent::plan(const std::string &stack, const std::string &path,
+                       const std::vector<FunctionPlace> &places,
+                       std::vector<ProbeRequest> *requests) const {
+    const std::string known = known_functions(stack);
+    if (known.empty()) {
+        return Failure{"SL_ATTACH_STACK", "there are no probes for the TLS stack \"" + stack +
+                                              "\"; known: " + known_stacks()};
     }
+    if (places.empty()) {
+        return Failure{"SL_ATTACH_FUNCTION",
+                       "no function to probe in " + path + " was named; known: " + known};
+    }
+    struct stat status;
+    if (stat(path.c_str(), &status) != 0) {
+        return path_failure(path, errno);
+    }
+    if (!S_ISREG(status.st_mode)) {
+        return Failure{"SL_ATTACH_PATH", "cannot probe " + path + ": it is not a regular file"};
+    }
+    std::vector<ProbeRequest> entries;
+    for (const FunctionPlace &place : places) {
+        const FunctionProbe *probe = find_function_probe(stack, place.function);
+        if (probe == nullptr) {
+            return Failure{"SL_ATTACH_FUNCTION", "there is no probe for a function \"" +
+                                                     place.function + "\" of " + stack +
+                                                     "; known: " + known};
+        }
+        if (place.offset >= static_cast<uint64_t>(status.st_size)) {
+            return Failure{"SL_ATTACH_OFFSET", "cannot probe " + place.function + " at " +
+                                                   std::to_string(place.offset) +
+                                                   ": that is beyond the end of " + path +
+                                                   "; locate the function again"};
+        }
+        add_place(probe->enter, path, place.offset, false, &entries);
+        if (probe->exit_at == ExitAt::kReturn) {
+            add_place(probe->exit, path, place.offset, true, requests);
+        }
+    }
+    // The returns first: an entry that is noted before its return is probed would never be cleared.
+    requests->insert(requests->end(), entries.begin(), entries.end());
     return std::nullopt;
+}
+
+void BpfAgent::add_place(const char *program_name, const std::string &path, uint64_t offset,
+                         bool is_return, std::vector<ProbeRequest> *requests) const {
+    bpf_program *program = bpf_object__find_program_by_name(object_, program_name);
+    for (ProbeRequest &request : *requests) {
+        if (request.program == program && request.is_return == is_return) {
+            // Two names of one function: once.
+            if (std::find(request.offsets.begin(), request.offsets.end(), offset) ==
+                request.offsets.end()) {
+                request.offsets.push_back(offset);
+            }
+            return;
+        }
+    }
+    requests->push_back({program, path, {offset}, is_return});
+}
+
+Outcome BpfAgent::attach_request(const ProbeRequest &request, std::vector<ProbeLink> *links) {
+    LogScope log;
+    const int error =
+        request.program == nullptr ? ENOENT : attach_probe(request, link_method_, links);
+    if (error == 0) {
+        return std::nullopt;
+    }
+    std::string places;
+    for (const uint64_t offset : request.offsets) {
+        places += (places.empty() ? "" : ", ") + std::to_string(offset);
+    }
+    const std::string what =
+        "cannot probe " + request.path + " at " + places + " (" + reason(error, log) + "); ";
+    if (is_permission(error)) {
+        return Failure{"SL_ATTACH_PERMISSION", what + kPrivilegeAdvice};
+    }
+    // The kernel's own ENOTSUPP has no name outside of it.
+    constexpr int kKernelNotSupported = 524;
+    if (error == EINVAL || error == ENOTSUP || error == EOPNOTSUPP ||
+        error == kKernelNotSupported) {
+        return Failure{"SL_ATTACH_OFFSET", what + "no instruction that can be probed is there"};
+    }
+    return Failure{"SL_ATTACH_FAILED", what + "the file system or the kernel does not allow it"};
 }
 
 void BpfAgent::detach(int id) {
@@ -269,22 +259,20 @@ void BpfAgent::detach(int id) {
     if (found == attached_.end()) {
         return;
     }
-    destroy_later(std::move(found->second));
+    end_later(std::move(found->second));
     attached_.erase(found);
 }
 
-// The kernel lets each probe's end wait until no program of it can run any more, one after the
-// other and some 90 ms each (measured on Linux 6.18): too long for the thread that JavaScript runs
-// on.
-void BpfAgent::destroy_later(std::vector<bpf_link *> links) {
+// The end of a probe takes too long for the thread that JavaScript runs on: see end_probes.
+void BpfAgent::end_later(std::vector<ProbeLink> links) {
     if (detaching_.size() >= kMaxDetaching) {
         pthread_join(detaching_.front(), nullptr);
         detaching_.erase(detaching_.begin());
     }
-    auto owned = std::make_unique<std::vector<bpf_link *>>(std::move(links));
+    auto owned = std::make_unique<std::vector<ProbeLink>>(std::move(links));
     pthread_t thread;
-    if (pthread_create(&thread, nullptr, destroy_on_thread, owned.get()) != 0) {
-        destroy(*owned);
+    if (pthread_create(&thread, nullptr, end_on_thread, owned.get()) != 0) {
+        end_probes(*owned);
         return;
     }
     // The thread's now.
@@ -293,12 +281,13 @@ void BpfAgent::destroy_later(std::vector<bpf_link *> links) {
 }
 
 void BpfAgent::detach_all() {
+    std::vector<ProbeLink> all = std::move(tracepoints_);
+    tracepoints_.clear();
     for (const auto &[id, links] : attached_) {
-        destroy(links);
+        all.insert(all.end(), links.begin(), links.end());
     }
     attached_.clear();
-    destroy(tracepoints_);
-    tracepoints_.clear();
+    end_probes(all);
     for (const pthread_t thread : detaching_) {
         pthread_join(thread, nullptr);
     }

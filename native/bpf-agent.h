@@ -3,6 +3,7 @@
 #pragma once
 
 #include "failure.h"
+#include "probe-links.h"
 
 #include "../bpf/abi/events.h"
 
@@ -11,10 +12,8 @@
 #include <map>
 #include <pthread.h>
 #include <string>
-#include <utility>
 #include <vector>
 
-struct bpf_link;
 struct bpf_map;
 struct bpf_object;
 
@@ -23,6 +22,14 @@ namespace sightline {
 struct AgentOptions {
     uint32_t ring_bytes;
     bool watch_all;
+    // Attaches as kernels before 6.6 do, even where more is possible.
+    bool single_links;
+};
+
+// A function that is to be probed, and where in its file.
+struct FunctionPlace {
+    std::string function;
+    uint64_t offset;
 };
 
 using Counters = std::array<sl_counter, SL_DROP_COUNT>;
@@ -39,7 +46,7 @@ class BpfAgent {
 
     // Probes every named function of one file. All or none: what was attached is undone on failure.
     Outcome attach(const std::string &stack, const std::string &path,
-                   const std::vector<std::pair<std::string, uint64_t>> &offsets, int *id);
+                   const std::vector<FunctionPlace> &places, int *id);
     // Returns at once; the probes are gone within a second.
     void detach(int id);
     // No program runs any more once it returns; what they wrote stays readable.
@@ -49,6 +56,9 @@ class BpfAgent {
     // Sums over all CPUs.
     Counters counters() const;
     int ring_fd() const;
+    LinkMethod link_method() const {
+        return link_method_;
+    }
 
     // Detaches and frees everything.
     void close();
@@ -56,18 +66,22 @@ class BpfAgent {
   private:
     Outcome load(const AgentOptions &options);
     Outcome attach_tracepoints();
-    Outcome attach_function(const std::string &name, const std::string &path, uint64_t offset,
-                            std::vector<bpf_link *> *links);
-
-    void destroy_later(std::vector<bpf_link *> links);
+    Outcome plan(const std::string &stack, const std::string &path,
+                 const std::vector<FunctionPlace> &places,
+                 std::vector<ProbeRequest> *requests) const;
+    void add_place(const char *program_name, const std::string &path, uint64_t offset,
+                   bool is_return, std::vector<ProbeRequest> *requests) const;
+    Outcome attach_request(const ProbeRequest &request, std::vector<ProbeLink> *links);
+    void end_later(std::vector<ProbeLink> links);
 
     bpf_object *object_ = nullptr;
     bpf_map *records_ = nullptr;
     bpf_map *policies_ = nullptr;
     bpf_map *counters_ = nullptr;
-    std::vector<bpf_link *> tracepoints_;
-    std::map<int, std::vector<bpf_link *>> attached_;
-    // Threads that destroy links, oldest first.
+    LinkMethod link_method_ = LinkMethod::kSingle;
+    std::vector<ProbeLink> tracepoints_;
+    std::map<int, std::vector<ProbeLink>> attached_;
+    // Threads that end probes, oldest first.
     std::vector<pthread_t> detaching_;
     int next_id_ = 1;
 };

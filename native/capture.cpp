@@ -35,7 +35,7 @@ class Capture : public Napi::ObjectWrap<Capture> {
     }
 
     // Everything after construction that can fail. Throws, and leaves nothing behind.
-    bool start(Napi::Env env, uint32_t ring_bytes, bool watch_all, Napi::Function on_slab,
+    bool start(Napi::Env env, const AgentOptions &options, Napi::Function on_slab,
                Napi::Function on_log);
 
   private:
@@ -68,20 +68,21 @@ class Capture : public Napi::ObjectWrap<Capture> {
     std::vector<Napi::Reference<Napi::Buffer<uint8_t>>> buffers_;
     Counters last_counters_{};
     uint32_t ring_bytes_ = 0;
+    const char *links_ = "single";
     bool is_open_ = false;
     bool delivering_ = false;
 };
 
-bool Capture::start(Napi::Env env, uint32_t ring_bytes, bool watch_all, Napi::Function on_slab,
+bool Capture::start(Napi::Env env, const AgentOptions &options, Napi::Function on_slab,
                     Napi::Function on_log) {
     on_slab_ = Napi::Persistent(on_slab);
     on_log_ = Napi::Persistent(on_log);
-    ring_bytes_ = ring_bytes;
+    ring_bytes_ = options.ring_bytes;
     agent_ = std::make_unique<BpfAgent>();
     Outcome failure;
     {
         LogScope log;
-        failure = agent_->open({ring_bytes, watch_all});
+        failure = agent_->open(options);
         report(env, log);
     }
     if (env.IsExceptionPending()) {
@@ -113,6 +114,7 @@ bool Capture::start(Napi::Env env, uint32_t ring_bytes, bool watch_all, Napi::Fu
         throw_failure(env, *failure);
         return false;
     }
+    links_ = agent_->link_method() == LinkMethod::kMulti ? "multi" : "single";
     is_open_ = true;
     // Stays alive until closed, whether or not JavaScript still refers to it.
     Ref();
@@ -196,7 +198,7 @@ Napi::Value Capture::attach(const Napi::CallbackInfo &info) {
     }
     const auto table = offsets.As<Napi::Object>();
     const Napi::Array names = table.GetPropertyNames();
-    std::vector<std::pair<std::string, uint64_t>> functions;
+    std::vector<FunctionPlace> functions;
     for (uint32_t i = 0; i < names.Length(); i++) {
         const std::string name = names.Get(i).ToString().Utf8Value();
         const Napi::Value value = table.Get(name);
@@ -209,7 +211,7 @@ Napi::Value Capture::attach(const Napi::CallbackInfo &info) {
                            "attach: the offset of " + name + " is not a whole number of bytes");
             return env.Undefined();
         }
-        functions.emplace_back(name, static_cast<uint64_t>(offset));
+        functions.push_back({name, static_cast<uint64_t>(offset)});
     }
     int id = 0;
     LogScope log;
@@ -283,6 +285,7 @@ Napi::Value Capture::counters(const Napi::CallbackInfo &info) {
     result.Set("bytes", Napi::Number::New(env, static_cast<double>(now[SL_DROP_NONE].bytes)));
     result.Set("drops", drops);
     result.Set("droppedBytes", Napi::Number::New(env, dropped_bytes));
+    result.Set("probeLinks", links_);
     result.Set("ringBytes", Napi::Number::New(env, ring_bytes_));
     const double pending = is_open_ ? static_cast<double>(reader_->pending_bytes()) : 0;
     result.Set("ringPendingBytes", Napi::Number::New(env, pending));
@@ -348,6 +351,7 @@ Napi::Value open_capture(const Napi::CallbackInfo &info) {
     const Napi::Value watch_all = options.Get("watchAll");
     const Napi::Value on_slab = options.Get("onSlab");
     const Napi::Value on_log = options.Get("onLog");
+    const Napi::Value probe_links = options.Get("probeLinks");
     if (!ring.IsNumber() || !watch_all.IsBoolean() || !on_slab.IsFunction() ||
         !on_log.IsFunction()) {
         throw_argument(
@@ -366,13 +370,25 @@ Napi::Value open_capture(const Napi::CallbackInfo &info) {
              "the ring's size must be a power of two from 65536 (64 KiB) to 1073741824 (1 GiB)"});
         return env.Undefined();
     }
+    const std::string links = probe_links.IsString() ? probe_links.As<Napi::String>().Utf8Value()
+                              : probe_links.IsUndefined() ? "auto"
+                                                          : "";
+    if (links != "auto" && links != "single") {
+        throw_argument(env, "open takes 'auto' or 'single' as probeLinks");
+        return env.Undefined();
+    }
     Napi::Object object = env.GetInstanceData<AddonData>()->capture_class.New({});
     if (env.IsExceptionPending()) {
         return env.Undefined();
     }
     Capture *capture = Capture::Unwrap(object);
-    if (!capture->start(env, whole, watch_all.As<Napi::Boolean>().Value(),
-                        on_slab.As<Napi::Function>(), on_log.As<Napi::Function>())) {
+    const AgentOptions agent_options = {
+        .ring_bytes = whole,
+        .watch_all = watch_all.As<Napi::Boolean>().Value(),
+        .single_links = links == "single",
+    };
+    if (!capture->start(env, agent_options, on_slab.As<Napi::Function>(),
+                        on_log.As<Napi::Function>())) {
         return env.Undefined();
     }
     return object;

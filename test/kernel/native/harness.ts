@@ -20,7 +20,9 @@ export interface Session {
 }
 
 /** By default only what a test watches is seen: other work on this machine does not disturb it. */
-export function openSession(options: { ringBytes?: number; watchAll?: boolean } = {}): Session {
+export function openSession(
+  options: { ringBytes?: number; watchAll?: boolean; probeLinks?: 'auto' | 'single' } = {},
+): Session {
   const events: CaptureEvent[] = [];
   const malformed: MalformedRecord[] = [];
   const logs: string[] = [];
@@ -32,6 +34,7 @@ export function openSession(options: { ringBytes?: number; watchAll?: boolean } 
   const capture = loadBinding().open({
     ringBytes: options.ringBytes ?? 4 * 1024 * 1024,
     watchAll: options.watchAll ?? false,
+    probeLinks: options.probeLinks ?? 'auto',
     onSlab: (slab) => decoder.push(slab),
     onLog: (level, line) => {
       if (level === 0) {

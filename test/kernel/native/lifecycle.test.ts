@@ -147,6 +147,53 @@ describe('life of a capture', function () {
     );
   });
 
+  for (const probeLinks of ['auto', 'single'] as const) {
+    it(`probes functions and their returns with links: ${probeLinks}`, async () => {
+      const session = openSession({ probeLinks });
+      const { probeLinks: used } = session.capture.counters();
+      if (probeLinks === 'single') {
+        assert.equal(used, 'single');
+      }
+      attachTo(session, buildTlsCalls());
+      await runTlsCalls(session, ['write:1:100', 'read:1:50', 'read_ex:1:7', 'free:1']);
+      const startMs = performance.now();
+      closeSession(session);
+      const closeMs = performance.now() - startMs;
+      assert.deepEqual(
+        dataOf(session).map((event) => [event.direction, event.position, event.bytes.length]),
+        [
+          ['write', 0, 100],
+          ['read', 0, 50],
+          ['read', 50, 7],
+        ],
+      );
+      assert.equal(session.events.filter((event) => event.type === 'close').length, 1);
+      // Nine links, each with a wait of its own, take 0.8 s.
+      if (used === 'multi') {
+        assert.ok(closeMs < 500, `closing took ${closeMs} ms`);
+      }
+    });
+  }
+
+  it('takes a function with two names once', async () => {
+    const session = openSession();
+    const path = buildTlsCalls();
+    const { SSL_write_ex: offset = 0 } = loadBinding().locateSymbols(path, [
+      'SSL_write_ex',
+    ]).offsets;
+    session.capture.attach({
+      stack: 'openssl',
+      path,
+      offsets: { SSL_write_ex: offset, ssl_write_internal: offset },
+    });
+    await runTlsCalls(session, ['write_ex:1:11']);
+    closeSession(session);
+    assert.deepEqual(
+      dataOf(session).map((event) => event.bytes.length),
+      [11],
+    );
+  });
+
   it('sees nothing more of a file that was detached', async () => {
     const session = openSession();
     const id = attachTo(session, buildTlsCalls());
@@ -277,6 +324,7 @@ describe('life of a capture', function () {
     assert.equal(wrong(undefined), 'SL_ARGUMENT');
     assert.equal(wrong({ ...options, onSlab: 1 }), 'SL_ARGUMENT');
     assert.equal(wrong({ ...options, watchAll: 'yes' }), 'SL_ARGUMENT');
+    assert.equal(wrong({ ...options, probeLinks: 'many' }), 'SL_ARGUMENT');
   });
 
   it('refuses what cannot be probed, with the reason, and attaches nothing of it', async () => {
