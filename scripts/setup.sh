@@ -4,7 +4,8 @@
 . "$(dirname "$0")/lib/common.sh"
 
 # openssl makes the certificate of the demo's model server.
-BUILD_PACKAGES=(clang make g++ python3 pkg-config libbpf-dev libelf-dev zlib1g-dev openssl)
+BUILD_PACKAGES=(clang make g++ python3 pkg-config libbpf-dev libelf-dev zlib1g-dev
+    libzydis-dev openssl)
 TEST_PACKAGES=(curl python3-requests python3-httpx python3-aiohttp iproute2 util-linux)
 
 with_tests=false
@@ -74,6 +75,7 @@ explain_other_distribution() {
     [ -e /usr/include/bpf/libbpf.h ] || missing+=("libbpf's headers, 1.0 or newer (Fedora: libbpf-devel, Arch: libbpf)")
     [ -e /usr/include/libelf.h ] || missing+=("libelf's headers (Fedora: elfutils-libelf-devel, Arch: libelf)")
     [ -e /usr/include/zlib.h ] || missing+=("zlib's headers (Fedora: zlib-devel, Arch: zlib)")
+    [ -e /usr/include/Zydis/Zydis.h ] || missing+=("Zydis's headers (Fedora: zydis-devel, Arch: zydis)")
     if node_headers_missing; then
         missing+=("Node.js headers (include/node beside the node program; nodejs.org's archives have them)")
     fi
