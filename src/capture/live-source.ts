@@ -1,6 +1,6 @@
 /** Captures from the kernel of this host: processes, and the plaintext of their TLS connections. */
 import { maskArguments } from '../util/argument-secrets.ts';
-import { SightlineError } from '../util/errors.ts';
+import { ExitCode, SightlineError } from '../util/errors.ts';
 import type { NativeBinding, NativeCapture, NativeCounters } from './binding.ts';
 import type { CaptureEvent, ExecEvent, ProcessRef, SnapshotEvent } from './events.ts';
 import { createHostClock } from './host-clock.ts';
@@ -15,13 +15,13 @@ import type { CaptureSink, CaptureSource } from './source.ts';
 import type { TargetFile, TargetTracker } from './target-tracker.ts';
 
 /** Interval of `tick` events. */
-export const TICK_INTERVAL_MS = 1000;
+const TICK_INTERVAL_MS = 1000;
 
 /**
  * A tick tells the time this long ago. What the kernel captured before has been delivered by then (the ring is
  * read at least every 50 ms), so that no timeout is judged before the events that would have prevented it.
  */
-export const TICK_LAG_NS = 250_000_000n;
+const TICK_LAG_NS = 250_000_000n;
 
 /**
  * Ticks for which a program just started is looked at again for being another Sightline: it takes its name only
@@ -357,17 +357,33 @@ export function createLiveSource(options: LiveSourceOptions): LiveSource {
     }
   }
 
+  /** Whatever the kernel refuses here means that nothing can be captured. */
+  function openCapture(): NativeCapture {
+    try {
+      return binding.open({
+        ringBytes: options.ringBytes,
+        watchAll,
+        onSlab,
+        onLog: (level, line) => options.onLog?.(level, line),
+      });
+    } catch (cause) {
+      const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+      if (!code.startsWith('SL_') || !(cause instanceof Error)) {
+        throw cause;
+      }
+      throw new SightlineError(code, `${cause.message}; "sightline check" says what is missing`, {
+        exitCode: ExitCode.captureImpossible,
+        cause,
+      });
+    }
+  }
+
   async function start(sink: CaptureSink): Promise<void> {
     if (state !== 'new') {
       throw new SightlineError('SL_SOURCE_USED', 'this source ran already: create another one');
     }
     // All of this in one turn of the event loop: slabs are delivered in later ones, behind the snapshots.
-    capture = binding.open({
-      ringBytes: options.ringBytes,
-      watchAll,
-      onSlab,
-      onLog: (level, line) => options.onLog?.(level, line),
-    });
+    capture = openCapture();
     state = 'running';
     deliver = sink;
     try {

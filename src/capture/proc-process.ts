@@ -58,7 +58,7 @@ export function readProcess(pid: number): ProcProcess | undefined {
 }
 
 /** Path as the process's own mount namespace names it; undefined when it may not be known. */
-export function readExecutable(pid: number): string | undefined {
+function readExecutable(pid: number): string | undefined {
   return readLink(`/proc/${pid}/exe`)?.replace(/ \(deleted\)$/, '');
 }
 

@@ -38,16 +38,16 @@ export const MAX_HEADER_BYTES = 64 * 1024;
  */
 export const MAX_FRAME_BYTES = 16 * 1024 * 1024;
 
-export const FrameType = { event: 1, data: 2, end: 3 } as const;
+const FrameType = { event: 1, data: 2, end: 3 } as const;
 
 /** Fixed part of a data frame's payload, before the captured bytes. */
-export const DATA_FIXED_BYTES = 84;
+const DATA_FIXED_BYTES = 84;
 
 /** Length field and type. */
 export const FRAME_HEAD_BYTES = 5;
 
 /** Payload of the end frame: the number of event and data frames before it, u64. */
-export const END_PAYLOAD_BYTES = 8;
+const END_PAYLOAD_BYTES = 8;
 
 /** Positions are the numbers in the file: append only. */
 const STACKS: readonly TlsStack[] = ['openssl'];

@@ -12,7 +12,7 @@ import {
 import { SightlineError } from '../util/errors.ts';
 
 /** Captured plaintext is its owner's alone. */
-export const RECORDING_MODE = 0o600;
+const RECORDING_MODE = 0o600;
 
 export interface RecordingOwner {
   uid: number;
