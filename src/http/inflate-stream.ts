@@ -29,6 +29,10 @@ export interface InflateStream {
    */
   push(bytes: Uint8Array, from: number, isStopped: () => boolean): number;
   readonly isFinished: boolean;
+  /** Everything pushed so far has been used, and ends where a block does (as after a sync flush). */
+  readonly isBetweenBlocks: boolean;
+  /** The last 32 KiB decoded, zeros before the beginning; valid until the next push. */
+  readonly window: Uint8Array;
 }
 
 /** `emit` gets output that it may keep. */
@@ -67,6 +71,12 @@ export function createInflateStream(emit: (bytes: Uint8Array) => void): InflateS
     push,
     get isFinished() {
       return isFinished;
+    },
+    get isBetweenBlocks() {
+      return isFinished || (!inner.s.l && inner.p.length === 0);
+    },
+    get window() {
+      return inner.o;
     },
   };
 }

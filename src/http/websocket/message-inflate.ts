@@ -1,0 +1,123 @@
+/**
+ * Decompresses the messages of one sender: permessage-deflate.
+ * RFC 7692 §7.2.2, https://www.rfc-editor.org/rfc/rfc7692#section-7.2.2
+ *
+ * With context takeover a message may refer to the 32 KiB before it. So once a part of one is missing, no later one
+ * can be decoded: nothing in the bytes would show that the result is wrong.
+ */
+import type { DamageKind } from '../../util/damage.ts';
+import type { DecodeOutcome } from '../content-decoder.ts';
+import { createInflateStream, type InflateStream } from '../inflate-stream.ts';
+import type { WebSocketLimits } from './limits.ts';
+
+export interface MessageInflate {
+  /** Begins a message. The answer, when there is one, says why it cannot be decoded. */
+  begin(): DamageKind | undefined;
+  /** Hands out what these bytes of the message make available. */
+  push(bytes: Uint8Array): DecodeOutcome;
+  /** The message is over. */
+  end(): DecodeOutcome;
+  /** The rest of the message, or whole ones, will not be pushed. */
+  lose(cause: DamageKind): void;
+}
+
+/** What a sender leaves out at the end of each message: an empty block that is stored. */
+const TAIL = Uint8Array.of(0x00, 0x00, 0xff, 0xff);
+const MIN_RATIO_BYTES = 1_048_576;
+
+export function createMessageInflate(
+  keepsContext: boolean,
+  limits: WebSocketLimits,
+  emit: (bytes: Uint8Array) => void,
+): MessageInflate {
+  let stream: InflateStream | undefined;
+  let lostCause: DamageKind | undefined;
+  let inputBytes = 0;
+  let outputBytes = 0;
+  let isOverLimit = false;
+  /** What a new stream gives while it is told the old one's window is no output. */
+  let isPriming = false;
+
+  function takeOutput(bytes: Uint8Array): void {
+    if (isPriming) {
+      return;
+    }
+    outputBytes += bytes.length;
+    isOverLimit ||=
+      outputBytes > limits.maxInflatedBytes ||
+      (outputBytes > MIN_RATIO_BYTES && outputBytes > inputBytes * limits.maxInflateRatio);
+    if (!isOverLimit) {
+      emit(bytes);
+    }
+  }
+
+  function lose(cause: DamageKind): void {
+    if (keepsContext) {
+      lostCause ??= cause;
+    }
+    stream = undefined;
+  }
+
+  /** After a block that says it is the last one (§7.2.3.4) deflate begins anew, with the same window. */
+  function continueAfterFinal(finished: InflateStream): InflateStream {
+    const next = createInflateStream(takeOutput);
+    const { window } = finished;
+    const stored = new Uint8Array(5 + window.length);
+    stored.set([0x00, window.length & 0xff, window.length >>> 8]);
+    stored.set([~window.length & 0xff, (~window.length >>> 8) & 0xff], 3);
+    stored.set(window, 5);
+    isPriming = true;
+    next.push(stored, 0, () => false);
+    isPriming = false;
+    return next;
+  }
+
+  function pushAll(bytes: Uint8Array): DecodeOutcome {
+    let index = 0;
+    while (index < bytes.length && stream !== undefined) {
+      if (stream.isFinished) {
+        stream = continueAfterFinal(stream);
+      }
+      const next = stream.push(bytes, index, () => isOverLimit);
+      if (next < 0) {
+        lose('decode-error');
+        return 'corrupt';
+      }
+      if (isOverLimit) {
+        lose('limit');
+        return 'limit';
+      }
+      index = next;
+    }
+    return 'ok';
+  }
+
+  return {
+    begin() {
+      if (lostCause !== undefined) {
+        return lostCause;
+      }
+      if (!keepsContext || stream === undefined) {
+        stream = createInflateStream(takeOutput);
+      }
+      inputBytes = 0;
+      outputBytes = 0;
+      isOverLimit = false;
+      return undefined;
+    },
+    push(bytes) {
+      inputBytes += bytes.length;
+      return pushAll(bytes);
+    },
+    end() {
+      // A sender that ended its data for good has left nothing out.
+      const outcome = stream === undefined || stream.isFinished ? 'ok' : pushAll(TAIL);
+      if (outcome === 'ok' && stream !== undefined && !stream.isBetweenBlocks) {
+        lose('decode-error');
+        return 'corrupt';
+      }
+      return outcome;
+    },
+    lose,
+  };
+}

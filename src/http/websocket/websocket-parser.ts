@@ -1,0 +1,375 @@
+/**
+ * Takes one WebSocket apart: the frames of both directions become messages, and messages become content.
+ * RFC 6455 §5.4, https://www.rfc-editor.org/rfc/rfc6455#section-5.4; RFC 7692 for compressed ones.
+ */
+import type { ConnectionRef, Direction } from '../../capture/events.ts';
+import type { ChunkTime, ConnectionParser } from '../../transport/connection.ts';
+import { Damage, type DamageKind } from '../../util/damage.ts';
+import type { DecodeOutcome } from '../content-decoder.ts';
+import type { BodySink } from '../exchange.ts';
+import type { AgreedExtensions } from './extensions.ts';
+import { type FrameHeader, isControl, MAX_CONTROL_BYTES, Opcode } from './frame-header.ts';
+import { createFrameReader, type FrameLossCause } from './frame-reader.ts';
+import type { WebSocketLimits } from './limits.ts';
+import { createMessageInflate } from './message-inflate.ts';
+import { createPayloadSecrets, type SecretReport } from './payload-secrets.ts';
+import type {
+  WebSocketClose,
+  WebSocketConnection,
+  WebSocketCounters,
+  WebSocketMessage,
+  WebSocketObserver,
+} from './websocket.ts';
+
+export interface WebSocketParserContext {
+  limits: WebSocketLimits;
+  counters: WebSocketCounters;
+  onSecret?(
+    connection: ConnectionRef,
+    direction: Direction,
+    position: number,
+    length: number,
+    replacement?: Uint8Array,
+  ): void;
+  onRelease?(connection: ConnectionRef, direction: Direction, upToPosition: number): void;
+}
+
+/** One direction. */
+interface Side {
+  data(bytes: Uint8Array, at: ChunkTime, position: number): void;
+  gap(size: number | undefined, at: ChunkTime): void;
+  /** `canGoOn`: more may follow. */
+  end(timeNs: bigint, canGoOn: boolean): void;
+}
+
+export function createWebSocketParser(
+  socket: WebSocketConnection,
+  extensions: AgreedExtensions,
+  observer: WebSocketObserver,
+  context: WebSocketParserContext,
+): ConnectionParser {
+  context.counters.sockets += 1;
+  const write = createSide('write', socket, extensions, observer, context);
+  const read = createSide('read', socket, extensions, observer, context);
+  return {
+    data(direction, bytes, at, position) {
+      (direction === 'write' ? write : read).data(bytes, at, position);
+    },
+    gap(direction, size, at) {
+      (direction === 'write' ? write : read).gap(size, at);
+    },
+    end(reason, timeNs) {
+      const canGoOn = reason === 'timeout';
+      write.end(timeNs, canGoOn);
+      read.end(timeNs, canGoOn);
+      observer.end?.(reason, timeNs);
+    },
+  };
+}
+
+function createSide(
+  direction: Direction,
+  socket: WebSocketConnection,
+  extensions: AgreedExtensions,
+  observer: WebSocketObserver,
+  context: WebSocketParserContext,
+): Side {
+  const { limits, counters } = context;
+  const isClient = (direction === 'write') === (socket.role === 'client');
+  const sender = isClient ? 'client' : 'server';
+  const isJoinedMidway = socket.upgrade === undefined;
+  const secrets = context.onSecret && createPayloadSecrets(direction, reportSecret);
+  const keepsContext = !(isClient
+    ? extensions.clientNoContextTakeover
+    : extensions.serverNoContextTakeover);
+  const inflate = createMessageInflate(keepsContext, limits, deliver);
+  let ordinal = 0;
+  /** The message that is not over, and what of it is wanted. */
+  let message: WebSocketMessage | undefined;
+  let sink: BodySink | undefined;
+  /** It is compressed and being decompressed. */
+  let isInflating = false;
+  /** Nothing more of its content is handed out. */
+  let isCut = false;
+  let nowNs = 0n;
+  /** The frame being read. */
+  let isControlFrame = false;
+  let isFinalFrame = false;
+  let key = 0;
+  let opcode = 0;
+  const control = new Uint8Array(MAX_CONTROL_BYTES);
+  let controlBytes = 0;
+  let controlPosition = 0;
+  let isControlWhole = true;
+  /** After a close frame its sender sends nothing more (§5.5.1). */
+  let isClosed = false;
+  /** Position after the last byte seen. */
+  let end = 0;
+
+  function reportSecret(...[way, position, length, replacement]: Parameters<SecretReport>): void {
+    if (length > 0) {
+      context.onSecret?.(socket.connection, way, position, length, replacement);
+    }
+  }
+
+  // ---- messages --------------------------------------------------------------------------------------------
+
+  function beginMessage(header: FrameHeader, start: ChunkTime, at: ChunkTime): void {
+    counters.messages += 1;
+    nowNs = at.timeNs;
+    message = {
+      direction,
+      sender,
+      opcode: header.opcode === Opcode.text ? 'text' : 'binary',
+      ordinal,
+      isCompressed: header.isCompressed,
+      startNs: start.enterNs,
+      endNs: at.timeNs,
+      wireBytes: 0,
+      contentBytes: 0,
+      complete: false,
+      damage: new Damage(),
+    };
+    ordinal += 1;
+    isCut = false;
+    isInflating = false;
+    sink = undefined;
+    const cause = header.isCompressed ? beginInflating() : undefined;
+    if (cause !== undefined) {
+      message.damage.add(cause);
+    }
+    sink = observer.message?.(message);
+    if (cause !== undefined) {
+      cut(at.timeNs);
+    }
+  }
+
+  /** Why a compressed message cannot be decoded; undefined when it can. */
+  function beginInflating(): DamageKind | undefined {
+    if (socket.compression !== 'permessage-deflate') {
+      return isJoinedMidway ? 'joined-midway' : 'decode-error';
+    }
+    const cause = observer.message === undefined ? undefined : inflate.begin();
+    isInflating = observer.message !== undefined && cause === undefined;
+    return cause;
+  }
+
+  /** From here on the content is not known. */
+  function cut(timeNs: bigint): void {
+    if (!isCut) {
+      isCut = true;
+      sink?.gap(timeNs);
+    }
+  }
+
+  /** Content, up to the limit. */
+  function deliver(bytes: Uint8Array): void {
+    if (message === undefined || isCut) {
+      return;
+    }
+    const room = limits.maxMessageBytes - message.contentBytes;
+    const isOver = bytes.length > room;
+    const part = isOver ? bytes.subarray(0, room) : bytes;
+    message.contentBytes += part.length;
+    if (part.length > 0) {
+      sink?.data(part, nowNs);
+    }
+    if (isOver) {
+      message.damage.add('limit');
+      cut(nowNs);
+    }
+  }
+
+  function judge(outcome: DecodeOutcome): void {
+    if (outcome !== 'ok' && message !== undefined) {
+      message.damage.add(outcome === 'limit' ? 'limit' : 'decode-error');
+      isInflating = false;
+      cut(nowNs);
+    }
+  }
+
+  function finishMessage(complete: boolean, timeNs: bigint): void {
+    const finished = message;
+    secrets?.end();
+    if (finished === undefined) {
+      return;
+    }
+    if (isInflating && complete) {
+      judge(inflate.end());
+    }
+    message = undefined;
+    finished.complete = complete;
+    if (finished.damage.any) {
+      counters.damagedMessages += 1;
+    }
+    sink?.end(complete, timeNs);
+    sink = undefined;
+    isInflating = false;
+    observer.messageEnd?.(finished, timeNs);
+  }
+
+  function loseMessage(kind: DamageKind, size: number | undefined, timeNs: bigint): void {
+    if (message !== undefined) {
+      message.damage.add(kind, size ?? 0);
+      if (kind !== 'truncated') {
+        cut(timeNs);
+      }
+      finishMessage(false, timeNs);
+    }
+  }
+
+  // ---- frames ----------------------------------------------------------------------------------------------
+
+  function endControl(at: ChunkTime): void {
+    const payload = control.subarray(0, controlBytes);
+    if (isControlWhole) {
+      secrets?.control(payload, controlPosition, key);
+    } else {
+      reportSecret(direction, controlPosition, controlBytes);
+    }
+    if (opcode !== Opcode.close) {
+      return;
+    }
+    isClosed = true;
+    loseMessage('truncated', undefined, at.timeNs);
+    const close: WebSocketClose = { direction, sender, reason: '' };
+    if (isControlWhole && payload.length >= 2) {
+      close.code = (payload[0] as number) * 256 + (payload[1] as number);
+      close.reason = Buffer.from(payload.subarray(2)).toString('utf8');
+    }
+    observer.close?.(close, at.timeNs);
+  }
+
+  const reader = createFrameReader(
+    { isMasked: isClient, mayBeCompressed: socket.compression !== 'none' },
+    limits,
+    isJoinedMidway,
+    {
+      frame(header, start, at) {
+        key = header.key;
+        isControlFrame = isControl(header);
+        if (isControlFrame) {
+          opcode = header.opcode;
+          controlBytes = 0;
+          isControlWhole = true;
+          return;
+        }
+        isFinalFrame = header.isFinal;
+        if (header.opcode !== Opcode.continuation) {
+          beginMessage(header, start, at);
+        } else if (message === undefined) {
+          counters.orphanFrames += 1;
+        } else {
+          message.endNs = at.timeNs;
+        }
+      },
+
+      payload(bytes, at, position, offset) {
+        if (isControlFrame) {
+          if (controlBytes === 0) {
+            controlPosition = position;
+          }
+          control.set(bytes, controlBytes);
+          controlBytes += bytes.length;
+          return;
+        }
+        if (!(message?.isCompressed ?? false)) {
+          secrets?.push(bytes, position, offset, key);
+        }
+        if (message === undefined) {
+          return;
+        }
+        nowNs = at.timeNs;
+        message.endNs = nowNs;
+        message.wireBytes += bytes.length;
+        if (isInflating) {
+          judge(inflate.push(bytes));
+        } else if (!message.isCompressed) {
+          deliver(bytes);
+        }
+      },
+
+      payloadGap(size, at) {
+        secrets?.end();
+        if (isControlFrame) {
+          isControlWhole = false;
+          return;
+        }
+        if (message === undefined) {
+          return;
+        }
+        message.endNs = at.timeNs;
+        message.wireBytes += size;
+        message.damage.add('gap', size);
+        if (message.isCompressed) {
+          isInflating = false;
+          inflate.lose('gap');
+          cut(at.timeNs);
+        } else if (!isCut) {
+          sink?.gap(at.timeNs);
+        }
+      },
+
+      frameEnd(at) {
+        nowNs = at.timeNs;
+        if (isControlFrame) {
+          endControl(at);
+        } else if (isFinalFrame) {
+          if (message) {
+            message.endNs = at.timeNs;
+          }
+          finishMessage(true, at.timeNs);
+        }
+      },
+
+      lost(cause: FrameLossCause, size, at) {
+        secrets?.end();
+        if (cause === 'decode-error') {
+          counters.framingErrors += 1;
+        }
+        inflate.lose(cause);
+        loseMessage(cause, size, at.timeNs);
+        observer.gap?.(direction, size, at.timeNs);
+      },
+
+      found() {
+        counters.resynchronisations += 1;
+      },
+
+      unread: (position, length) => reportSecret(direction, position, length),
+    },
+  );
+
+  function release(): void {
+    const pending = reader.heldPosition ?? secrets?.pendingPosition ?? end;
+    context.onRelease?.(socket.connection, direction, Math.min(pending, end));
+  }
+
+  return {
+    data(bytes, at, position) {
+      end = position + bytes.length;
+      if (isClosed) {
+        reportSecret(direction, position, bytes.length);
+      } else {
+        reader.data(bytes, at, position);
+      }
+      release();
+    },
+    gap(size, at) {
+      if (!isClosed) {
+        reader.gap(size, at);
+      }
+      release();
+    },
+    end(timeNs, canGoOn) {
+      if (message !== undefined && canGoOn) {
+        // What comes of it later is read over; but messages after it may refer to what it held.
+        inflate.lose('truncated');
+      }
+      loseMessage('truncated', undefined, timeNs);
+      reader.end();
+      secrets?.end();
+      release();
+    },
+  };
+}

@@ -1,0 +1,93 @@
+/**
+ * Opens the parser of a WebSocket: behind the exchange that agreed on it, or where frames are recognised in a
+ * connection that was joined midway.
+ * RFC 6455 §4, https://www.rfc-editor.org/rfc/rfc6455#section-4
+ */
+import type { ConnectionRef, Direction } from '../../capture/events.ts';
+import type { ConnectionParser } from '../../transport/connection.ts';
+import type { Exchange, Role } from '../exchange.ts';
+import { agreedExtensions, UNKNOWN_EXTENSIONS } from './extensions.ts';
+import { DEFAULT_WEBSOCKET_LIMITS, type WebSocketLimits } from './limits.ts';
+import {
+  createWebSocketCounters,
+  type WebSocketConnection,
+  type WebSocketCounters,
+  type WebSocketHandler,
+} from './websocket.ts';
+import { createWebSocketParser, type WebSocketParserContext } from './websocket-parser.ts';
+
+export interface WebSocketStageOptions {
+  handler: WebSocketHandler;
+  limits?: Partial<WebSocketLimits>;
+  /**
+   * As of the http room: bytes that are a credential or could not be examined. Given, messages that are not
+   * compressed are searched for keys. `replacement` is there for masked frames: the star, masked.
+   */
+  onSecret?(
+    connection: ConnectionRef,
+    direction: Direction,
+    position: number,
+    length: number,
+    replacement?: Uint8Array,
+  ): void;
+  onRelease?(connection: ConnectionRef, direction: Direction, upToPosition: number): void;
+  /** Counted in place. */
+  counters?: WebSocketCounters;
+}
+
+export interface WebSocketStage {
+  /**
+   * The parser of what follows `exchange`; undefined when that agreed on no WebSocket, or nobody wants it. It
+   * reports every secret and release of its bytes itself. To be given as `upgrade` of the http room.
+   */
+  upgrade(exchange: Exchange): ConnectionParser | undefined;
+  /** The parser of a connection on which frames were recognised (`webSocketSender`), observed side `role`. */
+  join(connection: ConnectionRef, role: Role): ConnectionParser | undefined;
+}
+
+export function createWebSocketStage(options: WebSocketStageOptions): WebSocketStage {
+  const context: WebSocketParserContext = {
+    limits: { ...DEFAULT_WEBSOCKET_LIMITS, ...options.limits },
+    counters: options.counters ?? createWebSocketCounters(),
+  };
+  if (options.onSecret) {
+    context.onSecret = options.onSecret;
+  }
+  if (options.onRelease) {
+    context.onRelease = options.onRelease;
+  }
+
+  function open(
+    socket: WebSocketConnection,
+    extensions: typeof UNKNOWN_EXTENSIONS,
+  ): ConnectionParser | undefined {
+    const observer = options.handler(socket);
+    // For a recording, messages that nobody else wants are searched for keys all the same.
+    return observer === undefined && options.onSecret === undefined
+      ? undefined
+      : createWebSocketParser(socket, extensions, observer ?? {}, context);
+  }
+
+  return {
+    upgrade(exchange) {
+      if (!opensWebSocket(exchange)) {
+        return undefined;
+      }
+      const extensions = agreedExtensions(
+        exchange.response?.headers.get('sec-websocket-extensions'),
+      );
+      const { connection, role } = exchange;
+      const { compression } = extensions;
+      return open({ connection, role, upgrade: exchange, compression }, extensions);
+    },
+    join: (connection, role) =>
+      open({ connection, role, compression: 'unknown' }, UNKNOWN_EXTENSIONS),
+  };
+}
+
+/** Whether the exchange is an opening handshake that the server accepted (RFC 6455 §4.2.2). */
+export function opensWebSocket(exchange: Exchange): boolean {
+  const { response } = exchange;
+  const upgrade = response?.headers.get('upgrade') ?? '';
+  return response?.status === 101 && /(?:^|[\s,])websocket(?:$|[\s,/])/i.test(upgrade);
+}
