@@ -140,7 +140,7 @@ describe('a recording', () => {
         const path = newPath();
         writeFileSync(path, bytes);
         // A recording killed while its first bytes were written is cut, as anywhere else.
-        if (bytes.length > 0 && RECORDING_MAGIC.subarray(0, bytes.length).equals(bytes)) {
+        if (bytes.length > 0 && Buffer.from(RECORDING_MAGIC).indexOf(bytes) === 0) {
           beginnings += 1;
           assert.deepEqual(await readAll(path), { events: [], truncated: true });
           return;
