@@ -58,7 +58,8 @@ export function connectPeers(
     onStream(stream, headers);
   });
   server.on('sessionError', () => {});
-  server.emit('connection', far);
+  // The client writes its preface first, as over TCP.
+  setImmediate(() => server.emit('connection', far));
   const client = http2.connect('http://h.example', {
     ...options.client,
     createConnection: () => near,
