@@ -12,8 +12,11 @@ interface OpensslFile {
   offsets: Record<string, number>;
 }
 
-/** Addon, BPF and probe build on one another: the first that fails is the last that is told. */
-export function checkCapture(): CheckResult[] {
+/**
+ * Addon, BPF and probe build on one another: the first that fails is the last that is told. What needs the host's
+ * part is not tried where that has failed already: the kernel's own words would only hide the reason.
+ */
+export function checkCapture(hostFailures: readonly string[]): CheckResult[] {
   let binding: NativeBinding;
   try {
     binding = loadBinding();
@@ -21,7 +24,11 @@ export function checkCapture(): CheckResult[] {
     return [fail('addon', messageOf(error), 'run "npm run setup" to build it')];
   }
   const files = findOpenssl(binding);
-  return [pass('addon', 'loaded'), ...checkProbes(binding, files), checkLibraries(files)];
+  const probes =
+    hostFailures.length === 0
+      ? checkProbes(binding, files)
+      : [fail('bpf', 'not tried', `mend ${hostFailures.join(' and ')} first`)];
+  return [pass('addon', 'loaded'), ...probes, checkLibraries(files)];
 }
 
 function checkProbes(binding: NativeBinding, files: readonly OpensslFile[]): CheckResult[] {
@@ -46,7 +53,7 @@ function checkProbes(binding: NativeBinding, files: readonly OpensslFile[]): Che
     const lastLine = logLines.at(-1);
     const detail = lastLine === undefined ? messageOf(error) : `${messageOf(error)} (${lastLine})`;
     return [
-      fail('bpf', detail, 'mend what fails above; as root this works on Linux 5.8 and newer'),
+      fail('bpf', detail, 'look at kernel lockdown and at limits of the container, if it is one'),
     ];
   }
 }

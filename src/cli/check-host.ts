@@ -1,5 +1,5 @@
 /** Checks of the host that need nothing of ours: kernel, BTF, uprobes, capabilities. */
-import { accessSync, constants, existsSync } from 'node:fs';
+import { closeSync, constants, existsSync, openSync, readSync } from 'node:fs';
 import { release } from 'node:os';
 import {
   effectiveCapabilities,
@@ -14,6 +14,8 @@ const OLDEST_KERNEL = { major: 5, minor: 8 };
 
 /** BTF of the running kernel. */
 const BTF_PATH = '/sys/kernel/btf/vmlinux';
+/** It begins so, in the machine's byte order: https://docs.kernel.org/bpf/btf.html#btf-type-and-string-encoding */
+const BTF_MAGIC = 0xeb9f;
 
 const UPROBE_SOURCE = '/sys/bus/event_source/devices/uprobe/type';
 
@@ -32,15 +34,31 @@ export function checkKernel(version: string = release()): CheckResult {
 }
 
 export function checkBtf(path: string = BTF_PATH): CheckResult {
-  try {
-    accessSync(path, constants.R_OK);
+  const problem = btfProblem(path);
+  if (problem === undefined) {
     return pass('btf', path);
+  }
+  return fail(
+    'btf',
+    `${path} ${problem}`,
+    'use a kernel built with CONFIG_DEBUG_INFO_BTF=y (all current distributions have it) and mount /sys',
+  );
+}
+
+/** Why the kernel's types cannot be read there; undefined when they can. Only the beginning is looked at. */
+function btfProblem(path: string): string | undefined {
+  let descriptor: number | undefined;
+  try {
+    descriptor = openSync(path, constants.O_RDONLY);
+    const magic = new Uint16Array(1);
+    const isWhole = readSync(descriptor, magic, 0, 2, 0) === 2;
+    return isWhole && magic[0] === BTF_MAGIC ? undefined : 'is no BTF';
   } catch {
-    return fail(
-      'btf',
-      `${path} is not readable`,
-      'use a kernel built with CONFIG_DEBUG_INFO_BTF=y (all current distributions have it) and mount /sys',
-    );
+    return 'is not readable';
+  } finally {
+    if (descriptor !== undefined) {
+      closeSync(descriptor);
+    }
   }
 }
 
@@ -61,18 +79,6 @@ export function checkUprobes(
     'neither perf nor tracefs has them',
     `mount tracefs (sudo mount -t tracefs tracefs ${tracefs[0] ?? ''}), or use a kernel built with CONFIG_UPROBE_EVENTS=y`,
   );
-}
-
-/** Its absence is no failure: nothing of this version reads it where perf has uprobes. */
-export function checkTracefs(paths: readonly string[] = TRACEFS_PATHS): CheckResult {
-  const mounted = paths.find((path) => existsSync(`${path}/events`));
-  return mounted === undefined
-    ? note(
-        'tracefs',
-        'not mounted, or not to be looked into',
-        `needed only where perf has no uprobes: sudo mount -t tracefs tracefs ${paths[0] ?? ''}`,
-      )
-    : pass('tracefs', mounted);
 }
 
 export function checkCapabilities(effective: bigint = effectiveCapabilities()): CheckResult[] {

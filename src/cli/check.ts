@@ -21,18 +21,15 @@ export const check: Command = {
   async run(context) {
     refusePositionals(check, context.line);
     refuseRest(check, context.line);
-    const { checkBtf, checkCapabilities, checkKernel, checkTracefs, checkUprobes } = await import(
+    const { checkBtf, checkCapabilities, checkKernel, checkUprobes } = await import(
       './check-host.ts'
     );
     const { checkCapture } = await import('./check-capture.ts');
     const { checkEndpoints } = await import('./check-endpoints.ts');
+    const host = [checkKernel(), checkBtf(), checkUprobes(), ...checkCapabilities()];
     const results = [
-      checkKernel(),
-      checkBtf(),
-      checkUprobes(),
-      checkTracefs(),
-      ...checkCapabilities(),
-      ...checkCapture(),
+      ...host,
+      ...checkCapture(host.filter(({ status }) => status === 'fail').map(({ name }) => name)),
       ...(await checkEndpoints(context.config)),
     ];
     const isOk = results.every(({ status }) => status !== 'fail');

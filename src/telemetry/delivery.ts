@@ -5,7 +5,8 @@
  */
 import type { EndpointHealth } from './endpoint-health.ts';
 import type { BatchSettings, Notice } from './options.ts';
-import type { Sender, SendOutcome } from './otlp-sender.ts';
+import type { Sender } from './otlp-sender.ts';
+import type { SendOutcome } from './send-outcome.ts';
 
 export interface DeliveryStats {
   /** Waiting now. */

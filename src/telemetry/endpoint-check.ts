@@ -4,8 +4,8 @@ import { request as httpsRequest } from 'node:https';
 import { Client } from '@grpc/grpc-js';
 import { DEFAULT_OTLP_TIMEOUT_MS, type OtlpSettings, type Signal } from './options.ts';
 import { otlpAddress, portHint } from './otlp-address.ts';
-import { readCertificates } from './otlp-credentials.ts';
-import { failureOf, grpcCredentials, grpcMetadata } from './otlp-sender.ts';
+import { grpcCredentials, grpcMetadata, readCertificates } from './otlp-credentials.ts';
+import { failureOf } from './send-outcome.ts';
 
 export interface EndpointVerdict {
   ok: boolean;

@@ -1,5 +1,6 @@
-/** The PEM files of an OTLP endpoint. https://opentelemetry.io/docs/specs/otel/protocol/exporter/ */
+/** The PEM files and headers of an OTLP endpoint. https://opentelemetry.io/docs/specs/otel/protocol/exporter/ */
 import { readFileSync } from 'node:fs';
+import { credentials, Metadata } from '@grpc/grpc-js';
 import { ExitCode, SightlineError } from '../util/errors.ts';
 import type { OtlpSettings } from './options.ts';
 
@@ -37,4 +38,20 @@ function readPem(path: string): Buffer {
       { exitCode: ExitCode.usage, cause },
     );
   }
+}
+
+export function grpcCredentials(settings: OtlpSettings, isTls: boolean) {
+  if (!isTls) {
+    return credentials.createInsecure();
+  }
+  const { ca, key, cert } = readCertificates(settings);
+  return credentials.createSsl(ca ?? null, key ?? null, cert ?? null);
+}
+
+export function grpcMetadata(settings: OtlpSettings): Metadata {
+  const metadata = new Metadata();
+  for (const [name, value] of Object.entries(settings.headers ?? {})) {
+    metadata.set(name, value);
+  }
+  return metadata;
 }

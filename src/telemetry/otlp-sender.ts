@@ -1,5 +1,4 @@
 /** One export after another through the official OTLP exporters, each with a told outcome instead of a throw. */
-import { credentials, Metadata } from '@grpc/grpc-js';
 import { type ExportResult, ExportResultCode } from '@opentelemetry/core';
 import { OTLPLogExporter as GrpcLogExporter } from '@opentelemetry/exporter-logs-otlp-grpc';
 import { OTLPLogExporter as HttpLogExporter } from '@opentelemetry/exporter-logs-otlp-proto';
@@ -11,17 +10,11 @@ import { CompressionAlgorithm } from '@opentelemetry/otlp-exporter-base';
 import type { ReadableLogRecord } from '@opentelemetry/sdk-logs';
 import type { PushMetricExporter, ResourceMetrics } from '@opentelemetry/sdk-metrics';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace';
+import { checkEndpoint } from './endpoint-check.ts';
 import { DEFAULT_OTLP_TIMEOUT_MS, type OtlpSettings } from './options.ts';
 import { otlpAddress } from './otlp-address.ts';
-import { readCertificates } from './otlp-credentials.ts';
-import { printable } from './terminal-text.ts';
-
-export type SendOutcome =
-  | { kind: 'sent' }
-  /** Worth trying again: the endpoint is away, busy or does not know us. */
-  | { kind: 'unavailable'; reason: string }
-  /** The endpoint will not take this request, however often it gets it. */
-  | { kind: 'refused'; reason: string; isTooLarge: boolean };
+import { grpcCredentials, grpcMetadata, readCertificates } from './otlp-credentials.ts';
+import { failureOf, type SendOutcome } from './send-outcome.ts';
 
 export interface Sender<T> {
   /** Never rejects. */
@@ -60,11 +53,37 @@ export function createMetricSender(
   settings: OtlpSettings,
   limitMs: number,
 ): Sender<ResourceMetrics> {
-  return createSender(createMetricExporter(settings), limitMs);
+  return createSender(officialMetricExporter(settings), limitMs);
 }
 
-/** The bare exporter, for Sightline's own metrics. */
+/**
+ * The exporter for Sightline's own metrics. It asks the endpoint first, which answers at once where the official
+ * one would try for as long as its timeout allows: nobody waits for that at the end of a run.
+ */
 export function createMetricExporter(settings: OtlpSettings): PushMetricExporter {
+  const official = officialMetricExporter(settings);
+  return {
+    ...(official.selectAggregation === undefined
+      ? {}
+      : { selectAggregation: (type) => official.selectAggregation!(type) }),
+    ...(official.selectAggregationTemporality === undefined
+      ? {}
+      : { selectAggregationTemporality: (type) => official.selectAggregationTemporality!(type) }),
+    export(metrics, done) {
+      void checkEndpoint(settings).then((verdict) => {
+        if (verdict.ok) {
+          official.export(metrics, done);
+        } else {
+          done({ code: ExportResultCode.FAILED, error: new Error(verdict.reason) });
+        }
+      });
+    },
+    forceFlush: () => official.forceFlush(),
+    shutdown: () => official.shutdown(),
+  };
+}
+
+function officialMetricExporter(settings: OtlpSettings): PushMetricExporter {
   return settings.protocol === 'grpc'
     ? new GrpcMetricExporter(grpcOptions(settings))
     : new HttpMetricExporter(httpOptions(settings));
@@ -94,22 +113,6 @@ function httpOptions(settings: OtlpSettings) {
     timeoutMillis: settings.timeoutMs ?? DEFAULT_OTLP_TIMEOUT_MS,
     httpAgentOptions: { keepAlive: true, ...readCertificates(settings) },
   };
-}
-
-export function grpcCredentials(settings: OtlpSettings, isTls: boolean) {
-  if (!isTls) {
-    return credentials.createInsecure();
-  }
-  const { ca, key, cert } = readCertificates(settings);
-  return credentials.createSsl(ca ?? null, key ?? null, cert ?? null);
-}
-
-export function grpcMetadata(settings: OtlpSettings): Metadata {
-  const metadata = new Metadata();
-  for (const [name, value] of Object.entries(settings.headers ?? {})) {
-    metadata.set(name, value);
-  }
-  return metadata;
 }
 
 function compressionOf(settings: OtlpSettings): CompressionAlgorithm {
@@ -145,47 +148,4 @@ function outcomeOf(result: ExportResult): SendOutcome {
     return { kind: 'sent' };
   }
   return failureOf(result.error);
-}
-
-/** gRPC codes (https://grpc.io/docs/guides/status-codes/) by which a request itself is rejected. */
-const REFUSING_GRPC_CODES = new Set([3, 11, 13]);
-const GRPC_RESOURCE_EXHAUSTED = 8;
-
-/** HTTP statuses by which a request itself is rejected; others are about the endpoint or about us. */
-const REFUSING_HTTP_STATUSES = new Set([400, 411, 413, 415, 422]);
-const HTTP_TOO_LARGE = 413;
-
-interface ExporterError extends Error {
-  /** gRPC status code, HTTP status, or a system error's name. */
-  code?: number | string;
-  /** gRPC's own words, without the code. */
-  details?: string;
-  /** Body of an HTTP answer. */
-  data?: string;
-}
-
-export function failureOf(error: ExporterError | undefined): SendOutcome {
-  const code = typeof error?.code === 'number' ? error.code : undefined;
-  const isHttp = code !== undefined && code >= 100;
-  const reason = reasonOf(error, isHttp);
-  if (isHttp && REFUSING_HTTP_STATUSES.has(code)) {
-    return { kind: 'refused', reason, isTooLarge: code === HTTP_TOO_LARGE };
-  }
-  // A message above the server's size limit comes as RESOURCE_EXHAUSTED, as an overloaded server does.
-  if (code === GRPC_RESOURCE_EXHAUSTED && /larger than max|message size/i.test(reason)) {
-    return { kind: 'refused', reason, isTooLarge: true };
-  }
-  if (!isHttp && code !== undefined && REFUSING_GRPC_CODES.has(code)) {
-    return { kind: 'refused', reason, isTooLarge: false };
-  }
-  return { kind: 'unavailable', reason };
-}
-
-/** Longest text of a server taken into a message of ours, which may go to a terminal. */
-const MAX_REASON_CHARS = 300;
-
-function reasonOf(error: ExporterError | undefined, isHttp: boolean): string {
-  const text = error?.details || error?.message || String(error?.code ?? 'unknown error');
-  const full = isHttp ? `HTTP ${error?.code} ${text} ${error?.data ?? ''}` : text;
-  return printable(full).trim().slice(0, MAX_REASON_CHARS);
 }
