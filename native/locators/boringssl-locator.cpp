@@ -92,27 +92,26 @@ std::vector<Candidate> reads_among(const std::vector<Candidate> &candidates,
 
 } // namespace
 
-void locate_boringssl(const CodeSearch &search, Locations *locations) {
-    std::vector<uint64_t> paths;
+const char *BoringsslLocator::stack() const {
+    return kStack;
+}
+
+ScanEnd BoringsslLocator::collect(const CodeSearch &search, std::vector<uint64_t> *addresses) {
     for (const uint64_t place : search.places_of(KnownText::ssl_library_file)) {
         const auto path = search.c_string_around(place);
         if (path && is_source_file(path->text)) {
-            paths.push_back(path->address);
+            paths_.push_back(path->address);
         }
     }
-    if (paths.empty()) {
-        return;
-    }
+    addresses->insert(addresses->end(), paths_.begin(), paths_.end());
+    return ScanEnd::complete;
+}
+
+void BoringsslLocator::settle(const CodeSearch &search, Locations *locations) {
     const auto refuse = [&](const std::string &reason) {
         locations->refused.push_back({kStack, reason});
     };
-    FunctionStarts starts(search.file);
-    std::vector<AddressUser> users;
-    const ScanEnd end = find_users(search, paths, {}, &starts, &users);
-    if (end != ScanEnd::complete) {
-        refuse(std::string("it contains BoringSSL, but ") + text_of(end));
-        return;
-    }
+    const std::vector<AddressUser> users = users_of(search, paths_);
     std::vector<Candidate> candidates;
     size_t uses = 0;
     for (const AddressUser &user : users) {
@@ -157,7 +156,7 @@ void locate_boringssl(const CodeSearch &search, Locations *locations) {
         const uint64_t function_end = range.has_unwind_entry ? range.end : 0;
         const RegisterMask live =
             live_registers(decode_function(search.file, {range.start, function_end}));
-        return (live & needs.arguments) == needs.arguments && starts.is_start(range.start) &&
+        return (live & needs.arguments) == needs.arguments && search.starts.is_start(range.start) &&
                add_function(search.file, {name, name, range.start, function_end, needs}, &stack);
     };
     if (!add("SSL_read", reads[0]) || !add("SSL_write", writes[0])) {

@@ -10,7 +10,15 @@
 
 namespace sightline {
 
-// Adds to `locations` what it finds, or why it refuses; nothing where there is no BoringSSL.
-void locate_boringssl(const CodeSearch &search, Locations *locations);
+class BoringsslLocator : public StrippedLocator {
+  public:
+    const char *stack() const override;
+    ScanEnd collect(const CodeSearch &search, std::vector<uint64_t> *addresses) override;
+    void settle(const CodeSearch &search, Locations *locations) override;
+
+  private:
+    // Of the path of ssl_lib.cc; the linker may keep it more than once.
+    std::vector<uint64_t> paths_;
+};
 
 } // namespace sightline

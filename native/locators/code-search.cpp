@@ -113,38 +113,30 @@ std::optional<unsigned> register_of_use(const Instruction &instruction, uint64_t
     return std::nullopt;
 }
 
-ScanEnd find_users(const CodeSearch &search, std::vector<uint64_t> addresses,
-                   const std::vector<uint64_t> &pointers, FunctionStarts *starts,
-                   std::vector<AddressUser> *users) {
-    std::sort(addresses.begin(), addresses.end());
-    addresses.erase(std::unique(addresses.begin(), addresses.end()), addresses.end());
-    std::vector<AddressUse> uses;
-    ScanEnd end = find_address_uses(search.file, addresses, search.limits, search.deadline, &uses);
-    if (end != ScanEnd::complete) {
-        return end;
-    }
-    std::vector<uint64_t> places;
-    for (const AddressUse &use : uses) {
-        places.push_back(use.at);
-    }
-    end = starts->learn(places, pointers, search.limits, search.deadline);
-    if (end != ScanEnd::complete) {
-        return end;
-    }
+std::vector<AddressUser> users_of(const CodeSearch &search,
+                                  const std::vector<uint64_t> &addresses) {
+    const std::set<uint64_t> wanted(addresses.begin(), addresses.end());
     std::map<uint64_t, std::pair<FunctionRange, std::vector<AddressUse>>> by_start;
-    for (const AddressUse &use : uses) {
-        const auto range = starts->function_of(use.at);
+    for (const AddressUse &use : search.uses) {
+        const auto range =
+            wanted.contains(use.target) ? search.starts.function_of(use.at) : std::nullopt;
         if (range) {
-            auto &entry =
-                by_start.try_emplace(range->start, *range, std::vector<AddressUse>{}).first->second;
-            entry.second.push_back(use);
+            by_start.try_emplace(range->start, *range, std::vector<AddressUse>{})
+                .first->second.second.push_back(use);
         }
     }
+    std::vector<AddressUser> users;
     for (const auto &[start, entry] : by_start) {
-        if (search.deadline.has_passed()) {
-            return ScanEnd::limit;
+        const FunctionRange &range = entry.first;
+        uint64_t last_use = start;
+        for (const AddressUse &use : entry.second) {
+            last_use = std::max(last_use, use.at);
         }
-        AddressUser user{entry.first, decode_range(search.file, start, entry.first.end), {}};
+        AddressUser user{range,
+                         range.has_unwind_entry
+                             ? decode_range(search.file, start, range.end)
+                             : decode_to_end_of_function(search.file, start, last_use, range.end),
+                         {}};
         for (const AddressUse &use : entry.second) {
             // What the pass over the bytes saw counts only where decoding sees it, too.
             const auto at = std::lower_bound(
@@ -156,10 +148,10 @@ ScanEnd find_users(const CodeSearch &search, std::vector<uint64_t> addresses,
             }
         }
         if (!user.uses.empty()) {
-            users->push_back(std::move(user));
+            users.push_back(std::move(user));
         }
     }
-    return ScanEnd::complete;
+    return users;
 }
 
 std::set<int64_t> constants_at(const std::vector<Instruction> &code, size_t index,

@@ -7,6 +7,7 @@
 #include "function-starts.h"
 #include "instruction.h"
 #include "location.h"
+#include "relocations.h"
 
 #include <cstdint>
 #include <optional>
@@ -36,6 +37,14 @@ struct CodeSearch {
     const SearchLimits &limits;
     const Deadline &deadline;
     std::vector<TextHit> hits;
+    Relocations relocations;
+    // Of all addresses that any locator asked for, once they have.
+    std::vector<AddressUse> uses;
+    FunctionStarts starts;
+
+    CodeSearch(const ElfFile &of_file, const SearchLimits &with_limits, const Deadline &until)
+        : file(of_file), limits(with_limits), deadline(until), starts(of_file) {
+    }
 
     std::vector<uint64_t> places_of(KnownText text) const;
     // The text around an address, from the last NUL before it to the next one; nothing when that is
@@ -54,11 +63,22 @@ struct AddressUser {
     std::vector<std::pair<size_t, uint64_t>> uses;
 };
 
-// The functions that use one of the addresses, by where they begin. `pointers`: code addresses in
-// the file's data, for functions that nothing calls directly.
-ScanEnd find_users(const CodeSearch &search, std::vector<uint64_t> addresses,
-                   const std::vector<uint64_t> &pointers, FunctionStarts *starts,
-                   std::vector<AddressUser> *users);
+// The functions that use one of the addresses, by where they begin.
+std::vector<AddressUser> users_of(const CodeSearch &search, const std::vector<uint64_t> &addresses);
+
+// Finds one stack in programs without symbols. All locators are first asked what they look for, so
+// that one pass over the code serves all.
+class StrippedLocator {
+  public:
+    virtual ~StrippedLocator() = default;
+    // Its name in results.
+    virtual const char *stack() const = 0;
+    // The addresses of constants whose uses tell the stack's functions; none where it is not there.
+    virtual ScanEnd collect(const CodeSearch &search, std::vector<uint64_t> *addresses) = 0;
+    // Adds to `locations` what it finds, or why it refuses. Only called when it has collected
+    // something.
+    virtual void settle(const CodeSearch &search, Locations *locations) = 0;
+};
 
 // The register that the instruction puts the address into.
 std::optional<unsigned> register_of_use(const Instruction &instruction, uint64_t address);

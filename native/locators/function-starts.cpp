@@ -97,7 +97,7 @@ std::optional<FunctionRange> FunctionStarts::unwind_entry_of(uint64_t address) c
 }
 
 ScanEnd FunctionStarts::learn(const std::vector<uint64_t> &addresses,
-                              const std::vector<uint64_t> &pointers, const SearchLimits &limits,
+                              const std::vector<DataWord> &pointers, const SearchLimits &limits,
                               const Deadline &deadline) {
     std::vector<uint64_t> uncovered;
     for (const uint64_t address : addresses) {
@@ -105,7 +105,6 @@ ScanEnd FunctionStarts::learn(const std::vector<uint64_t> &addresses,
             uncovered.push_back(address);
         }
     }
-    std::sort(uncovered.begin(), uncovered.end());
     std::vector<AddressRange> ranges;
     for (const uint64_t address : uncovered) {
         const Segment *segment = file_.code_segment_of(address);
@@ -115,20 +114,15 @@ ScanEnd FunctionStarts::learn(const std::vector<uint64_t> &addresses,
         const uint64_t before = std::min(kMaxFunctionBytes, address - segment->address);
         const uint64_t after =
             std::min(kMaxFunctionBytes, segment->bytes - (address - segment->address));
-        const AddressRange range{address - before, address + after};
-        if (!ranges.empty() && range.first <= ranges.back().end) {
-            ranges.back().end = std::max(ranges.back().end, range.end);
-        } else {
-            ranges.push_back(range);
-        }
+        ranges.push_back({address - before, address + after});
     }
-    std::vector<uint64_t> &candidates = candidates_;
-    for (const uint64_t pointer : pointers) {
-        const auto after = std::upper_bound(
-            ranges.begin(), ranges.end(), pointer,
-            [](uint64_t value, const AddressRange &range) { return value < range.first; });
-        if (after != ranges.begin() && pointer < std::prev(after)->end) {
-            candidates.push_back(pointer);
+    ranges = joined(std::move(ranges));
+    if (ranges.empty()) {
+        return ScanEnd::complete;
+    }
+    for (const DataWord &pointer : pointers) {
+        if (is_in_ranges(ranges, pointer.value)) {
+            candidates_.push_back(pointer.value);
         }
     }
     std::vector<Branch> branches;
@@ -138,11 +132,11 @@ ScanEnd FunctionStarts::learn(const std::vector<uint64_t> &addresses,
     }
     for (const Branch &branch : branches) {
         if (branch.is_call) {
-            candidates.push_back(branch.target);
+            candidates_.push_back(branch.target);
         }
     }
-    std::sort(candidates.begin(), candidates.end());
-    candidates.erase(std::unique(candidates.begin(), candidates.end()), candidates.end());
+    std::sort(candidates_.begin(), candidates_.end());
+    candidates_.erase(std::unique(candidates_.begin(), candidates_.end()), candidates_.end());
     return ScanEnd::complete;
 }
 
@@ -165,9 +159,9 @@ bool FunctionStarts::is_behind_a_function(uint64_t address) const {
     unsigned votes_for = 0;
     for (uint64_t skip = 0; skip < kPhases && (skip + kPhases < lead_in || skip == 0); skip++) {
         uint64_t at = skip;
-        std::optional<Instruction> last;
+        std::optional<InstructionShape> last;
         while (at < lead_in) {
-            last = decode_instruction(code.data() + at, lead_in - at, address - lead_in + at);
+            last = decode_shape(code.data() + at, lead_in - at);
             if (!last) {
                 break;
             }
@@ -216,13 +210,7 @@ std::optional<FunctionRange> FunctionStarts::function_of(uint64_t address) const
         return std::nullopt;
     }
     const uint64_t segment_end = segment->address + segment->bytes;
-    uint64_t end =
-        std::min(segment_end, address + std::min(kMaxFunctionBytes, segment_end - address));
-    for (auto at = after; at != candidates_.end() && *at < end; at++) {
-        if (is_behind_a_function(*at)) {
-            end = *at;
-        }
-    }
+    const uint64_t end = *start + std::min(kMaxFunctionBytes, segment_end - *start);
     return FunctionRange{*start, end, false};
 }
 

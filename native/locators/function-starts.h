@@ -15,7 +15,7 @@ namespace sightline {
 
 struct FunctionRange {
     uint64_t start;
-    // Not within; of functions without an unwind entry the next known start, or a bound.
+    // Not within; of functions without an unwind entry only a bound.
     uint64_t end;
     bool has_unwind_entry;
 };
@@ -25,8 +25,8 @@ class FunctionStarts {
     explicit FunctionStarts(const ElfFile &file);
 
     // Prepares function_of() for these addresses: one pass over the code for those that the unwind
-    // table does not cover. `pointers` are code addresses that the file's data holds.
-    ScanEnd learn(const std::vector<uint64_t> &addresses, const std::vector<uint64_t> &pointers,
+    // table does not cover. `pointers` are places and values of addresses in the file's data.
+    ScanEnd learn(const std::vector<uint64_t> &addresses, const std::vector<DataWord> &pointers,
                   const SearchLimits &limits, const Deadline &deadline);
 
     std::optional<FunctionRange> function_of(uint64_t address) const;

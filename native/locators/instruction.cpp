@@ -1,5 +1,7 @@
 #include "instruction.h"
 
+#include <algorithm>
+
 #if defined(__x86_64__)
 #include <Zydis/Zydis.h>
 #endif
@@ -11,6 +13,8 @@ namespace {
 
 // Whatever asks for more has mistaken data for a function.
 constexpr uint64_t kMaxDecodedBytes = 1024 * 1024;
+constexpr uint64_t kBytesAtOnce = 4096;
+constexpr uint64_t kMaxInstructionBytes = 15;
 
 const ZydisDecoder &decoder() {
     static const ZydisDecoder instance = [] {
@@ -60,6 +64,10 @@ Flow flow_of(const ZydisDecodedInstruction &decoded) {
     default:
         return Flow::next;
     }
+}
+
+bool is_padding(const ZydisDecodedInstruction &decoded) {
+    return decoded.mnemonic == ZYDIS_MNEMONIC_NOP || decoded.mnemonic == ZYDIS_MNEMONIC_INT3;
 }
 
 bool is_emulated(const ZydisDecodedInstruction &decoded, const uint8_t *bytes) {
@@ -112,8 +120,7 @@ void take_operands(const ZydisDecodedInstruction &decoded, const ZydisDecodedOpe
 void take_meaning(const ZydisDecodedInstruction &decoded, const ZydisDecodedOperand *operands,
                   Instruction *made) {
     made->is_endbr = decoded.mnemonic == ZYDIS_MNEMONIC_ENDBR64;
-    made->is_padding =
-        decoded.mnemonic == ZYDIS_MNEMONIC_NOP || decoded.mnemonic == ZYDIS_MNEMONIC_INT3;
+    made->is_padding = is_padding(decoded);
     if (made->flow == Flow::conditional || made->flow == Flow::jump || made->flow == Flow::call) {
         ZyanU64 target = 0;
         if (operands[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE &&
@@ -122,6 +129,10 @@ void take_meaning(const ZydisDecodedInstruction &decoded, const ZydisDecodedOper
             made->target = target;
         }
         return;
+    }
+    if (decoded.mnemonic == ZYDIS_MNEMONIC_CMP &&
+        operands[1].type == ZYDIS_OPERAND_TYPE_IMMEDIATE) {
+        made->compared = operands[1].imm.value.s;
     }
     if (decoded.operand_count < 2 || operands[0].type != ZYDIS_OPERAND_TYPE_REGISTER) {
         return;
@@ -190,22 +201,72 @@ std::string instruction_text(const uint8_t *bytes, size_t size, uint64_t address
     return text;
 }
 
-std::vector<Instruction> decode_range(const ElfFile &file, uint64_t start, uint64_t end) {
+std::optional<InstructionShape> decode_shape(const uint8_t *bytes, size_t size) {
+    ZydisDecodedInstruction decoded;
+    if (!ZYAN_SUCCESS(ZydisDecoderDecodeInstruction(&decoder(), nullptr, bytes, size, &decoded))) {
+        return std::nullopt;
+    }
+    return InstructionShape{decoded.length, flow_of(decoded), is_padding(decoded)};
+}
+
+namespace {
+
+template <typename IsLast>
+std::vector<Instruction> decode_while(const ElfFile &file, uint64_t start, uint64_t end,
+                                      IsLast is_last) {
     std::vector<Instruction> found;
     if (end <= start || end - start > kMaxDecodedBytes) {
         return found;
     }
-    const std::vector<uint8_t> code = file.read_up_to(start, end - start);
-    uint64_t at = 0;
-    while (at < code.size()) {
-        const auto next = decode_instruction(code.data() + at, code.size() - at, start + at);
+    std::vector<uint8_t> code;
+    uint64_t code_start = start;
+    uint64_t at = start;
+    while (at < end) {
+        const uint64_t in_code = at - code_start;
+        if (in_code + kMaxInstructionBytes > code.size() && code_start + code.size() < end) {
+            // Functions are short, mostly: read on as they turn out not to be.
+            code = file.read_up_to(at, std::min(kBytesAtOnce, end - at));
+            code_start = at;
+            if (code.empty()) {
+                break;
+            }
+            // The segment ends before `end`.
+            if (code.size() < std::min(kBytesAtOnce, end - at)) {
+                end = code_start + code.size();
+            }
+            continue;
+        }
+        const auto next = decode_instruction(code.data() + in_code, code.size() - in_code, at);
         if (!next) {
             break;
         }
         found.push_back(*next);
         at += next->size;
+        if (is_last(*next)) {
+            break;
+        }
     }
     return found;
+}
+
+} // namespace
+
+std::vector<Instruction> decode_range(const ElfFile &file, uint64_t start, uint64_t end) {
+    return decode_while(file, start, end, [](const Instruction &) { return false; });
+}
+
+std::vector<Instruction> decode_to_end_of_function(const ElfFile &file, uint64_t start,
+                                                   uint64_t at_least, uint64_t limit) {
+    uint64_t furthest = at_least;
+    return decode_while(file, start, limit, [&](const Instruction &instruction) {
+        if (instruction.target && instruction.flow != Flow::call &&
+            *instruction.target > furthest && *instruction.target < limit) {
+            furthest = *instruction.target;
+        }
+        const bool ends = instruction.flow == Flow::ret || instruction.flow == Flow::jump ||
+                          instruction.flow == Flow::trap;
+        return ends && furthest < instruction.end();
+    });
 }
 
 #else
@@ -220,7 +281,15 @@ std::string instruction_text(const uint8_t *, size_t, uint64_t) {
     return "";
 }
 
+std::optional<InstructionShape> decode_shape(const uint8_t *, size_t) {
+    return std::nullopt;
+}
+
 std::vector<Instruction> decode_range(const ElfFile &, uint64_t, uint64_t) {
+    return {};
+}
+
+std::vector<Instruction> decode_to_end_of_function(const ElfFile &, uint64_t, uint64_t, uint64_t) {
     return {};
 }
 

@@ -45,6 +45,8 @@ struct Instruction {
     std::optional<std::pair<unsigned, uint64_t>> address_use;
     // `mov` from one register into another, both whole: to, from.
     std::optional<std::pair<unsigned, unsigned>> copy;
+    // `cmp` with a constant.
+    std::optional<int64_t> compared;
     // Writes memory through a register that is not the stack's.
     bool stores_outside_stack = false;
     bool is_endbr = false;
@@ -70,7 +72,20 @@ std::optional<Instruction> decode_instruction(const uint8_t *bytes, size_t size,
 // In Intel's notation.
 std::string instruction_text(const uint8_t *bytes, size_t size, uint64_t address);
 
+// Size and flow only: several times as fast.
+struct InstructionShape {
+    uint32_t size;
+    Flow flow;
+    bool is_padding;
+};
+std::optional<InstructionShape> decode_shape(const uint8_t *bytes, size_t size);
+
 // The instructions from `start` until `end`, or until something that is none.
 std::vector<Instruction> decode_range(const ElfFile &file, uint64_t start, uint64_t end);
+
+// The same, until the first point that nothing before it goes past: where a function ends when
+// nothing says so.
+std::vector<Instruction> decode_to_end_of_function(const ElfFile &file, uint64_t start,
+                                                   uint64_t limit);
 
 } // namespace sightline

@@ -98,8 +98,7 @@ struct Parts {
     std::string evidence;
 };
 
-void settle(const CodeSearch &search, const FunctionStarts &starts, Parts parts,
-            Locations *locations) {
+void settle_parts(const CodeSearch &search, Parts parts, Locations *locations) {
     const auto refuse = [&](const std::string &reason) {
         locations->refused.push_back({kStack, reason});
     };
@@ -126,7 +125,7 @@ void settle(const CodeSearch &search, const FunctionStarts &starts, Parts parts,
         const auto signature =
             internal_signature(decode_function(search.file, {range.start, end}), is_write);
         const char *name = kOpensslInternalNames[is_write ? 1 : 0];
-        if (!signature || !starts.is_start(range.start) ||
+        if (!signature || !search.starts.is_start(range.start) ||
             !add_function(search.file,
                           {name, *signature, range.start, end, internal_needs(*signature)},
                           &stack)) {
@@ -146,30 +145,34 @@ void settle(const CodeSearch &search, const FunctionStarts &starts, Parts parts,
 
 } // namespace
 
-void locate_openssl(const CodeSearch &search, Locations *locations) {
-    const auto read_names = exact_strings(search, KnownText::read_internal);
-    const auto write_names = exact_strings(search, KnownText::write_internal);
-    std::vector<uint64_t> files;
+const char *OpensslLocator::stack() const {
+    return kStack;
+}
+
+ScanEnd OpensslLocator::collect(const CodeSearch &search, std::vector<uint64_t> *addresses) {
     for (const uint64_t place : search.places_of(KnownText::ssl_library_file)) {
         const auto path = search.c_string_around(place);
         if (path && path->text.ends_with("ssl/ssl_lib.c")) {
-            files.push_back(path->address);
+            files_.push_back(path->address);
         }
     }
-    if (files.empty()) {
-        return;
+    if (files_.empty()) {
+        return ScanEnd::complete;
     }
-    std::vector<uint64_t> addresses = files;
-    addresses.insert(addresses.end(), read_names.begin(), read_names.end());
-    addresses.insert(addresses.end(), write_names.begin(), write_names.end());
-    FunctionStarts starts(search.file);
-    std::vector<AddressUser> users;
-    const ScanEnd end = find_users(search, addresses, {}, &starts, &users);
-    if (end != ScanEnd::complete) {
-        locations->refused.push_back(
-            {kStack, std::string("it contains OpenSSL without symbols, but ") + text_of(end)});
-        return;
+    read_names_ = exact_strings(search, KnownText::read_internal);
+    write_names_ = exact_strings(search, KnownText::write_internal);
+    for (const auto *found : {&files_, &read_names_, &write_names_}) {
+        addresses->insert(addresses->end(), found->begin(), found->end());
     }
+    return ScanEnd::complete;
+}
+
+void OpensslLocator::settle(const CodeSearch &search, Locations *locations) {
+    std::vector<uint64_t> addresses;
+    for (const auto *found : {&files_, &read_names_, &write_names_}) {
+        addresses.insert(addresses.end(), found->begin(), found->end());
+    }
+    const std::vector<AddressUser> users = users_of(search, addresses);
     const auto using_any = [&](const std::vector<uint64_t> &wanted) {
         std::vector<AddressUser> selected;
         for (const AddressUser &user : users) {
@@ -181,15 +184,15 @@ void locate_openssl(const CodeSearch &search, Locations *locations) {
         }
         return selected;
     };
-    Parts parts{using_any(read_names), using_any(write_names), "function-names",
+    Parts parts{using_any(read_names_), using_any(write_names_), "function-names",
                 "one function each names itself so in its errors"};
     if (parts.reads.empty() && parts.writes.empty()) {
-        const auto in_file = using_any(files);
+        const auto in_file = using_any(files_);
         parts = {users_with_number(in_file, kReadInternalNumber),
                  users_with_number(in_file, kWriteInternalNumber), "function-numbers",
                  "one function each has its number of OpenSSL 1.1.1 in its errors"};
     }
-    settle(search, starts, std::move(parts), locations);
+    settle_parts(search, std::move(parts), locations);
 }
 
 } // namespace sightline

@@ -8,7 +8,17 @@
 
 namespace sightline {
 
-// Adds to `locations` what it finds, or why it refuses; nothing where there is no OpenSSL.
-void locate_openssl(const CodeSearch &search, Locations *locations);
+class OpensslLocator : public StrippedLocator {
+  public:
+    const char *stack() const override;
+    ScanEnd collect(const CodeSearch &search, std::vector<uint64_t> *addresses) override;
+    void settle(const CodeSearch &search, Locations *locations) override;
+
+  private:
+    // Of the functions' names, and of the path of ssl_lib.c.
+    std::vector<uint64_t> read_names_;
+    std::vector<uint64_t> write_names_;
+    std::vector<uint64_t> files_;
+};
 
 } // namespace sightline

@@ -42,27 +42,8 @@ std::string text_at(const ElfFile &file, uint64_t address) {
 std::vector<Instruction> decode_function(const ElfFile &file, const FunctionBody &body) {
     const uint64_t most =
         body.start > UINT64_MAX - kMaxBodyBytes ? UINT64_MAX : body.start + kMaxBodyBytes;
-    const bool has_end = body.end > body.start && body.end < most;
-    std::vector<Instruction> code = decode_range(file, body.start, has_end ? body.end : most);
-    if (body.end > body.start) {
-        return code;
-    }
-    // Without an end: until the first point that nothing before it goes past.
-    uint64_t furthest = body.start;
-    for (size_t i = 0; i < code.size(); i++) {
-        const Instruction &instruction = code[i];
-        if (instruction.target && instruction.flow != Flow::call &&
-            *instruction.target > furthest && *instruction.target - body.start < kMaxBodyBytes) {
-            furthest = *instruction.target;
-        }
-        const bool ends = instruction.flow == Flow::ret || instruction.flow == Flow::jump ||
-                          instruction.flow == Flow::trap;
-        if (ends && furthest < instruction.end()) {
-            code.resize(i + 1);
-            break;
-        }
-    }
-    return code;
+    return body.end > body.start ? decode_range(file, body.start, std::min(body.end, most))
+                                 : decode_to_end_of_function(file, body.start, body.start, most);
 }
 
 RegisterMask live_registers(const std::vector<Instruction> &code) {

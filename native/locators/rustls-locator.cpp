@@ -1,11 +1,7 @@
 #include "rustls-locator.h"
 
-#include "relocations.h"
-
 #include <algorithm>
 #include <cctype>
-#include <map>
-#include <set>
 
 namespace sightline {
 namespace {
@@ -14,9 +10,18 @@ const char *const kStack = "rustls";
 
 constexpr uint64_t kMaxPathBytes = 300;
 constexpr size_t kMaxPlaces = 4096;
-constexpr size_t kMaxMethods = 64;
-// Drop, size, alignment, up to two methods.
-constexpr size_t kTableWords = 5;
+// Of each kind; two providers have seven.
+constexpr size_t kMaxMethods = 32;
+// Drop, size, alignment, a method; then perhaps another one, and the same of the next table.
+constexpr size_t kTableWords = 8;
+constexpr uint64_t kMaxObjectBytes = 4096;
+constexpr uint64_t kMaxAlignment = 64;
+// A cipher holds its key; what holds none refuses everything.
+constexpr uint64_t kMinCipherBytes = 16;
+// The most plaintext of one record, https://datatracker.ietf.org/doc/html/rfc8446#section-5.1, to
+// which every decrypter compares what it made; with the type of TLS 1.3, and as the bound above.
+constexpr int64_t kMaxPlaintext = 1 << 14;
+constexpr int64_t kMaxPlaintextBound = kMaxPlaintext + 2;
 // A sum of a length and a constant, with a frame around it at most.
 constexpr size_t kMaxSumInstructions = 8;
 
@@ -28,12 +33,6 @@ struct SourceFile {
     KnownText text;
     // Behind its last character.
     uint64_t end;
-};
-
-// std::panic::Location: where the path is, how long it is, line and column.
-struct PanicPlace {
-    uint64_t address;
-    KnownText text;
 };
 
 bool is_of_rustls(const std::string &before, KnownText text) {
@@ -85,8 +84,9 @@ std::vector<SourceFile> source_files(const CodeSearch &search, std::set<std::str
     return files;
 }
 
-ScanEnd panic_places(const CodeSearch &search, const Relocations &relocations,
-                     const std::vector<SourceFile> &files, std::vector<PanicPlace> *places) {
+// std::panic::Location: where the path is, how long it is, line and column.
+ScanEnd find_panic_places(const CodeSearch &search, const std::vector<SourceFile> &files,
+                          std::map<uint64_t, KnownText> *places) {
     std::vector<AddressRange> ranges;
     for (const SourceFile &file : files) {
         ranges.push_back({file.end - std::min(kMaxPathBytes, file.end), file.end});
@@ -97,7 +97,7 @@ ScanEnd panic_places(const CodeSearch &search, const Relocations &relocations,
     if (end != ScanEnd::complete) {
         return end;
     }
-    for (const DataWord &entry : relocations.entries()) {
+    for (const DataWord &entry : search.relocations.entries()) {
         if (is_in_ranges(ranges, entry.value)) {
             pointers.push_back(entry);
         }
@@ -110,7 +110,7 @@ ScanEnd panic_places(const CodeSearch &search, const Relocations &relocations,
         for (const SourceFile &file : files) {
             // Newer compilers count the NUL that they put behind the path.
             if (pointer.value + *bytes == file.end || pointer.value + *bytes == file.end + 1) {
-                places->push_back({pointer.at, file.text});
+                places->emplace(pointer.at, file.text);
                 break;
             }
         }
@@ -138,15 +138,35 @@ bool is_sum_of_second_argument(const ElfFile &file, uint64_t function) {
     return reads_argument && makes_result;
 }
 
+bool compares_to_bound(const std::vector<Instruction> &code) {
+    return std::any_of(code.begin(), code.end(), [](const Instruction &instruction) {
+        return instruction.compared && *instruction.compared >= kMaxPlaintext &&
+               *instruction.compared <= kMaxPlaintextBound;
+    });
+}
+
+// Itself, or in a function that it calls directly.
+bool bounds_plaintext(const ElfFile &file, const std::vector<Instruction> &code) {
+    return compares_to_bound(code) ||
+           std::any_of(code.begin(), code.end(), [&](const Instruction &instruction) {
+               const bool leaves = instruction.flow == Flow::call || instruction.flow == Flow::jump;
+               return leaves && instruction.target &&
+                      compares_to_bound(decode_function(file, {*instruction.target, 0}));
+           });
+}
+
+bool is_object(uint64_t bytes, uint64_t alignment) {
+    return bytes <= kMaxObjectBytes && alignment != 0 && alignment <= kMaxAlignment &&
+           (alignment & (alignment - 1)) == 0;
+}
+
 struct Methods {
     std::set<uint64_t> encrypters;
     std::set<uint64_t> decrypters;
 };
 
 // The tables of methods that the functions which make ciphers put into their results.
-Methods cipher_methods(const CodeSearch &search, const Relocations &relocations,
-                       const FunctionStarts &starts,
-                       const std::vector<const AddressUser *> &makers) {
+Methods cipher_methods(const CodeSearch &search, const std::vector<const AddressUser *> &makers) {
     Methods methods;
     std::set<uint64_t> tables;
     for (const AddressUser *maker : makers) {
@@ -160,24 +180,29 @@ Methods cipher_methods(const CodeSearch &search, const Relocations &relocations,
         }
     }
     const auto is_function = [&](uint64_t address) {
-        return search.file.code_segment_of(address) != nullptr && starts.is_start(address);
+        return search.file.code_segment_of(address) != nullptr && search.starts.is_start(address);
     };
     for (const uint64_t table : tables) {
-        const auto words = relocations.words_at(search.file, table, kTableWords);
-        if (words.size() < kTableWords - 1 || words[1] == 0 || words[1] > 4096 || words[2] == 0 ||
-            words[2] > 64 || (words[2] & (words[2] - 1)) != 0 ||
+        auto words = search.relocations.words_at(search.file, table, kTableWords);
+        words.resize(kTableWords);
+        if (!is_object(words[1], words[2]) || words[1] < kMinCipherBytes ||
             (words[0] != 0 && !is_function(words[0])) || !is_function(words[3])) {
             continue;
         }
-        const RegisterMask live = live_registers(decode_function(search.file, {words[3], 0}));
-        if ((live & kMethodArguments) != kMethodArguments) {
+        const auto code = decode_function(search.file, {words[3], 0});
+        if ((live_registers(code) & kMethodArguments) != kMethodArguments) {
             continue;
         }
+        const bool has_second = is_function(words[4]);
         // What follows a table with one method may be the next one, which may begin with a
         // function.
-        const bool has_second = words.size() == kTableWords && is_function(words[4]) &&
-                                is_sum_of_second_argument(search.file, words[4]);
-        (has_second ? methods.encrypters : methods.decrypters).insert(words[3]);
+        const bool is_next_table =
+            words[5] != 0 && is_object(words[5], words[6]) && is_function(words[7]);
+        if (has_second && is_sum_of_second_argument(search.file, words[4])) {
+            methods.encrypters.insert(words[3]);
+        } else if ((!has_second || is_next_table) && bounds_plaintext(search.file, code)) {
+            methods.decrypters.insert(words[3]);
+        }
     }
     return methods;
 }
@@ -192,51 +217,40 @@ std::string describe(const std::vector<const AddressUser *> &users) {
 
 } // namespace
 
-void locate_rustls(const CodeSearch &search, Locations *locations) {
-    std::set<std::string> versions;
-    const std::vector<SourceFile> files = source_files(search, &versions);
+const char *RustlsLocator::stack() const {
+    return kStack;
+}
+
+ScanEnd RustlsLocator::collect(const CodeSearch &search, std::vector<uint64_t> *addresses) {
+    const std::vector<SourceFile> files = source_files(search, &versions_);
     const bool has_record_layer = std::any_of(files.begin(), files.end(), [](const auto &file) {
         return file.text == KnownText::rustls_record_layer;
     });
     if (!has_record_layer) {
-        return;
+        return ScanEnd::complete;
     }
+    const ScanEnd end = find_panic_places(search, files, &places_);
+    for (const auto &[address, text] : places_) {
+        addresses->push_back(address);
+    }
+    return end;
+}
+
+void RustlsLocator::settle(const CodeSearch &search, Locations *locations) {
     const auto refuse = [&](const std::string &reason) {
         locations->refused.push_back({kStack, reason});
     };
-    Relocations relocations;
-    std::vector<PanicPlace> places;
-    FunctionStarts starts(search.file);
-    std::vector<AddressUser> users;
-    ScanEnd end = relocations.read(search.file, search.limits, search.deadline);
-    if (end == ScanEnd::complete) {
-        end = panic_places(search, relocations, files, &places);
-    }
-    std::map<uint64_t, KnownText> text_of_place;
     std::vector<uint64_t> addresses;
-    for (const PanicPlace &place : places) {
-        text_of_place.emplace(place.address, place.text);
-        addresses.push_back(place.address);
+    for (const auto &[address, text] : places_) {
+        addresses.push_back(address);
     }
-    if (end == ScanEnd::complete) {
-        std::vector<uint64_t> code_pointers;
-        for (const DataWord &entry : relocations.entries()) {
-            if (search.file.code_segment_of(entry.value) != nullptr) {
-                code_pointers.push_back(entry.value);
-            }
-        }
-        end = find_users(search, addresses, code_pointers, &starts, &users);
-    }
-    if (end != ScanEnd::complete) {
-        refuse(std::string("it contains rustls, but ") + text_of(end));
-        return;
-    }
+    const std::vector<AddressUser> users = users_of(search, addresses);
     std::vector<const AddressUser *> fragmenters;
     std::vector<const AddressUser *> makers;
     for (const AddressUser &user : users) {
         std::set<KnownText> used;
         for (const auto &[index, address] : user.uses) {
-            used.insert(text_of_place.at(address));
+            used.insert(places_.at(address));
         }
         if (used.contains(KnownText::rustls_record_layer) &&
             used.contains(KnownText::rustls_fragmenter)) {
@@ -247,35 +261,42 @@ void locate_rustls(const CodeSearch &search, Locations *locations) {
             makers.push_back(&user);
         }
     }
-    const Methods methods = cipher_methods(search, relocations, starts, makers);
-    const std::string seen =
-        std::to_string(places.size()) + " places in " + std::to_string(users.size()) + " functions";
-    if (fragmenters.size() != 1 || methods.decrypters.empty() ||
-        methods.decrypters.size() + methods.encrypters.size() > kMaxMethods) {
-        refuse("it contains rustls, and exactly one function must cut data into records: found " +
-               describe(fragmenters) + "; found " + std::to_string(methods.decrypters.size()) +
-               " decrypters and " + std::to_string(methods.encrypters.size()) +
-               " encrypters; searched " + seen);
+    const Methods methods = cipher_methods(search, makers);
+    const std::string seen = std::to_string(places_.size()) + " places in " +
+                             std::to_string(users.size()) + " functions";
+    const std::string found = std::to_string(methods.decrypters.size()) + " decrypt, " +
+                              std::to_string(methods.encrypters.size()) +
+                              " encrypt, and what cuts data into records is " +
+                              describe(fragmenters);
+    // Every cipher has one of each.
+    if (methods.decrypters.empty() || methods.decrypters.size() != methods.encrypters.size() ||
+        methods.decrypters.size() > kMaxMethods || fragmenters.size() > 1) {
+        refuse("it contains rustls, and as many functions must decrypt as encrypt, and at most one "
+               "cut data into records: found " +
+               found + "; searched " + seen);
         return;
     }
     LocatedStack stack{
         .stack = kStack,
-        .version = versions.size() == 1 ? *versions.begin() : "",
+        .version = versions_.size() == 1 ? *versions_.begin() : "",
         .located_by = "panic-locations",
         .convention = "rust",
         .functions = {},
-        .evidence = "one function cuts data into records, " +
-                    std::to_string(methods.decrypters.size()) + " decrypt and " +
-                    std::to_string(methods.encrypters.size()) + " encrypt; " + seen,
+        .evidence = found + "; " + seen,
     };
-    const FunctionRange &fragmenter = fragmenters[0]->range;
-    bool is_placed = add_function(search.file,
-                                  {"CommonState::send_appdata_encrypt",
-                                   "CommonState::send_appdata_encrypt",
-                                   fragmenter.start,
-                                   fragmenter.has_unwind_entry ? fragmenter.end : 0,
-                                   {register_bit(kRdi) | register_bit(kRsi), false}},
-                                  &stack);
+    bool is_placed = true;
+    // It takes what the program writes in one piece, but only newer versions can be told by it.
+    if (fragmenters.size() == 1) {
+        const FunctionRange &range = fragmenters[0]->range;
+        const char *name = "CommonState::send_appdata_encrypt";
+        is_placed = add_function(search.file,
+                                 {name,
+                                  name,
+                                  range.start,
+                                  range.has_unwind_entry ? range.end : 0,
+                                  {register_bit(kRdi) | register_bit(kRsi), false}},
+                                 &stack);
+    }
     const auto add_methods = [&](const std::set<uint64_t> &addresses_of, const std::string &name,
                                  bool wants_return) {
         size_t number = 0;

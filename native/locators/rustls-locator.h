@@ -10,9 +10,22 @@
 
 #include "code-search.h"
 
+#include <map>
+#include <set>
+#include <string>
+
 namespace sightline {
 
-// Adds to `locations` what it finds, or why it refuses; nothing where there is no rustls.
-void locate_rustls(const CodeSearch &search, Locations *locations);
+class RustlsLocator : public StrippedLocator {
+  public:
+    const char *stack() const override;
+    ScanEnd collect(const CodeSearch &search, std::vector<uint64_t> *addresses) override;
+    void settle(const CodeSearch &search, Locations *locations) override;
+
+  private:
+    std::set<std::string> versions_;
+    // Address of a std::panic::Location, and the source file that it names.
+    std::map<uint64_t, KnownText> places_;
+};
 
 } // namespace sightline
