@@ -46,8 +46,9 @@ export const UNKNOWN_CONNECTION: ChainContext = {
 const header: FrameHeader = { length: 0, type: 0, flags: 0, streamId: 0 };
 
 /**
- * Whether frames begin at the front of `bytes` (the start of a TLS call). True when all of it is one whole chain,
- * when at least two headers fit, or when the one header there is belongs to a stream that is known to be open.
+ * Whether frames begin at the front of `bytes` (the start of a TLS call). True when all of it is one whole chain
+ * (the last header may be cut), when at least two headers fit, or when the one header there is belongs to a
+ * stream that is known to be open.
  */
 export function isFrameChain(bytes: Uint8Array, context: ChainContext): boolean {
   let at = 0;
@@ -68,7 +69,9 @@ export function isFrameChain(bytes: Uint8Array, context: ChainContext): boolean 
   if (headers === 0) {
     return false;
   }
-  return at === bytes.length || headers >= 2 || isOfOpenStream;
+  // What is left is the beginning of a header: of a frame under 64 KiB, so it begins with 0.
+  const isTail = at < bytes.length && bytes[at] === 0;
+  return at === bytes.length || isTail || headers >= 2 || isOfOpenStream;
 }
 
 function isOrdinary(frame: FrameHeader, context: ChainContext): boolean {
