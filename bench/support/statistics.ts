@@ -18,15 +18,6 @@ export function spreadOf(values: readonly number[]): Spread {
   return { median, min: sorted[0]!, max: sorted[sorted.length - 1]! };
 }
 
-/** The smallest value that at least `share` (0 to 1) of all are not above (nearest rank). */
-export function quantile(values: readonly number[], share: number): number {
-  if (values.length === 0) {
-    throw new Error('a quantile of no values');
-  }
-  const sorted = Float64Array.from(values).sort();
-  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)]!;
-}
-
 /** `median (min–max)`, each with `digits` decimals. */
 export function spreadText(spread: Spread, digits: number): string {
   const { median, min, max } = spread;
