@@ -84,8 +84,8 @@ std::optional<InstructionShape> decode_shape(const uint8_t *bytes, size_t size);
 std::vector<Instruction> decode_range(const ElfFile &file, uint64_t start, uint64_t end);
 
 // The same, until the first point that nothing before it goes past: where a function ends when
-// nothing says so.
+// nothing says so. What is known to belong to it is `at_least`.
 std::vector<Instruction> decode_to_end_of_function(const ElfFile &file, uint64_t start,
-                                                   uint64_t limit);
+                                                   uint64_t at_least, uint64_t limit);
 
 } // namespace sightline
