@@ -1,6 +1,7 @@
 /** What the commands need of the composition root; it is loaded only once a command has work to do. */
 import type { Config } from '../config/schema.ts';
 import type { Log } from '../self/log.ts';
+import type { FileOwner } from './invoking-user.ts';
 
 /** Stages that `--print` can look into. */
 export const PRINT_STAGES = ['events', 'streams', 'exchanges', 'calls', 'turns', 'spans'] as const;
@@ -48,7 +49,9 @@ export interface LiveAgentOptions {
   /** Also record to this file. */
   recordTo?: string;
   /** Who gets the recording: under sudo the invoking user. */
-  recordOwner?: { uid: number; gid: number };
+  recordOwner?: FileOwner;
+  /** Who gets the OTLP JSON lines file: under sudo the invoking user. */
+  fileOwner?: FileOwner;
   print?: PrintOptions;
   log: Log;
   terminal: Terminal;
@@ -56,6 +59,7 @@ export interface LiveAgentOptions {
 
 export interface ReplayOptions {
   paths: readonly string[];
+  fileOwner?: FileOwner;
   print?: PrintOptions;
   log: Log;
   terminal: Terminal;

@@ -10,18 +10,34 @@ export interface InvokingUser {
   shell: string;
 }
 
+/** Who gets the files that are written. */
+export interface FileOwner {
+  uid: number;
+  gid: number;
+}
+
 /** Variables that sudo sets about itself; the command was not started by sudo as far as it can tell. */
 const SUDO_VARIABLES = ['SUDO_COMMAND', 'SUDO_GID', 'SUDO_HOME', 'SUDO_UID', 'SUDO_USER'];
 
+/** The ids behind sudo, whether the user database knows them or not; undefined as for `invokingUser`. */
+export function invokingOwner(env: NodeJS.ProcessEnv, euid: number): FileOwner | undefined {
+  const uid = idOf(env.SUDO_UID);
+  const gid = idOf(env.SUDO_GID);
+  return euid === 0 && uid !== undefined && gid !== undefined && uid > 0 ? { uid, gid } : undefined;
+}
+
+function idOf(text: string | undefined): number | undefined {
+  return text !== undefined && /^\d{1,10}$/.test(text) ? Number(text) : undefined;
+}
+
 /** The user behind sudo; undefined when this was not started by sudo, or by root. */
 export function invokingUser(env: NodeJS.ProcessEnv, euid: number): InvokingUser | undefined {
-  const uid = Number(env.SUDO_UID);
-  const gid = Number(env.SUDO_GID);
+  const owner = invokingOwner(env, euid);
   const name = env.SUDO_USER;
-  const isSudo = euid === 0 && Number.isInteger(uid) && Number.isInteger(gid) && uid > 0;
-  if (!isSudo || name === undefined || name === '') {
+  if (owner === undefined || name === undefined || name === '') {
     return undefined;
   }
+  const { uid, gid } = owner;
   const entry = passwordEntry(uid);
   if (entry === undefined) {
     throw new SightlineError(

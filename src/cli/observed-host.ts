@@ -1,13 +1,8 @@
 /** Observes the whole host until stopped: what `run` and `record` have in common. */
-import {
-  type AgentSummary,
-  type LiveAgentOptions,
-  loadAgent,
-  type PrintOptions,
-} from './agent-surface.ts';
+import { type AgentSummary, loadAgent, type PrintOptions } from './agent-surface.ts';
 import { requireCapturePrivilege } from './capture-privilege.ts';
 import type { CommandContext, Output } from './command.ts';
-import { invokingUser } from './invoking-user.ts';
+import { invokingOwner } from './invoking-user.ts';
 import { notifyReady } from './service-manager.ts';
 import { listenForStop } from './stop-signal.ts';
 import { createTerminal } from './terminal.ts';
@@ -39,12 +34,15 @@ export async function observeHost(
   const terminal = isStdoutTaken
     ? createTerminal(output.stderr, process.stderr)
     : createTerminal(output.stdout, process.stdout);
+  // Under sudo what is written belongs to the user who called sudo: reading it needs no privilege.
+  const owner = invokingOwner(env, process.geteuid?.() ?? -1);
   const { createLiveAgent } = await loadAgent();
   const agent = createLiveAgent(config, {
     mode: 'host',
     log,
     terminal,
-    ...recordingOptions(context, options.recordTo),
+    ...(owner === undefined ? {} : { recordOwner: owner, fileOwner: owner }),
+    ...(options.recordTo === undefined ? {} : { recordTo: options.recordTo }),
     ...(options.print === undefined ? {} : { print: options.print }),
   });
   await agent.start();
@@ -59,18 +57,6 @@ export async function observeHost(
     stop.release();
   }
   return 0;
-}
-
-/** Under sudo the recording belongs to the user who called sudo, and replay needs no privilege. */
-function recordingOptions(
-  context: CommandContext,
-  recordTo: string | undefined,
-): Pick<LiveAgentOptions, 'recordTo' | 'recordOwner'> {
-  if (recordTo === undefined) {
-    return {};
-  }
-  const user = invokingUser(context.env, process.geteuid?.() ?? -1);
-  return user === undefined ? { recordTo } : { recordTo, recordOwner: user };
 }
 
 async function untilStopped(

@@ -3,6 +3,7 @@ import { ExitCode } from '../util/errors.ts';
 import { loadAgent } from './agent-surface.ts';
 import type { Command } from './command.ts';
 import { refuseRest, usageError } from './command-line.ts';
+import { invokingOwner } from './invoking-user.ts';
 import { PRINT_OPTION, printOptions } from './print.ts';
 import { createTerminal } from './terminal.ts';
 
@@ -25,7 +26,7 @@ export const replay: Command = {
   ],
   isConfigured: true,
   async run(context) {
-    const { config, log, line, output } = context;
+    const { config, log, line, env, output } = context;
     refuseRest(replay, line);
     if (line.positionals.length === 0) {
       throw usageError(replay, 'the recording is missing: replay FILE');
@@ -35,11 +36,13 @@ export const replay: Command = {
       print === undefined
         ? createTerminal(output.stdout, process.stdout)
         : createTerminal(output.stderr, process.stderr);
+    const fileOwner = invokingOwner(env, process.geteuid?.() ?? -1);
     const agent = await loadAgent();
     const result = await agent.replay(config, {
       paths: line.positionals,
       log,
       terminal,
+      ...(fileOwner === undefined ? {} : { fileOwner }),
       ...(print === undefined ? {} : { print }),
     });
     for (const path of result.truncated) {

@@ -5,6 +5,7 @@
 import {
   closeSync,
   constants,
+  fchownSync,
   fstatSync,
   openSync,
   readSync,
@@ -21,6 +22,9 @@ import {
 
 /** Content may be in it: only its owner reads a file we make. One that exists keeps the mode it was given. */
 const MODE = 0o600;
+
+/** O_NONBLOCK: a named pipe without a reader must not stop us (it has no effect on files). */
+const APPENDING = constants.O_WRONLY | constants.O_APPEND | constants.O_NONBLOCK;
 
 const NEWLINE = 0x0a;
 
@@ -39,7 +43,7 @@ export interface JsonLinesFile {
 }
 
 export function createJsonLinesFile(settings: FileSettings, notice: Notice): JsonLinesFile {
-  const { path } = settings;
+  const { path, owner } = settings;
   const maxBytes = settings.maxBytes ?? DEFAULT_FILE_BYTES;
   const maxRotated = settings.maxRotated ?? DEFAULT_FILE_ROTATED;
   const stats: JsonLinesStats = { lines: 0, lostLines: 0, rotations: 0 };
@@ -52,15 +56,38 @@ export function createJsonLinesFile(settings: FileSettings, notice: Notice): Jso
   let isClosed = false;
 
   function open(): number {
-    // O_NONBLOCK: a named pipe without a reader must not stop us (it has no effect on files).
-    const { O_WRONLY, O_CREAT, O_APPEND, O_NONBLOCK } = constants;
-    const opened = openSync(path, O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK, MODE);
+    const opened = makeFile() ?? openSync(path, APPENDING);
+    descriptor = opened;
     const stat = fstatSync(opened);
     canRotate = stat.isFile();
     sizeBytes = canRotate ? stat.size : 0;
-    isLineOpen = sizeBytes > 0 && lastByte(path, sizeBytes) !== NEWLINE;
-    descriptor = opened;
+    isLineOpen = sizeBytes > 0 && endsWithin(path, sizeBytes);
     return opened;
+  }
+
+  /** Undefined where there is one already: it keeps its owner, who may be anybody where a link leads to it. */
+  function makeFile(): number | undefined {
+    let made: number;
+    try {
+      made = openSync(path, APPENDING | constants.O_CREAT | constants.O_EXCL, MODE);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'EEXIST') {
+        return undefined;
+      }
+      throw error;
+    }
+    if (owner !== undefined) {
+      try {
+        fchownSync(made, owner.uid, owner.gid);
+      } catch (error) {
+        const why = (error as Error).message;
+        notice(
+          'warning',
+          `${path} cannot be given to user ${owner.uid}, who cannot read it: ${why}`,
+        );
+      }
+    }
+    return made;
   }
 
   function rotate(): void {
@@ -148,11 +175,17 @@ export function createJsonLinesFile(settings: FileSettings, notice: Notice): Jso
   };
 }
 
-function lastByte(path: string, sizeBytes: number): number | undefined {
-  const descriptor = openSync(path, constants.O_RDONLY);
+/** Whether the file stops in the middle of a line. A file that we may write but not read is taken for whole. */
+function endsWithin(path: string, sizeBytes: number): boolean {
+  let descriptor: number;
+  try {
+    descriptor = openSync(path, constants.O_RDONLY);
+  } catch {
+    return false;
+  }
   try {
     const byte = Buffer.alloc(1);
-    return readSync(descriptor, byte, 0, 1, sizeBytes - 1) === 1 ? byte[0] : undefined;
+    return readSync(descriptor, byte, 0, 1, sizeBytes - 1) === 1 && byte[0] !== NEWLINE;
   } finally {
     closeSync(descriptor);
   }

@@ -67,6 +67,8 @@ export interface FileSettings {
   maxBytes?: number;
   /** Rotated files kept beside the one being written: `.1` (the newest), `.2`, … */
   maxRotated?: number;
+  /** Who gets the files that are made; under sudo the invoking user. Default: whoever runs this. */
+  owner?: { uid: number; gid: number } | undefined;
 }
 
 export interface TelemetryOptions {

@@ -1,5 +1,10 @@
 import assert from 'node:assert/strict';
-import { becomeUser, environmentOf, invokingUser } from '../../../src/cli/invoking-user.ts';
+import {
+  becomeUser,
+  environmentOf,
+  invokingOwner,
+  invokingUser,
+} from '../../../src/cli/invoking-user.ts';
 import { SightlineError } from '../../../src/util/errors.ts';
 
 /** A user that every Debian has. */
@@ -28,6 +33,16 @@ describe('the user behind sudo', () => {
       () => invokingUser({ ...DAEMON, SUDO_UID: '3999999999' }, 0),
       (error) => error instanceof SightlineError && error.exitCode === 125,
     );
+  });
+
+  it('gets files also when the user database does not know it', () => {
+    const unknown = { SUDO_UID: '3999999999', SUDO_GID: '7' };
+    assert.deepEqual(invokingOwner(unknown, 0), { uid: 3999999999, gid: 7 });
+    assert.equal(invokingOwner(unknown, 1000), undefined);
+    assert.equal(invokingOwner({ SUDO_UID: '0', SUDO_GID: '0' }, 0), undefined);
+    for (const SUDO_UID of ['', ' 1', '1e3', '-1', '1.5']) {
+      assert.equal(invokingOwner({ ...unknown, SUDO_UID }, 0), undefined);
+    }
   });
 
   it('gets an own environment, without what sudo says about itself', () => {

@@ -5,9 +5,11 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -44,6 +46,50 @@ describe('a file of JSON lines', () => {
     file.write(encode('{}'));
     file.close();
     assert.equal(statSync(path).mode & 0o777, 0o600);
+  });
+
+  it('belongs to whom it is made for, rotated or not; one that exists keeps its owner', function () {
+    if (process.geteuid?.() !== 0) {
+      this.skip();
+    }
+    const owner = { uid: 4711, gid: 4712 };
+    const ownerOf = (name: string) => {
+      const { uid, gid, mode } = statSync(name);
+      return { uid, gid, mode: mode & 0o777 };
+    };
+    const file = createJsonLinesFile({ path, owner, maxBytes: 10 }, notice);
+    file.write(encode('{"a":1}'));
+    file.write(encode('{"b":2}'));
+    file.close();
+    assert.deepEqual(ownerOf(path), { ...owner, mode: 0o600 });
+    assert.deepEqual(ownerOf(`${path}.1`), { ...owner, mode: 0o600 });
+    const existing = join(directory, 'existing.jsonl');
+    writeFileSync(existing, '');
+    const link = join(directory, 'link.jsonl');
+    symlinkSync(existing, link);
+    for (const name of [existing, link]) {
+      const other = createJsonLinesFile({ path: name, owner }, notice);
+      other.write(encode('{}'));
+      other.close();
+    }
+    assert.equal(readFileSync(existing, 'utf8'), '{}\n{}\n');
+    assert.equal(ownerOf(existing).uid, 0);
+    assert.deepEqual(notices, []);
+  });
+
+  it('keeps no descriptor of a file that cannot be written', () => {
+    const full = createJsonLinesFile({ path: '/dev/full' }, notice);
+    const missing = createJsonLinesFile({ path: join(directory, 'none', 'x') }, notice);
+    const count = () => readdirSync('/proc/self/fd').length;
+    full.write(encode('{}'));
+    missing.write(encode('{}'));
+    const before = count();
+    for (let line = 0; line < 20; line += 1) {
+      full.write(encode('{}'));
+      missing.write(encode('{}'));
+    }
+    assert.equal(count(), before);
+    full.close();
   });
 
   it('is not there before there is something to write', () => {
