@@ -51,7 +51,7 @@ const KEPT_LINE_BYTES = 65_536;
 export function createSseDecoder(options: SseDecoderOptions): SseDecoder {
   const maxEventBytes = options.maxEventBytes ?? DEFAULT_MAX_EVENT_BYTES;
   /** The unfinished line. */
-  let line = new Uint8Array(INITIAL_LINE_BYTES);
+  let line: Buffer = Buffer.alloc(INITIAL_LINE_BYTES);
   let lineBytes = 0;
   /** The last byte was a CR: an LF that follows belongs to it. */
   let skipLineFeed = false;
@@ -128,7 +128,7 @@ export function createSseDecoder(options: SseDecoderOptions): SseDecoder {
   }
 
   /** A whole line, `bytes[start, end)`, without its end. */
-  function takeLine(bytes: Uint8Array, start: number, end: number, timeNs: bigint): void {
+  function takeLine(bytes: Buffer, start: number, end: number, timeNs: bigint): void {
     if (start === end) {
       dispatch(true, timeNs);
       return;
@@ -152,7 +152,7 @@ export function createSseDecoder(options: SseDecoderOptions): SseDecoder {
   }
 
   function takeField(
-    bytes: Uint8Array,
+    bytes: Buffer,
     start: number,
     nameLength: number,
     valueStart: number,
@@ -176,7 +176,8 @@ export function createSseDecoder(options: SseDecoderOptions): SseDecoder {
     if (field === eventFirstField) {
       eventFirstFieldCount += 1;
     }
-    const value = utf8Text(bytes, valueStart, end);
+    // Malformed UTF-8 becomes U+FFFD, as the specification's decoder does it.
+    const value = bytes.toString('utf8', valueStart, end);
     if (isData) {
       data = data === undefined ? value : `${data}\n${value}`;
     } else if (isEvent) {
@@ -200,7 +201,7 @@ export function createSseDecoder(options: SseDecoderOptions): SseDecoder {
       return;
     }
     if (lineBytes + size > line.length) {
-      const grown = new Uint8Array(Math.max(line.length * 2, lineBytes + size));
+      const grown = Buffer.alloc(Math.max(line.length * 2, lineBytes + size));
       grown.set(line.subarray(0, lineBytes));
       line = grown;
     }
@@ -208,7 +209,7 @@ export function createSseDecoder(options: SseDecoderOptions): SseDecoder {
     lineBytes += size;
   }
 
-  function endLine(bytes: Uint8Array, start: number, end: number, timeNs: bigint): void {
+  function endLine(bytes: Buffer, start: number, end: number, timeNs: bigint): void {
     if (lineBytes === 0) {
       takeLine(bytes, start, end, timeNs);
       return;
@@ -222,7 +223,7 @@ export function createSseDecoder(options: SseDecoderOptions): SseDecoder {
       takeLine(line, 0, size, timeNs);
     }
     if (line.length > KEPT_LINE_BYTES) {
-      line = new Uint8Array(INITIAL_LINE_BYTES);
+      line = Buffer.alloc(INITIAL_LINE_BYTES);
     }
   }
 
@@ -246,7 +247,10 @@ export function createSseDecoder(options: SseDecoderOptions): SseDecoder {
     return index;
   }
 
-  function push(bytes: Uint8Array, timeNs: bigint): void {
+  function push(read: Uint8Array, timeNs: bigint): void {
+    // A Buffer over the same bytes: its search is a memchr, six times as fast as a typed array's, and its text
+    // decoder takes a range.
+    const bytes = Buffer.from(read.buffer, read.byteOffset, read.length);
     let start = markBytes >= 0 ? readMark(bytes, timeNs) : 0;
     if (skipLineFeed && start < bytes.length) {
       skipLineFeed = false;
@@ -328,9 +332,4 @@ function isName(bytes: Uint8Array, start: number, name: string): boolean {
     }
   }
   return true;
-}
-
-/** Malformed UTF-8 becomes U+FFFD, as the specification's decoder does it. */
-function utf8Text(bytes: Uint8Array, start: number, end: number): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8', start, end);
 }
