@@ -18,8 +18,9 @@ export const DEFAULT_MAX_REMEMBERED = 8192;
 export const DEFAULT_MAX_ATTACHED = 512;
 
 /**
- * A probe keeps the mount of its file busy. Those on files of other mount namespaces are given up when two looks
- * this far apart found nobody using them, so that a container's file system can go when the container does.
+ * A probe keeps the mount of its file busy. Those on files of other mount namespaces, and on files that were replaced
+ * or removed, are given up when two looks this far apart found nobody using them, so that a container's file system
+ * can go when the container does.
  */
 export const DEFAULT_SWEEP_INTERVAL_MS = 30_000;
 
@@ -50,8 +51,10 @@ interface Attached {
   stamp: string;
   offsets: Record<string, number>;
   isOverlay: boolean;
-  /** Attached through another mount namespace: kept only while used. */
+  /** Attached through another mount namespace, or without a name in ours: kept only while used. */
   isForeign: boolean;
+  /** Attached through a process of whatever namespace, because it has no name any more. */
+  isNameless: boolean;
   /** The last sweep found nobody using it. */
   isIdle: boolean;
 }
@@ -59,6 +62,7 @@ interface Attached {
 export function createTargetFinder(options: TargetFinderOptions): TargetFinder {
   const { binding } = options;
   const maxAttached = options.maxAttached ?? DEFAULT_MAX_ATTACHED;
+  const limitReason = `${maxAttached} files are attached already, which is the limit`;
   /** By device and inode. */
   const attached = new Map<string, Attached>();
   /** Same file seen through another overlay mount: by what stays the same, see `overlayTwin`. */
@@ -236,10 +240,7 @@ export function createTargetFinder(options: TargetFinderOptions): TargetFinder {
   ): TargetFile {
     const key = `${inodeKey(stats)}:${stampOf(stats)}`;
     if (attached.size >= maxAttached) {
-      return settle(key, file, {
-        kind: 'refused',
-        reason: `${maxAttached} files are attached already, which is the limit`,
-      });
+      return settle(key, file, { kind: 'refused', reason: limitReason });
     }
     let id: number | undefined;
     if (port) {
@@ -259,6 +260,7 @@ export function createTargetFinder(options: TargetFinderOptions): TargetFinder {
       offsets,
       isOverlay: isOnOverlay(path),
       isForeign: path.startsWith('/proc/'),
+      isNameless: /^\/proc\/\d+\/(?:exe$|map_files\/)/.test(path),
       isIdle: false,
     };
     attached.set(inodeKey(stats), entry);
@@ -302,9 +304,9 @@ export function createTargetFinder(options: TargetFinderOptions): TargetFinder {
         }
       }
     }
-    // Its twins under other mounts were remembered as this file.
+    // Its twins under other mounts were remembered as this file; and there is room again for one refused before.
     for (const [key, file] of remembered.entries()) {
-      if (file === entry.file) {
+      if (file === entry.file || file.reason === limitReason) {
         remembered.delete(key);
       }
     }
@@ -315,9 +317,11 @@ export function createTargetFinder(options: TargetFinderOptions): TargetFinder {
     if (foreign.length === 0) {
       return;
     }
+    // Named files of other namespaces can be used there alone, which spares a look at most of the host.
+    const isAnywhere = foreign.some(({ isNameless }) => isNameless);
     const used = new Set<TargetFile>();
     for (const { pid } of listProcesses()) {
-      if (rootPrefix(pid) !== '') {
+      if (isAnywhere || rootPrefix(pid) !== '') {
         for (const file of filesOf(pid)) {
           used.add(file);
         }

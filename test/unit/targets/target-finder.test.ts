@@ -199,6 +199,17 @@ describe('the target finder', () => {
     assert.equal(targets.discoveries().length, 2);
   });
 
+  it('attaches what was beyond the limit once there is room again', () => {
+    const targets = finder({ maxAttached: 1 });
+    const first = put('libssl1.so', `${LIBRARY} 1`);
+    const second = put('libssl2.so', `${LIBRARY} 2`);
+    targets.examineFile(first);
+    assert.equal(targets.examineFile(second)?.verdict, 'refused');
+    writeFileSync(first, 'ELF nothing');
+    targets.examineFile(first);
+    assert.equal(targets.examineFile(second)?.verdict, 'attached');
+  });
+
   it('says attachable when nothing captures', () => {
     const targets = createTargetFinder({ binding: { locateSymbols } });
     assert.equal(targets.examineFile(put('libssl.so', LIBRARY))?.verdict, 'attachable');
@@ -232,6 +243,38 @@ describe('the target finder', () => {
       targets.stop();
     } finally {
       child.kill();
+    }
+  });
+
+  it('keeps a file without a name while it runs, and gives it up then', async () => {
+    const path = join(folder, 'program');
+    copyFileSync('/bin/sleep', path);
+    const inode = statSync(path, { bigint: true }).ino;
+    const child = spawn(path, ['30'], { stdio: 'ignore' });
+    await new Promise((resolve) => child.once('spawn', resolve));
+    rmSync(path);
+    const targets = finder({
+      binding: {
+        locateSymbols(examined) {
+          const isProgram = statSync(examined, { bigint: true }).ino === inode;
+          const offsets: Record<string, number> = isProgram ? { SSL_read: 8, SSL_write: 16 } : {};
+          return { buildId: undefined, offsets };
+        },
+      },
+      sweepIntervalMs: 30,
+    });
+    try {
+      targets.executed(child.pid ?? 0);
+      assert.equal(attached[0]?.path, `/proc/${child.pid}/exe`);
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      assert.deepEqual(detached, []);
+      child.kill();
+      await new Promise((resolve) => child.once('exit', resolve));
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      assert.deepEqual(detached, [1]);
+    } finally {
+      child.kill();
+      targets.stop();
     }
   });
 
