@@ -58,15 +58,40 @@ function redactValue(value: unknown, redact: (text: string) => string, depth = 0
   );
 }
 
-/** JSON text (a tool call's arguments) with credentials masked; text that is no JSON is masked as text. */
-export function redactJsonText(text: string, redact: (text: string) => string): unknown {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(text);
-  } catch {
+/** A string of a JSON text; group 1 is there when it is a key. */
+const JSON_STRING = /"[^"\\]*(?:\\.[^"\\]*)*"(\s*:)?/g;
+
+/**
+ * JSON text (a tool call's arguments) with credentials masked; text that is no JSON is masked as text. All else
+ * stays as it was written: read and written again, a large number would be another one.
+ */
+export function redactJsonText(text: string, redact: (text: string) => string): string {
+  if (!isJson(text)) {
     return redact(text);
   }
-  return redactValue(parsed, redact);
+  /** End of the last key, when that names a credential. */
+  let secretKeyEnd: number | undefined;
+  return text.replace(JSON_STRING, (literal: string, colon: string | undefined, at: number) => {
+    if (colon !== undefined) {
+      const key = JSON.parse(literal.slice(0, -colon.length)) as string;
+      secretKeyEnd = SECRET_KEY.test(key) ? at + literal.length : undefined;
+      return literal;
+    }
+    const value = JSON.parse(literal) as string;
+    const isSecret = secretKeyEnd !== undefined && text.slice(secretKeyEnd, at).trim() === '';
+    secretKeyEnd = undefined;
+    const masked = isSecret ? '*'.repeat(value.length) : redact(value);
+    return masked === value ? literal : JSON.stringify(masked);
+  });
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** The content attributes of a call, structured. What the call has none of is left out. */

@@ -112,11 +112,9 @@ function describeTool(piece: ToolPiece, content: ContentPolicy): SpanDescription
   }
   putDamage(attributes, piece.damage);
   if (content.isOnSpans) {
-    attributes[Attr.toolCallArguments] = jsonText(
-      redactJsonText(toolCall.argumentsText, content.redact),
-    );
+    attributes[Attr.toolCallArguments] = redactJsonText(toolCall.argumentsText, content.redact);
     if (result !== undefined) {
-      attributes[Attr.toolCallResult] = jsonText(redactJsonText(result.text, content.redact));
+      attributes[Attr.toolCallResult] = redactJsonText(result.text, content.redact);
     }
   }
   return {
@@ -129,11 +127,6 @@ function describeTool(piece: ToolPiece, content: ContentPolicy): SpanDescription
     ...(isError ? { error: {} } : {}),
     links: [],
   };
-}
-
-/** Plain text stays as it is; what was JSON is JSON again. */
-function jsonText(value: unknown): string {
-  return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 function describeProcess(piece: ProcessPiece, content: ContentPolicy): SpanDescription {

@@ -309,6 +309,18 @@ describe('the span of a tool call', () => {
     assert.deepEqual(span.error, {});
   });
 
+  it('carries JSON as it was written, but for credentials', () => {
+    const argumentsText =
+      '{ "id": 12345678901234567890, "id": 1.0, "q": "caf\\u00e9 hunter2",\n "token" : "a\\"b", "tokens": ["x"], "n": {"api_key":"k"} }';
+    const masked =
+      '{ "id": 12345678901234567890, "id": 1.0, "q": "café *******",\n "token" : "***", "tokens": ["x"], "n": {"api_key":"*"} }';
+    const result = { text: '"hunter2"', isError: false };
+    const piece = toolPiece({ toolCall: { name: 'x', argumentsText, timeNs: at(0) }, result });
+    const { attributes } = describePiece(piece, ON);
+    assert.equal(attributes['gen_ai.tool.call.arguments'], masked);
+    assert.equal(attributes['gen_ai.tool.call.result'], '"*******"');
+  });
+
   it('carries arguments and result only when content is on', () => {
     const { attributes } = describePiece(
       toolPiece({
@@ -316,7 +328,7 @@ describe('the span of a tool call', () => {
       }),
       ON,
     );
-    assert.equal(attributes['gen_ai.tool.call.arguments'], '{"command":"echo *******"}');
+    assert.equal(attributes['gen_ai.tool.call.arguments'], '{"command": "echo *******"}');
     assert.equal(attributes['gen_ai.tool.call.result'], 'a\nb');
     assert.ok(!('gen_ai.tool.call.id' in attributes));
   });
