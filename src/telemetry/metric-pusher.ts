@@ -51,21 +51,39 @@ export function createMetricPusher(options: MetricPusherOptions): MetricPusher {
 
   const services = new LRUCache<string, ServiceMetrics>({
     max: options.maxServices,
-    dispose(service) {
+    dispose(service, _name, reason) {
+      if (reason === 'evict' && leaving.size >= options.maxServices) {
+        // As many as are kept are waiting for the endpoint already: what this one still had is lost.
+        stats.failed += 1;
+        void discard(service);
+        return;
+      }
       const leave = retire(service);
       leaving.add(leave);
-      void leave.finally(() => leaving.delete(leave));
+      void leave.then(() => leaving.delete(leave));
     },
   });
 
   const timer = isUsed ? setInterval(() => void flush(), options.intervalMs) : undefined;
   timer?.unref();
 
-  /** The last values of a service that makes room for another. */
+  /** The last values of a service that makes room for another. Never rejects. */
   async function retire(service: ServiceMetrics): Promise<void> {
-    await push(service);
+    await pushOrCount(service);
+    await discard(service);
+  }
+
+  async function discard(service: ServiceMetrics): Promise<void> {
     unsent.delete(service);
     await service.close().catch(() => undefined);
+  }
+
+  async function pushOrCount(service: ServiceMetrics): Promise<void> {
+    try {
+      await push(service);
+    } catch {
+      stats.failed += 1;
+    }
   }
 
   async function push(service: ServiceMetrics): Promise<void> {
@@ -114,9 +132,7 @@ export function createMetricPusher(options: MetricPusherOptions): MetricPusher {
       await endpoint.health.probe();
     }
     for (const service of [...services.values()]) {
-      await push(service).catch(() => {
-        stats.failed += 1;
-      });
+      await pushOrCount(service);
     }
     await Promise.all(leaving);
   }

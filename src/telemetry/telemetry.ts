@@ -142,7 +142,8 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
     sinks: [
       ...(file === undefined ? [] : [(span: ReadableSpan) => file.write(spanJson(span))]),
       ...(spans === undefined ? [] : [spans.add]),
-      trees.add,
+      // Nobody would see them.
+      ...(treeMode(options) === 'never' ? [] : [trees.add]),
     ],
     maxWorkloads: limits.maxWorkloads,
     attributeCountLimit: options.attributeCountLimit,

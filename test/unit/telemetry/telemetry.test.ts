@@ -170,6 +170,28 @@ describe('telemetry', () => {
     assert.equal(printed().match(/operation\.duration/g)?.length, 2);
   });
 
+  it('survives a terminal that fails, and counts what it did not get', async () => {
+    const { telemetry } = startTelemetry({
+      metrics: { kind: 'console' },
+      limits: { maxServices: 1 },
+      terminal: {
+        write: () => {
+          throw new Error('gone');
+        },
+      },
+    });
+    const named = (name: string): StoryPiece => ({
+      ...lonePiece(),
+      workload: { ...lonePiece().workload, name },
+    });
+    for (let number = 0; number < 5; number += 1) {
+      telemetry.piece(named(`service ${number}`));
+    }
+    await telemetry.flush();
+    await telemetry.shutdown();
+    assert.deepEqual(telemetry.stats().metrics, { exported: 0, failed: 6, services: 0 });
+  });
+
   it('emits no event unless content goes to events', () => {
     for (const captureContent of ['NO_CONTENT', 'SPAN_ONLY'] as const) {
       const path = join(directory, `${captureContent}.jsonl`);
