@@ -78,13 +78,13 @@ function plainObject(value: object, showBytes: boolean, above: Set<object>): unk
     ]);
     return Object.fromEntries(entries);
   }
-  const converted: Record<string, unknown> = {};
-  for (const [name, item] of Object.entries(value)) {
-    // A process names its parent, that one its own, and so on to init: the first is enough.
-    converted[name] =
-      name === 'parent' && 'parentRef' in value ? undefined : plain(item, showBytes, above);
-  }
-  return converted;
+  // A process names its parent, that one its own, and so on to init: the first is enough.
+  const entries = Object.entries(value).map(([name, item]) => [
+    name,
+    name === 'parent' && 'parentRef' in value ? undefined : plain(item, showBytes, above),
+  ]);
+  // Not by assignment: `__proto__` is an ordinary key of the wire's JSON.
+  return Object.fromEntries(entries);
 }
 
 function decodeText(bytes: Uint8Array): unknown {

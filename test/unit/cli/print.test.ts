@@ -28,6 +28,11 @@ describe('--print', () => {
     );
   });
 
+  it('keeps every name of the wire', () => {
+    const value = JSON.parse('{"__proto__": {"a": 1}, "constructor": 2}');
+    assert.equal(printLine('exchanges', value, { showBodies: false }), JSON.stringify(value));
+  });
+
   it('shows bodies only while content is on', () => {
     const exchange = { body: Buffer.from('sécret "x"') };
     assert.deepEqual(printed('exchanges', exchange), { body: { byteCount: 11 } });
