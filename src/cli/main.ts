@@ -16,7 +16,12 @@ const PROCESS_TITLE = 'sightline';
 
 async function main(words: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
   const output = createOutput((error) => {
-    endWith(new Error(`stdout cannot be written: ${error.message}`));
+    endWith(
+      new SightlineError(
+        'SL_STDOUT',
+        `stdout cannot be written (${error.message}): make room, or send it elsewhere`,
+      ),
+    );
   });
   const [first] = words;
   if (first === '--help' || first === '-h') {

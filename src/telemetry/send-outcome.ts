@@ -49,12 +49,47 @@ function reasonOf(error: ExporterError | undefined, isHttp: boolean): string {
   const details = withoutWrapping(error?.details ?? '');
   const text = details || error?.message || String(error?.code ?? 'unknown error');
   const full = isHttp ? `HTTP ${error?.code} ${text} ${error?.data ?? ''}` : text;
-  return printable(full).trim().slice(0, MAX_REASON_CHARS);
+  return inPlainWords(printable(full).trim().slice(0, MAX_REASON_CHARS));
 }
 
-/** grpc-js wraps why a connection failed: `No connection established. Last error: Error: WHY. Resolution note: NOTE`. */
+/** grpc-js wraps why a connection failed: `No connection established. Last error: Error: WHY. Resolution note: …`. */
 function withoutWrapping(details: string): string {
-  const match = /Last error: (?:Error: )?(.+?)\.? Resolution note:(.*)$/s.exec(details);
-  const note = match?.[2]?.trim() ?? '';
-  return match === null ? details : `${match[1]}${note === '' ? '' : ` (${note})`}`;
+  const match = /Last error: (?:Error: )?(.+?)\.? Resolution note:/s.exec(details);
+  return match?.[1] ?? details;
+}
+
+/** What TLS and HTTP libraries say when two ends do not fit, and what it means for somebody who set an endpoint. */
+const MISFITS: readonly (readonly [said: RegExp, meaning: string])[] = [
+  [
+    /wrong version number|packet length too long/i,
+    'it speaks no TLS: write http:// in place of https://',
+  ],
+  [
+    /no application protocol/i,
+    'it speaks TLS but no gRPC: set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf',
+  ],
+  [
+    /^Protocol error$/,
+    'it speaks no gRPC: for OTLP over HTTP set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf',
+  ],
+  [
+    /^Parse Error: Expected HTTP/,
+    'it does not speak HTTP/1.1: for gRPC set OTEL_EXPORTER_OTLP_PROTOCOL=grpc',
+  ],
+  [
+    /^(?:socket hang up|Failed to connect)$/,
+    'it closes the connection without an answer; one that wants TLS needs https://',
+  ],
+];
+
+const UNTRUSTED = /unable to (?:verify|get)|self[- ]signed certificate/i;
+
+function inPlainWords(reason: string): string {
+  const meaning = MISFITS.find(([said]) => said.test(reason))?.[1];
+  if (meaning !== undefined) {
+    return meaning;
+  }
+  return UNTRUSTED.test(reason)
+    ? `${reason}; name the authority's file by OTEL_EXPORTER_OTLP_CERTIFICATE`
+    : reason;
 }

@@ -47,12 +47,25 @@ describe('the reason of a failed export', () => {
     );
     assert.equal(
       reasonOf('No connection established. Last error: read ECONNRESET. Resolution note: half'),
-      'read ECONNRESET (half)',
+      'read ECONNRESET',
     );
     assert.equal(
       reasonOf('Name resolution failed for target dns:x:4317'),
       'Name resolution failed for target dns:x:4317',
     );
     assert.equal(reasonOf(''), '14 UNAVAILABLE');
+  });
+
+  it('is in plain words where two ends do not fit', () => {
+    const noise =
+      '804CC3BE837F0000:error:0A00010B:SSL routines:ssl3_get_record:wrong version number:';
+    assert.match(reasonOf(noise), /^it speaks no TLS: write http:\/\/ in place of https:\/\/$/);
+    assert.match(reasonOf('Protocol error'), /speaks no gRPC: .*http\/protobuf$/);
+    assert.match(reasonOf('socket hang up'), /https:\/\/$/);
+    assert.match(
+      reasonOf('unable to verify the first certificate'),
+      /^unable to verify the first certificate; .*OTEL_EXPORTER_OTLP_CERTIFICATE$/,
+    );
+    assert.equal(reasonOf('the queue is full'), 'the queue is full');
   });
 });

@@ -1,0 +1,32 @@
+/** Which BPF programs a process holds, and which of them the kernel still has. */
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+
+/** Ids of the programs that the process has descriptors of, each once. */
+export function programIdsOf(pid: number): number[] {
+  const ids: number[] = [];
+  for (const fd of readdirSync(`/proc/${pid}/fdinfo`)) {
+    const id = /^prog_id:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8'))?.[1];
+    if (id !== undefined) {
+      ids.push(Number(id));
+    }
+  }
+  return [...new Set(ids)];
+}
+
+/** Those of the programs that the kernel still has (bpf(2), BPF_PROG_GET_FD_BY_ID). */
+export function stillLoaded(ids: readonly number[]): number[] {
+  const script = `
+import ctypes, os, platform, struct, sys
+libc = ctypes.CDLL(None, use_errno=True)
+number = 321 if platform.machine() == 'x86_64' else 280
+for text in sys.argv[1:]:
+    attributes = ctypes.create_string_buffer(struct.pack('=III', int(text), 0, 0), 128)
+    if libc.syscall(number, 13, attributes, 128) >= 0:
+        print(text)
+`;
+  const text = execFileSync('/usr/bin/python3', ['-c', script, ...ids.map(String)], {
+    encoding: 'utf8',
+  });
+  return text.split('\n').filter(Boolean).map(Number);
+}
