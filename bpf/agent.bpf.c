@@ -7,6 +7,10 @@
 #include <bpf/bpf_helpers.h>
 
 #include "tls/openssl.h"
+#include "tls/boringssl.h"
+#include "tls/gnutls.h"
+#include "tls/nss.h"
+#include "tls/go.h"
 #include "process/lifecycle.h"
 #include "process/exec.h"
 

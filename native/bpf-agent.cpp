@@ -27,6 +27,8 @@ constexpr uint64_t kWakeMaxBytes = 256 * 1024;
 // Threads that may be ending probes; one more waits for the oldest.
 constexpr size_t kMaxDetaching = 8;
 
+const char *const kNoStack = "";
+
 constexpr const char *kTracepoints[] = {"process_fork", "process_exec", "process_exit"};
 
 std::string reason(int error, const LogScope &log) {
@@ -44,6 +46,20 @@ bool is_permission(int error) {
 
 const char *const kPrivilegeAdvice =
     "run it as root or with CAP_BPF, CAP_PERFMON and CAP_SYS_RESOURCE";
+
+Failure open_failure(int error, const LogScope &log) {
+    return {"SL_BPF_LOAD", "the kernel programs cannot be opened (" + reason(error, log) +
+                               "); rebuild them with \"npm run setup\""};
+}
+
+Failure load_failure(int error, const LogScope &log) {
+    if (is_permission(error)) {
+        return {"SL_BPF_PERMISSION", std::string("the kernel refuses to load programs (") +
+                                         reason(error, log) + "); " + kPrivilegeAdvice};
+    }
+    return {"SL_BPF_LOAD", "the kernel does not accept the programs (" + reason(error, log) +
+                               "); Linux 5.8 or newer is needed"};
+}
 
 Failure path_failure(const std::string &path, int error) {
     return {"SL_ATTACH_PATH",
@@ -84,13 +100,11 @@ Outcome BpfAgent::load(const AgentOptions &options) {
             "the kernel does not describe its types: /sys/kernel/btf/vmlinux is not readable; a "
             "kernel of at least 5.8 built with CONFIG_DEBUG_INFO_BTF is needed"};
     }
+    link_method_ = options.single_links ? LinkMethod::kSingle : best_link_method();
     LogScope log;
-    LIBBPF_OPTS(bpf_object_open_opts, open_options, .object_name = "sightline");
-    object_ = bpf_object__open_mem(kAgentObject, sizeof(kAgentObject), &open_options);
+    object_ = open_object(kNoStack);
     if (object_ == nullptr) {
-        return Failure{"SL_BPF_LOAD", "the kernel programs cannot be opened (" +
-                                          reason(errno, log) +
-                                          "); rebuild them with \"npm run setup\""};
+        return open_failure(errno, log);
     }
     records_ = bpf_object__find_map_by_name(object_, "records");
     policies_ = bpf_object__find_map_by_name(object_, "policies");
@@ -112,24 +126,62 @@ Outcome BpfAgent::load(const AgentOptions &options) {
     config->wake_bytes = std::min<uint64_t>(ring_bytes / 8, kWakeMaxBytes);
     config->watch_all = options.watch_all ? 1 : 0;
     bpf_map__set_max_entries(records_, options.ring_bytes);
-    link_method_ = options.single_links ? LinkMethod::kSingle : best_link_method();
+    const int error = -bpf_object__load(object_);
+    if (error != 0) {
+        return load_failure(error, log);
+    }
+    // The one that every host has: what the kernel has against such programs is known at once.
+    return load_stack("openssl");
+}
+
+// The programs of one stack, or those of no stack; the others are not loaded with it.
+bpf_object *BpfAgent::open_object(const std::string &stack) const {
+    LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "sightline");
+    bpf_object *object = bpf_object__open_mem(kAgentObject, sizeof(kAgentObject), &options);
+    if (object == nullptr) {
+        return nullptr;
+    }
     bpf_program *program = nullptr;
-    bpf_object__for_each_program(program, object_) {
-        if (bpf_program__type(program) == BPF_PROG_TYPE_KPROBE) {
+    bpf_object__for_each_program(program, object) {
+        const bool is_probe = bpf_program__type(program) == BPF_PROG_TYPE_KPROBE;
+        const bool is_wanted =
+            stack == kNoStack ? !is_probe : is_program_of(stack, bpf_program__name(program));
+        bpf_program__set_autoload(program, is_wanted);
+        if (is_probe) {
             prepare_program(program, link_method_);
         }
     }
+    return object;
+}
 
-    const int error = -bpf_object__load(object_);
-    if (error == 0) {
+// Each program costs time to verify, so a stack's are loaded when the first file with it is
+// attached to. They share the tables of the first object.
+Outcome BpfAgent::load_stack(const std::string &stack) {
+    if (stack_objects_.contains(stack)) {
         return std::nullopt;
     }
-    if (is_permission(error)) {
-        return Failure{"SL_BPF_PERMISSION", std::string("the kernel refuses to load programs (") +
-                                                reason(error, log) + "); " + kPrivilegeAdvice};
+    LogScope log;
+    bpf_object *object = open_object(stack);
+    if (object == nullptr) {
+        return open_failure(errno, log);
     }
-    return Failure{"SL_BPF_LOAD", "the kernel does not accept the programs (" + reason(error, log) +
-                                      "); Linux 5.8 or newer is needed"};
+    int error = 0;
+    bpf_map *map = nullptr;
+    bpf_object__for_each_map(map, object) {
+        const bpf_map *shared = bpf_object__find_map_by_name(object_, bpf_map__name(map));
+        if (error == 0) {
+            error = shared == nullptr ? ENOENT : -bpf_map__reuse_fd(map, bpf_map__fd(shared));
+        }
+    }
+    if (error == 0) {
+        error = -bpf_object__load(object);
+    }
+    if (error != 0) {
+        bpf_object__close(object);
+        return load_failure(error, log);
+    }
+    stack_objects_.emplace(stack, object);
+    return std::nullopt;
 }
 
 Outcome BpfAgent::attach_tracepoints() {
@@ -149,15 +201,16 @@ Outcome BpfAgent::attach_tracepoints() {
     return std::nullopt;
 }
 
-Outcome BpfAgent::attach(const std::string &stack, const std::string &path,
-                         const std::vector<FunctionPlace> &places, int *id) {
-    std::vector<ProbeRequest> requests;
-    Outcome failure = plan(stack, path, places, &requests);
+Outcome BpfAgent::attach(const AttachTarget &target, int *id) {
+    Outcome failure = check(target);
+    if (!failure) {
+        failure = load_stack(target.stack);
+    }
     if (failure) {
         return failure;
     }
     std::vector<ProbeLink> links;
-    for (const ProbeRequest &request : requests) {
+    for (const ProbeRequest &request : plan(target)) {
         failure = attach_request(request, &links);
         if (failure) {
             end_later(std::move(links));
@@ -169,16 +222,15 @@ Outcome BpfAgent::attach(const std::string &stack, const std::string &path,
     return std::nullopt;
 }
 
-// One request for each program, with every place that it is to run at.
-Outcome BpfAgent::plan(const std::string &stack, const std::string &path,
-                       const std::vector<FunctionPlace> &places,
-                       std::vector<ProbeRequest> *requests) const {
-    const std::string known = known_functions(stack);
+Outcome BpfAgent::check(const AttachTarget &target) {
+    const std::string &path = target.path;
+    const std::string known = comma_separated(probed_functions(target.stack));
     if (known.empty()) {
-        return Failure{"SL_ATTACH_STACK", "there are no probes for the TLS stack \"" + stack +
-                                              "\"; known: " + known_stacks()};
+        return Failure{"SL_ATTACH_STACK", "there are no probes for the TLS stack \"" +
+                                              target.stack +
+                                              "\"; known: " + comma_separated(probed_stacks())};
     }
-    if (places.empty()) {
+    if (target.places.empty()) {
         return Failure{"SL_ATTACH_FUNCTION",
                        "no function to probe in " + path + " was named; known: " + known};
     }
@@ -189,33 +241,63 @@ Outcome BpfAgent::plan(const std::string &stack, const std::string &path,
     if (!S_ISREG(status.st_mode)) {
         return Failure{"SL_ATTACH_PATH", "cannot probe " + path + ": it is not a regular file"};
     }
-    std::vector<ProbeRequest> entries;
-    for (const FunctionPlace &place : places) {
-        const FunctionProbe *probe = find_function_probe(stack, place.function);
+    const auto file_bytes = static_cast<uint64_t>(status.st_size);
+    for (const FunctionPlace &place : target.places) {
+        const FunctionProbe *probe =
+            find_function_probe(target.stack, target.convention, place.function);
         if (probe == nullptr) {
+            const std::string how =
+                target.convention.empty() ? "" : " with the convention " + target.convention;
             return Failure{"SL_ATTACH_FUNCTION", "there is no probe for a function \"" +
-                                                     place.function + "\" of " + stack +
-                                                     "; known: " + known};
+                                                     place.function + "\" of " + target.stack +
+                                                     how + "; known: " + known};
         }
-        if (place.offset >= static_cast<uint64_t>(status.st_size)) {
-            return Failure{"SL_ATTACH_OFFSET", "cannot probe " + place.function + " at " +
-                                                   std::to_string(place.offset) +
-                                                   ": that is beyond the end of " + path +
-                                                   "; locate the function again"};
+        if (probe->exit_at == ExitAt::kInstructions && place.returns.empty()) {
+            return Failure{"SL_ATTACH_FUNCTION", "cannot probe " + place.function + " of " + path +
+                                                     ": its return instructions must be named"};
         }
-        add_place(probe->enter, path, place.offset, false, &entries);
-        if (probe->exit_at == ExitAt::kReturn) {
-            add_place(probe->exit, path, place.offset, true, requests);
+        std::vector<uint64_t> offsets = place.returns;
+        offsets.push_back(place.offset);
+        for (const uint64_t offset : offsets) {
+            if (offset >= file_bytes) {
+                return Failure{"SL_ATTACH_OFFSET", "cannot probe " + place.function + " at " +
+                                                       std::to_string(offset) +
+                                                       ": that is beyond the end of " + path +
+                                                       "; locate the function again"};
+            }
         }
     }
-    // The returns first: an entry that is noted before its return is probed would never be cleared.
-    requests->insert(requests->end(), entries.begin(), entries.end());
     return std::nullopt;
 }
 
-void BpfAgent::add_place(const char *program_name, const std::string &path, uint64_t offset,
+// One request for each program, with every place that it is to run at.
+std::vector<ProbeRequest> BpfAgent::plan(const AttachTarget &target) const {
+    std::vector<ProbeRequest> requests;
+    std::vector<ProbeRequest> entries;
+    for (const FunctionPlace &place : target.places) {
+        const FunctionProbe *probe =
+            find_function_probe(target.stack, target.convention, place.function);
+        if (probe->enter != nullptr) {
+            add_place(target, probe->enter, place.offset, false, &entries);
+        }
+        if (probe->exit_at == ExitAt::kReturn) {
+            add_place(target, probe->exit, place.offset, true, &requests);
+        }
+        if (probe->exit_at == ExitAt::kInstructions) {
+            for (const uint64_t offset : place.returns) {
+                add_place(target, probe->exit, offset, false, &requests);
+            }
+        }
+    }
+    // The returns first: an entry that is noted before its return is probed would never be cleared.
+    requests.insert(requests.end(), entries.begin(), entries.end());
+    return requests;
+}
+
+void BpfAgent::add_place(const AttachTarget &target, const char *program_name, uint64_t offset,
                          bool is_return, std::vector<ProbeRequest> *requests) const {
-    bpf_program *program = bpf_object__find_program_by_name(object_, program_name);
+    bpf_program *program =
+        bpf_object__find_program_by_name(stack_objects_.at(target.stack), program_name);
     for (ProbeRequest &request : *requests) {
         if (request.program == program && request.is_return == is_return) {
             // Two names of one function: once.
@@ -226,7 +308,7 @@ void BpfAgent::add_place(const char *program_name, const std::string &path, uint
             return;
         }
     }
-    requests->push_back({program, path, {offset}, is_return});
+    requests->push_back({program, target.path, {offset}, is_return});
 }
 
 Outcome BpfAgent::attach_request(const ProbeRequest &request, std::vector<ProbeLink> *links) {
@@ -340,6 +422,10 @@ int BpfAgent::ring_fd() const {
 
 void BpfAgent::close() {
     detach_all();
+    for (const auto &[stack, object] : stack_objects_) {
+        bpf_object__close(object);
+    }
+    stack_objects_.clear();
     if (object_ != nullptr) {
         bpf_object__close(object_);
         object_ = nullptr;

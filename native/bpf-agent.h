@@ -30,6 +30,16 @@ struct AgentOptions {
 struct FunctionPlace {
     std::string function;
     uint64_t offset;
+    // Its return instructions, where those are to be probed.
+    std::vector<uint64_t> returns;
+};
+
+struct AttachTarget {
+    std::string stack;
+    // How the file's functions are called, where the stack has more than one way.
+    std::string convention;
+    std::string path;
+    std::vector<FunctionPlace> places;
 };
 
 using Counters = std::array<sl_counter, SL_DROP_COUNT>;
@@ -45,8 +55,7 @@ class BpfAgent {
     Outcome open(const AgentOptions &options);
 
     // Probes every named function of one file. All or none: what was attached is undone on failure.
-    Outcome attach(const std::string &stack, const std::string &path,
-                   const std::vector<FunctionPlace> &places, int *id);
+    Outcome attach(const AttachTarget &target, int *id);
     // Returns at once; the probes are gone within a second.
     void detach(int id);
     // No program runs any more once it returns; what they wrote stays readable.
@@ -66,15 +75,18 @@ class BpfAgent {
   private:
     Outcome load(const AgentOptions &options);
     Outcome attach_tracepoints();
-    Outcome plan(const std::string &stack, const std::string &path,
-                 const std::vector<FunctionPlace> &places,
-                 std::vector<ProbeRequest> *requests) const;
-    void add_place(const char *program_name, const std::string &path, uint64_t offset,
+    bpf_object *open_object(const std::string &stack) const;
+    Outcome load_stack(const std::string &stack);
+    static Outcome check(const AttachTarget &target);
+    std::vector<ProbeRequest> plan(const AttachTarget &target) const;
+    void add_place(const AttachTarget &target, const char *program_name, uint64_t offset,
                    bool is_return, std::vector<ProbeRequest> *requests) const;
     Outcome attach_request(const ProbeRequest &request, std::vector<ProbeLink> *links);
     void end_later(std::vector<ProbeLink> links);
 
+    // What belongs to no stack, and all tables.
     bpf_object *object_ = nullptr;
+    std::map<std::string, bpf_object *> stack_objects_;
     bpf_map *records_ = nullptr;
     bpf_map *policies_ = nullptr;
     bpf_map *counters_ = nullptr;

@@ -4,16 +4,84 @@
 #include "bpf-log.h"
 #include "drop-names.h"
 #include "exports.h"
+#include "function-probes.h"
 #include "js-error.h"
 #include "slab-reader.h"
 
 #include <memory>
+#include <optional>
 
 namespace sightline {
 namespace {
 
 constexpr uint32_t kRingMinBytes = 64 * 1024;
 constexpr uint32_t kRingMaxBytes = 1024 * 1024 * 1024;
+
+// Beyond this a number does not name every byte any more.
+constexpr double kMaxOffset = 9007199254740991.0;
+
+std::optional<uint64_t> read_offset(const Napi::Value &value) {
+    const double offset = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : -1;
+    if (!(offset >= 0 && offset <= kMaxOffset) ||
+        offset != static_cast<double>(static_cast<uint64_t>(offset))) {
+        return std::nullopt;
+    }
+    return static_cast<uint64_t>(offset);
+}
+
+// Throws, and returns false, when something is not what it has to be.
+bool read_place(const std::string &name, const Napi::Value &offset, const Napi::Value &returns,
+                FunctionPlace *place) {
+    const Napi::Array instructions =
+        returns.IsArray() ? returns.As<Napi::Array>() : Napi::Array::New(offset.Env());
+    const auto entry = read_offset(offset);
+    bool is_right = entry.has_value() && (returns.IsArray() || returns.IsUndefined());
+    for (uint32_t i = 0; is_right && i < instructions.Length(); i++) {
+        const auto instruction = read_offset(instructions.Get(i));
+        is_right = instruction.has_value();
+        place->returns.push_back(instruction.value_or(0));
+    }
+    if (!is_right) {
+        throw_argument(offset.Env(),
+                       "attach: the offset of " + name + " is not a whole number of bytes");
+        return false;
+    }
+    place->function = name;
+    place->offset = *entry;
+    return true;
+}
+
+bool read_target(const Napi::Object &request, AttachTarget *target) {
+    const Napi::Value stack = request.Get("stack");
+    const Napi::Value path = request.Get("path");
+    const Napi::Value offsets = request.Get("offsets");
+    const Napi::Value returns = request.Get("returns");
+    const Napi::Value convention = request.Get("convention");
+    const bool has_convention = convention.IsString();
+    if (!stack.IsString() || !path.IsString() || !offsets.IsObject() ||
+        !(returns.IsObject() || returns.IsUndefined()) ||
+        !(has_convention || convention.IsUndefined())) {
+        throw_argument(request.Env(), "attach takes {stack: string, path: string, offsets: object, "
+                                      "returns?: object, convention?: string}");
+        return false;
+    }
+    target->stack = stack.As<Napi::String>().Utf8Value();
+    target->path = path.As<Napi::String>().Utf8Value();
+    target->convention = has_convention ? convention.As<Napi::String>().Utf8Value() : "";
+    const auto table = offsets.As<Napi::Object>();
+    const Napi::Array names = table.GetPropertyNames();
+    for (uint32_t i = 0; i < names.Length(); i++) {
+        const std::string name = names.Get(i).ToString().Utf8Value();
+        const Napi::Value of_function =
+            returns.IsObject() ? returns.As<Napi::Object>().Get(name) : request.Env().Undefined();
+        FunctionPlace place;
+        if (!read_place(name, table.Get(name), of_function, &place)) {
+            return false;
+        }
+        target->places.push_back(std::move(place));
+    }
+    return true;
+}
 
 class Capture : public Napi::ObjectWrap<Capture> {
   public:
@@ -185,38 +253,16 @@ Napi::Value Capture::attach(const Napi::CallbackInfo &info) {
         return env.Undefined();
     }
     if (info.Length() < 1 || !info[0].IsObject()) {
-        throw_argument(env, "attach takes {stack, path, offsets}");
+        throw_argument(env, "attach takes an object: {stack, path, offsets}");
         return env.Undefined();
     }
-    const auto request = info[0].As<Napi::Object>();
-    const Napi::Value stack = request.Get("stack");
-    const Napi::Value path = request.Get("path");
-    const Napi::Value offsets = request.Get("offsets");
-    if (!stack.IsString() || !path.IsString() || !offsets.IsObject()) {
-        throw_argument(env, "attach takes {stack: string, path: string, offsets: object}");
+    AttachTarget target;
+    if (!read_target(info[0].As<Napi::Object>(), &target)) {
         return env.Undefined();
-    }
-    const auto table = offsets.As<Napi::Object>();
-    const Napi::Array names = table.GetPropertyNames();
-    std::vector<FunctionPlace> functions;
-    for (uint32_t i = 0; i < names.Length(); i++) {
-        const std::string name = names.Get(i).ToString().Utf8Value();
-        const Napi::Value value = table.Get(name);
-        const double offset = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : -1;
-        // Beyond this a number does not name every byte any more.
-        constexpr double kMaxOffset = 9007199254740991.0;
-        if (!(offset >= 0 && offset <= kMaxOffset) ||
-            offset != static_cast<double>(static_cast<uint64_t>(offset))) {
-            throw_argument(env,
-                           "attach: the offset of " + name + " is not a whole number of bytes");
-            return env.Undefined();
-        }
-        functions.push_back({name, static_cast<uint64_t>(offset)});
     }
     int id = 0;
     LogScope log;
-    const Outcome failure = agent_->attach(stack.As<Napi::String>().Utf8Value(),
-                                           path.As<Napi::String>().Utf8Value(), functions, &id);
+    const Outcome failure = agent_->attach(target, &id);
     report(env, log);
     if (env.IsExceptionPending()) {
         return env.Undefined();
@@ -338,6 +384,20 @@ void Capture::shut_down() {
 
 Napi::Function define_capture(Napi::Env env) {
     return Capture::define(env);
+}
+
+Napi::Value probed_functions_js(const Napi::CallbackInfo &info) {
+    Napi::Env env = info.Env();
+    Napi::Object result = Napi::Object::New(env);
+    for (const std::string &stack : probed_stacks()) {
+        const std::vector<std::string> functions = probed_functions(stack);
+        Napi::Array names = Napi::Array::New(env, functions.size());
+        for (uint32_t i = 0; i < functions.size(); i++) {
+            names.Set(i, functions[i]);
+        }
+        result.Set(stack, names);
+    }
+    return result;
 }
 
 Napi::Value open_capture(const Napi::CallbackInfo &info) {

@@ -15,6 +15,8 @@ Napi::Value locate_js(const Napi::CallbackInfo &info);
 Napi::Value locate_sync_js(const Napi::CallbackInfo &info);
 // open(options).
 Napi::Value open_capture(const Napi::CallbackInfo &info);
+// probedFunctions().
+Napi::Value probed_functions_js(const Napi::CallbackInfo &info);
 // The class of what open() returns.
 Napi::Function define_capture(Napi::Env env);
 

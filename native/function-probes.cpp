@@ -1,56 +1,107 @@
 #include "function-probes.h"
 
+#include <algorithm>
+
 namespace sightline {
 namespace {
 
 constexpr FunctionProbe kFunctionProbes[] = {
-    {"openssl", "SSL_read", "openssl_read_enter", ExitAt::kReturn, "openssl_call_exit"},
-    {"openssl", "SSL_write", "openssl_write_enter", ExitAt::kReturn, "openssl_call_exit"},
-    {"openssl", "SSL_read_ex", "openssl_read_ex_enter", ExitAt::kReturn, "openssl_call_exit"},
-    {"openssl", "SSL_write_ex", "openssl_write_ex_enter", ExitAt::kReturn, "openssl_call_exit"},
-    {"openssl", "SSL_write_ex2", "openssl_write_ex2_enter", ExitAt::kReturn, "openssl_call_exit"},
+    {"openssl", "", "SSL_read", "openssl_read_enter", ExitAt::kReturn, "call_exit"},
+    {"openssl", "", "SSL_write", "openssl_write_enter", ExitAt::kReturn, "call_exit"},
+    {"openssl", "", "SSL_read_ex", "openssl_read_ex_enter", ExitAt::kReturn, "call_exit"},
+    {"openssl", "", "SSL_write_ex", "openssl_write_ex_enter", ExitAt::kReturn, "call_exit"},
+    {"openssl", "", "SSL_write_ex2", "openssl_write_ex2_enter", ExitAt::kReturn, "call_exit"},
     // What OpenSSL's functions, and its BIO, are made of: their first instruction is cheaper to
     // probe.
-    {"openssl", "ssl_read_internal", "openssl_read_ex_enter", ExitAt::kReturn, "openssl_call_exit"},
-    {"openssl", "ssl_write_internal", "openssl_write_ex_enter", ExitAt::kReturn,
-     "openssl_call_exit"},
+    {"openssl", "", "ssl_read_internal", "openssl_read_ex_enter", ExitAt::kReturn, "call_exit"},
+    {"openssl", "", "ssl_write_internal", "openssl_write_ex_enter", ExitAt::kReturn, "call_exit"},
     // The same with flags before the count, since OpenSSL 3.3.
-    {"openssl", "ssl_write_internal_flags", "openssl_write_ex2_enter", ExitAt::kReturn,
-     "openssl_call_exit"},
-    {"openssl", "SSL_free", "openssl_free_enter", ExitAt::kNever, nullptr},
+    {"openssl", "", "ssl_write_internal_flags", "openssl_write_ex2_enter", ExitAt::kReturn,
+     "call_exit"},
+    {"openssl", "", "SSL_free", "openssl_free_enter", ExitAt::kNever, nullptr},
+    {"boringssl", "", "SSL_read", "boringssl_read_enter", ExitAt::kReturn, "call_exit"},
+    {"boringssl", "", "SSL_write", "boringssl_write_enter", ExitAt::kReturn, "call_exit"},
+    {"boringssl", "", "SSL_free", "boringssl_free_enter", ExitAt::kNever, nullptr},
+    {"gnutls", "", "gnutls_record_recv", "gnutls_recv_enter", ExitAt::kReturn, "call_exit"},
+    {"gnutls", "", "gnutls_record_recv_seq", "gnutls_recv_enter", ExitAt::kReturn, "call_exit"},
+    {"gnutls", "", "gnutls_record_send", "gnutls_send_enter", ExitAt::kReturn, "call_exit"},
+    {"gnutls", "", "gnutls_record_send2", "gnutls_send_enter", ExitAt::kReturn, "call_exit"},
+    {"gnutls", "", "gnutls_record_send_range", "gnutls_send_enter", ExitAt::kReturn, "call_exit"},
+    {"gnutls", "", "gnutls_deinit", "gnutls_deinit_enter", ExitAt::kNever, nullptr},
+    {"nss", "", "PR_Read", "nss_read_enter", ExitAt::kReturn, "nss_call_exit"},
+    {"nss", "", "PR_Recv", "nss_recv_enter", ExitAt::kReturn, "nss_call_exit"},
+    {"nss", "", "PR_Write", "nss_write_enter", ExitAt::kReturn, "nss_call_exit"},
+    {"nss", "", "PR_Send", "nss_write_enter", ExitAt::kReturn, "nss_call_exit"},
+    {"nss", "", "SSL_ImportFD", nullptr, ExitAt::kReturn, "nss_import_exit"},
+    {"nss", "", "PR_Close", "nss_close_enter", ExitAt::kNever, nullptr},
+    {"go", "go-register", "crypto/tls.(*Conn).Read", "go_read_enter", ExitAt::kInstructions,
+     "go_return"},
+    {"go", "go-register", "crypto/tls.(*Conn).Write", "go_write_enter", ExitAt::kInstructions,
+     "go_return"},
+    {"go", "go-register", "crypto/tls.(*Conn).Close", "go_close_enter", ExitAt::kNever, nullptr},
+    {"go", "go-stack", "crypto/tls.(*Conn).Read", "go_stack_read_enter", ExitAt::kInstructions,
+     "go_stack_return"},
+    {"go", "go-stack", "crypto/tls.(*Conn).Write", "go_stack_write_enter", ExitAt::kInstructions,
+     "go_stack_return"},
+    {"go", "go-stack", "crypto/tls.(*Conn).Close", "go_stack_close_enter", ExitAt::kNever, nullptr},
 };
+
+void add_once(const char *name, std::vector<std::string> *names) {
+    if (std::find(names->begin(), names->end(), name) == names->end()) {
+        names->push_back(name);
+    }
+}
+
+bool is_named(const char *name, const std::string &wanted) {
+    return name != nullptr && wanted == name;
+}
 
 } // namespace
 
-const FunctionProbe *find_function_probe(const std::string &stack, const std::string &function) {
+const FunctionProbe *find_function_probe(const std::string &stack, const std::string &convention,
+                                         const std::string &function) {
+    const std::string name = function.substr(0, function.rfind('#'));
     for (const FunctionProbe &probe : kFunctionProbes) {
-        if (stack == probe.stack && function == probe.function) {
+        const bool fits = *probe.convention == '\0' || convention == probe.convention;
+        if (stack == probe.stack && fits && name == probe.function) {
             return &probe;
         }
     }
     return nullptr;
 }
 
-std::string known_stacks() {
-    std::string names;
-    std::string last;
+std::vector<std::string> probed_stacks() {
+    std::vector<std::string> names;
     for (const FunctionProbe &probe : kFunctionProbes) {
-        if (last != probe.stack) {
-            last = probe.stack;
-            names += (names.empty() ? "" : ", ") + last;
+        add_once(probe.stack, &names);
+    }
+    return names;
+}
+
+std::vector<std::string> probed_functions(const std::string &stack) {
+    std::vector<std::string> names;
+    for (const FunctionProbe &probe : kFunctionProbes) {
+        if (stack == probe.stack) {
+            add_once(probe.function, &names);
         }
     }
     return names;
 }
 
-std::string known_functions(const std::string &stack) {
-    std::string names;
-    for (const FunctionProbe &probe : kFunctionProbes) {
-        if (stack == probe.stack) {
-            names += (names.empty() ? "" : ", ") + std::string(probe.function);
-        }
+bool is_program_of(const std::string &stack, const std::string &program) {
+    return std::any_of(std::begin(kFunctionProbes), std::end(kFunctionProbes),
+                       [&](const FunctionProbe &probe) {
+                           return stack == probe.stack &&
+                                  (is_named(probe.enter, program) || is_named(probe.exit, program));
+                       });
+}
+
+std::string comma_separated(const std::vector<std::string> &names) {
+    std::string text;
+    for (const std::string &name : names) {
+        text += (text.empty() ? "" : ", ") + name;
     }
-    return names;
+    return text;
 }
 
 } // namespace sightline

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 namespace sightline {
 
@@ -10,24 +11,33 @@ enum class ExitAt {
     kNever,
     // Wherever the function returns to: the kernel puts its own return address on the stack.
     kReturn,
+    // At the function's return instructions, which must be named.
+    kInstructions,
 };
 
 struct FunctionProbe {
     const char *stack;
+    // How arguments are passed; empty where there is one way.
+    const char *convention;
     const char *function;
-    // Runs at the place given.
+    // Runs at the place given. Null where nothing is to be learnt before the return.
     const char *enter;
     ExitAt exit_at;
     // Null where nothing is to be learnt at the return.
     const char *exit;
 };
 
-// Null when there is no such function, or stack.
-const FunctionProbe *find_function_probe(const std::string &stack, const std::string &function);
+// Null when there is no such function, stack or convention. A name may end in "#" and a number,
+// where a file has several functions of one kind.
+const FunctionProbe *find_function_probe(const std::string &stack, const std::string &convention,
+                                         const std::string &function);
 
-// Comma-separated, for messages.
-std::string known_stacks();
-// Of one stack; empty when it is not known.
-std::string known_functions(const std::string &stack);
+std::vector<std::string> probed_stacks();
+// Of one stack, each once; empty when it is not known.
+std::vector<std::string> probed_functions(const std::string &stack);
+bool is_program_of(const std::string &stack, const std::string &program);
+
+// For messages.
+std::string comma_separated(const std::vector<std::string> &names);
 
 } // namespace sightline

@@ -13,7 +13,7 @@
 #include <linux/types.h>
 
 /* Bumped with every change of a record's layout. */
-#define SL_ABI_VERSION 1
+#define SL_ABI_VERSION 2
 
 /* Largest payload of one data or argument record; a slab of user space must hold one such record.
  */
@@ -50,6 +50,11 @@ enum sl_direction {
 
 enum sl_stack {
     SL_STACK_OPENSSL = 1,
+    SL_STACK_BORINGSSL = 2,
+    SL_STACK_GNUTLS = 3,
+    SL_STACK_NSS = 4,
+    SL_STACK_GO = 5,
+    SL_STACK_RUSTLS = 6,
 };
 
 /* Why something was not handed over. Index into the per-CPU counters; 0 counts what was. */

@@ -17,6 +17,7 @@ typedef __u16 u16;
 typedef __u32 u32;
 typedef __u64 u64;
 typedef __s32 s32;
+typedef __s64 s64;
 
 /* The layout of saved registers is fixed ABI: not relocated. */
 #if defined(__TARGET_ARCH_x86)
@@ -87,7 +88,16 @@ struct signal_struct {
     int group_exit_code;
 };
 
+#if defined(__TARGET_ARCH_x86)
+struct thread_struct {
+    unsigned long fsbase;
+};
+#endif
+
 struct task_struct {
+#if defined(__TARGET_ARCH_x86)
+    struct thread_struct thread;
+#endif
     int pid;
     int tgid;
     int exit_code;

@@ -23,7 +23,11 @@ struct call {
     /* Where the function stores the number of bytes; 0 when it returns it. */
     u64 count_address;
     /* enum sl_direction. */
-    u64 direction;
+    u32 direction;
+    /* enum sl_stack. */
+    u32 stack;
+    /* The result is as wide as a register, not an int. */
+    u64 is_wide;
 };
 
 struct {

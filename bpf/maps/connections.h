@@ -26,6 +26,8 @@ struct connection {
     /* Entry time and thread of the newest call that carried bytes. */
     u64 last_enter_ns[2];
     u32 last_tid[2];
+    /* enum sl_stack. */
+    u64 stack;
 };
 
 struct {

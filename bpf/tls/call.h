@@ -18,7 +18,18 @@
 #define RETURN_ADDRESS_BYTES 0
 #endif
 
-static __always_inline int enter_call(struct pt_regs *ctx, u64 direction, u64 count_address) {
+/* How a function that carries plaintext is called: all that differs between them. */
+struct call_shape {
+    u32 stack;
+    u32 direction;
+    /* Where it stores the number of bytes; 0 when it returns it. */
+    u64 count_address;
+    /* It returns a number as wide as a register, not an int. */
+    u64 is_wide;
+};
+
+/* The object, the buffer and the buffer's size are the first three arguments of all of them. */
+static __always_inline int enter_call(struct pt_regs *ctx, const struct call_shape shape) {
     u64 pid_tgid = bpf_get_current_pid_tgid();
     if (!is_seen(pid_tgid >> 32))
         return 0;
@@ -31,12 +42,14 @@ static __always_inline int enter_call(struct pt_regs *ctx, u64 direction, u64 co
         .object = PT_REGS_PARM1(ctx),
         .buffer = PT_REGS_PARM2(ctx),
         .capacity = PT_REGS_PARM3(ctx),
-        .count_address = count_address,
-        .direction = direction,
+        .count_address = shape.count_address,
+        .direction = shape.direction,
+        .stack = shape.stack,
+        .is_wide = shape.is_wide,
     };
-    /* Functions that return the number take it as an int, whose upper half is undefined in the
-     * register. */
-    if (!count_address)
+    /* Functions that return the number as an int take it as one, whose upper half is undefined in
+     * the register. */
+    if (!shape.count_address && !shape.is_wide)
         call.capacity = (u32)call.capacity;
     if (bpf_map_update_elem(&calls, &key, &call, BPF_ANY))
         count(SL_DROP_TABLE, 0);
@@ -45,7 +58,7 @@ static __always_inline int enter_call(struct pt_regs *ctx, u64 direction, u64 co
 
 /* Bytes that the returned call carried; 0 when it carried none. */
 static __always_inline u64 carried_bytes(const struct call *call, u64 returned) {
-    s32 result = (s32)returned;
+    s64 result = call->is_wide ? (s64)returned : (s32)returned;
     if (result <= 0)
         return 0;
     if (!call->count_address)
@@ -56,11 +69,29 @@ static __always_inline u64 carried_bytes(const struct call *call, u64 returned) 
     return bytes;
 }
 
-static __always_inline void finish_call(const struct call *call, u64 pid_tgid, u64 returned) {
-    u64 bytes = forget_bounds(carried_bytes(call, returned), call->enter_ns);
+/*
+ * Whether `call` is made of another probed one on the same object (SSL_read_ex of SSL_read), which
+ * has carried these bytes already: that one began after it, on the same thread.
+ */
+static __always_inline bool is_wrapper(const struct call *call, struct connection *connection,
+                                       u64 direction, u32 tid) {
+    if (connection->last_enter_ns[direction] > call->enter_ns &&
+        connection->last_tid[direction] == tid)
+        return true;
+    connection->last_enter_ns[direction] = call->enter_ns;
+    connection->last_tid[direction] = tid;
+    return false;
+}
+
+/* Hands over what a call has carried; `may_wrap` where a library makes probed functions of others.
+ */
+static __always_inline void finish_call(const struct call *call, u64 pid_tgid, u64 carried,
+                                        const bool may_wrap) {
+    u64 bytes = forget_bounds(carried, call->enter_ns);
     if (bytes == 0)
         return;
-    if (bytes > call->capacity) {
+    /* Without a buffer (see gnutls.h) there is no size to hold against it, and nothing to copy. */
+    if (bytes > call->capacity && call->buffer) {
         count(SL_DROP_BAD_LENGTH, 0);
         return;
     }
@@ -71,22 +102,13 @@ static __always_inline void finish_call(const struct call *call, u64 pid_tgid, u
         .object = call->object,
         .pid = pid,
     };
-    struct connection *connection = connection_of(&key, call->enter_ns);
+    struct connection *connection = connection_of(&key, call->enter_ns, call->stack);
     if (!connection) {
         count(SL_DROP_TABLE, bytes);
         return;
     }
-    /*
-     * Some libraries implement one of the probed functions by another (SSL_read_ex by SSL_read):
-     * the inner call has carried these bytes already, when it began after this one and on this
-     * thread.
-     */
-    if (connection->last_enter_ns[direction] > call->enter_ns &&
-        connection->last_tid[direction] == tid)
+    if (may_wrap && is_wrapper(call, connection, direction, tid))
         return;
-    connection->last_enter_ns[direction] = call->enter_ns;
-    connection->last_tid[direction] = tid;
-
     struct transfer transfer = {
         .time_ns = bpf_ktime_get_boot_ns(),
         .enter_ns = call->enter_ns,
@@ -97,12 +119,14 @@ static __always_inline void finish_call(const struct call *call, u64 pid_tgid, u
         .bytes = bytes,
         .position = connection->position[direction],
         .direction = direction,
+        .stack = connection->stack,
     };
     connection->position[direction] = transfer.position + bytes;
     emit_transfer(&transfer, connection);
 }
 
-static __always_inline int exit_call(struct pt_regs *ctx) {
+/* The return of a function that was entered by enter_call: what differs was kept then. */
+static __always_inline int exit_call(struct pt_regs *ctx, const bool is_always_entered) {
     u64 pid_tgid = bpf_get_current_pid_tgid();
     if (!is_seen(pid_tgid >> 32))
         return 0;
@@ -112,13 +136,18 @@ static __always_inline int exit_call(struct pt_regs *ctx) {
     };
     struct call *entry = bpf_map_lookup_elem(&calls, &key);
     if (!entry) {
-        if ((s32)PT_REGS_RC(ctx) > 0)
+        if (is_always_entered && (s32)PT_REGS_RC(ctx) > 0)
             count(SL_DROP_ORPHAN, 0);
         return 0;
     }
     /* A copy, because the entry may be given to another call as soon as it is deleted. */
     struct call call = *entry;
     bpf_map_delete_elem(&calls, &key);
-    finish_call(&call, pid_tgid, PT_REGS_RC(ctx));
+    finish_call(&call, pid_tgid, carried_bytes(&call, PT_REGS_RC(ctx)), true);
     return 0;
+}
+
+SEC("uretprobe/call_exit")
+int call_exit(struct pt_regs *ctx) {
+    return exit_call(ctx, true);
 }

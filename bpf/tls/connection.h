@@ -6,11 +6,13 @@
 #include "../maps/counters.h"
 
 static __always_inline struct connection *begin_connection(const struct connection_key *key,
-                                                           u64 start_ns, u64 exec_id, u64 time_ns) {
+                                                           u64 start_ns, u64 exec_id, u64 time_ns,
+                                                           u64 stack) {
     struct connection fresh = {
         .process_start_ns = start_ns,
         .exec_id = exec_id,
         .generation = time_ns,
+        .stack = stack,
     };
     /* Another thread may have been first: then its entry is the one. */
     bpf_map_update_elem(&connections, key, &fresh, BPF_NOEXIST);
@@ -22,7 +24,7 @@ static __always_inline struct connection *begin_connection(const struct connecti
  * connection. `time_ns` becomes the generation of a new one.
  */
 static __always_inline struct connection *connection_of(const struct connection_key *key,
-                                                        u64 time_ns) {
+                                                        u64 time_ns, u64 stack) {
     struct task_struct *task = current_task();
     u64 start_ns = process_start_of(task);
     u64 exec_id = BPF_CORE_READ(task, self_exec_id);
@@ -33,5 +35,5 @@ static __always_inline struct connection *connection_of(const struct connection_
             return connection;
         bpf_map_delete_elem(&connections, key);
     }
-    return begin_connection(key, start_ns, exec_id, time_ns);
+    return begin_connection(key, start_ns, exec_id, time_ns, stack);
 }

@@ -33,6 +33,7 @@ struct transfer {
     u64 bytes;
     u64 position;
     u64 direction;
+    u64 stack;
 };
 
 static __always_inline void describe_stream(struct sl_stream_record *record,
@@ -48,7 +49,7 @@ static __always_inline void describe_stream(struct sl_stream_record *record,
     record->call_bytes = transfer->bytes;
     record->call_offset = offset;
     record->direction = transfer->direction;
-    record->stack = SL_STACK_OPENSSL;
+    record->stack = transfer->stack;
     __builtin_memset(record->pad, 0, sizeof(record->pad));
 }
 

@@ -31,8 +31,15 @@ export interface AttachRequest {
   stack: TlsStack;
   /** File whose inode gets the probes; may be a /proc/PID/root path. */
   path: string;
-  /** Function name → file offset of the instruction to probe. */
+  /**
+   * Function name → file offset of the instruction to probe. `probedFunctions()` lists the names; where a file has
+   * several functions of one kind, `#` and a number behind the name tell them apart.
+   */
   offsets: Record<string, number>;
+  /** Function name → file offsets of all its return instructions: needed for Go, where no return address may change. */
+  returns?: Record<string, readonly number[]>;
+  /** How arguments are passed, where that is not one way for the whole stack: Go before and since 1.17. */
+  convention?: 'go-register' | 'go-stack';
 }
 
 export interface NativeCounters {
@@ -68,6 +75,13 @@ export interface NativeBinding {
   open(options: NativeCaptureOptions): NativeCapture;
   /** Reads .dynsym and .symtab of an ELF file. Throws an Error with `code` SL_ELF_… on anything malformed. */
   locateSymbols(path: string, names: readonly string[]): LocatedSymbols;
+  /**
+   * TLS stack → names of the functions that there are probes for, as their documentation has them. Beside those:
+   * - openssl: `ssl_read_internal`, `ssl_write_internal` and, with flags before the count (3.3), `ssl_write_internal_flags`,
+   *   which the documented ones call. One of them stands for all that it is called by: probe it or those, not both.
+   * - nss: NSPR's functions and `SSL_ImportFD`, which may be in different files.
+   */
+  probedFunctions(): Record<TlsStack, string[]>;
   /** Constants, record sizes and field offsets of the ABI header, for the decoder and its contract test. */
   abi(): Record<string, number>;
 }

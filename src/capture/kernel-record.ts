@@ -2,11 +2,18 @@
  * Decodes the kernel's binary records into capture events. The layout is that of `bpf/abi/events.h`, repeated here as
  * offsets; `test/contract/abi.test.ts` compares them with what the compiler made of the header.
  */
-import type { CaptureEvent, ConnectionRef, Direction, LossReason, ProcessRef } from './events.ts';
+import type {
+  CaptureEvent,
+  ConnectionRef,
+  Direction,
+  LossReason,
+  ProcessRef,
+  TlsStack,
+} from './events.ts';
 
 /** Offsets and constants of the ABI header, under the names by which the addon's `abi()` reports them. */
 export const KERNEL_ABI = {
-  SL_ABI_VERSION: 1,
+  SL_ABI_VERSION: 2,
   SL_CHUNK_MAX: 65536,
   SL_CALL_MAX: 4194304,
   SL_ARGV_MAX: 524288,
@@ -23,6 +30,11 @@ export const KERNEL_ABI = {
   SL_DIRECTION_READ: 0,
   SL_DIRECTION_WRITE: 1,
   SL_STACK_OPENSSL: 1,
+  SL_STACK_BORINGSSL: 2,
+  SL_STACK_GNUTLS: 3,
+  SL_STACK_NSS: 4,
+  SL_STACK_GO: 5,
+  SL_STACK_RUSTLS: 6,
   SL_DROP_COUNT: 9,
   SL_EXEC_PATH_CUT: 1,
   SL_EXEC_ENVIRONMENT_CUT: 2,
@@ -148,6 +160,17 @@ interface PendingArgv {
 const abi = KERNEL_ABI;
 const HEADER_BYTES = abi['sizeof.sl_record_header'];
 const HIGH = 2 ** 32;
+
+/** By the kernel's number for it. */
+const STACKS: readonly (TlsStack | undefined)[] = [
+  undefined,
+  'openssl',
+  'boringssl',
+  'gnutls',
+  'nss',
+  'go',
+  'rustls',
+];
 const NOTHING = new Uint8Array(0);
 
 /** One decoder belongs to one ring: it joins records that follow one another. */
@@ -182,6 +205,7 @@ export function createRecordDecoder(options: RecordDecoderOptions): RecordDecode
     processAt: number,
     objectAt: number,
     generationAt: number,
+    stack: TlsStack,
   ): ConnectionRef {
     const object = readNumber(objectAt);
     const startAt = processAt + abi['sl_process.start_ns'];
@@ -203,7 +227,7 @@ export function createRecordDecoder(options: RecordDecoderOptions): RecordDecode
     }
     const ref: ConnectionRef = {
       process: readProcess(processAt),
-      stack: 'openssl',
+      stack,
       object,
       generation: readTime(generationAt),
     };
@@ -217,9 +241,9 @@ export function createRecordDecoder(options: RecordDecoderOptions): RecordDecode
   function decodeStream(at: number, size: number, isLoss: boolean): boolean {
     const payloadAt = at + abi['sizeof.sl_stream_record'];
     const directionCode = view.getUint8(at + abi['sl_stream_record.direction']);
-    const stack = view.getUint8(at + abi['sl_stream_record.stack']);
+    const stack = STACKS[view.getUint8(at + abi['sl_stream_record.stack'])];
     const count = readNumber(at + abi['sl_stream_record.bytes']);
-    if (directionCode > abi.SL_DIRECTION_WRITE || stack !== abi.SL_STACK_OPENSSL) {
+    if (directionCode > abi.SL_DIRECTION_WRITE || stack === undefined) {
       return false;
     }
     const direction: Direction = directionCode === abi.SL_DIRECTION_READ ? 'read' : 'write';
@@ -227,6 +251,7 @@ export function createRecordDecoder(options: RecordDecoderOptions): RecordDecode
       at + abi['sl_stream_record.process'],
       at + abi['sl_stream_record.object'],
       at + abi['sl_stream_record.generation'],
+      stack,
     );
     if (isLoss) {
       const reason = lossReason(view.getUint8(at + abi['sl_stream_record.reason']));
@@ -264,13 +289,15 @@ export function createRecordDecoder(options: RecordDecoderOptions): RecordDecode
   }
 
   function decodeClose(at: number): boolean {
-    if (view.getUint8(at + abi['sl_close_record.stack']) !== abi.SL_STACK_OPENSSL) {
+    const stack = STACKS[view.getUint8(at + abi['sl_close_record.stack'])];
+    if (stack === undefined) {
       return false;
     }
     const connection = readConnection(
       at + abi['sl_close_record.process'],
       at + abi['sl_close_record.object'],
       at + abi['sl_close_record.generation'],
+      stack,
     );
     connections.delete(connection.object);
     onEvent({

@@ -322,7 +322,7 @@ describe('life of a capture', function () {
       assert.equal(attach({ path: join(folder, 'none') }), 'SL_ATTACH_PATH');
       assert.equal(attach({ path: folder }), 'SL_ATTACH_PATH');
       assert.equal(attach({ path: '/dev/null' }), 'SL_ATTACH_PATH');
-      assert.equal(attach({ stack: 'nss' }), 'SL_ATTACH_STACK');
+      assert.equal(attach({ stack: 'schannel' }), 'SL_ATTACH_STACK');
       assert.equal(attach({ offsets: {} }), 'SL_ATTACH_FUNCTION');
       assert.equal(attach({ offsets: { SSL_peek: 4096 } }), 'SL_ATTACH_FUNCTION');
       assert.equal(attach({ offsets: { SSL_read: 1e12 } }), 'SL_ATTACH_OFFSET');

@@ -1,0 +1,126 @@
+/*
+ * Go's crypto/tls. https://pkg.go.dev/crypto/tls#Conn
+ *
+ * - func (c *Conn) Read(b []byte) (int, error), Write: bytes when the int is above 0.
+ * - func (c *Conn) Close() error
+ *
+ * The returns are probed as instructions, never through a changed return address, which the
+ * runtime would find when it walks or moves a stack. For both functions, because only the return
+ * knows how much a write has taken, and because a function whose stack is too small begins twice.
+ */
+#pragma once
+
+#include "../kernel/go_registers.h"
+#include "../maps/goroutine_calls.h"
+#include "call.h"
+#include "close.h"
+
+static __always_inline bool find_frame(struct pt_regs *ctx, u64 pid_tgid, const bool has_registers,
+                                       struct goroutine_call_key *key, struct go_stack *stack) {
+    u64 goroutine = goroutine_of(ctx, has_registers);
+    if (bpf_probe_read_user(stack, sizeof(*stack), (void *)goroutine))
+        return false;
+    key->goroutine = goroutine;
+    key->depth = stack->high - PT_REGS_SP(ctx);
+    key->pid = pid_tgid >> 32;
+    key->pad = 0;
+    return true;
+}
+
+static __always_inline int go_enter(struct pt_regs *ctx, u32 direction, const bool has_registers) {
+    u64 pid_tgid = bpf_get_current_pid_tgid();
+    if (!is_seen(pid_tgid >> 32))
+        return 0;
+    struct goroutine_call_key key;
+    struct go_stack stack;
+    if (!find_frame(ctx, pid_tgid, has_registers, &key, &stack)) {
+        count(SL_DROP_FAULT, 0);
+        return 0;
+    }
+    struct goroutine_call value = {
+        .call =
+            {
+                .enter_ns = bpf_ktime_get_boot_ns(),
+                .object = has_registers ? GO_ARGUMENT_1(ctx) : go_stack_word(ctx, 0),
+                .buffer = has_registers ? GO_ARGUMENT_2(ctx) : go_stack_word(ctx, 1),
+                .capacity = has_registers ? GO_ARGUMENT_3(ctx) : go_stack_word(ctx, 2),
+                .direction = direction,
+                .stack = SL_STACK_GO,
+                .is_wide = true,
+            },
+    };
+    if (value.call.buffer >= stack.low && value.call.buffer < stack.high)
+        value.buffer_depth = stack.high - value.call.buffer;
+    if (bpf_map_update_elem(&goroutine_calls, &key, &value, BPF_ANY))
+        count(SL_DROP_TABLE, 0);
+    return 0;
+}
+
+/* Before 1.17 the result is on the stack behind the connection and the three words of the slice. */
+#define GO_STACK_RESULT 4
+
+static __always_inline int go_exit(struct pt_regs *ctx, const bool has_registers) {
+    u64 pid_tgid = bpf_get_current_pid_tgid();
+    if (!is_seen(pid_tgid >> 32))
+        return 0;
+    u64 returned = has_registers ? GO_RESULT(ctx) : go_stack_word(ctx, GO_STACK_RESULT);
+    struct goroutine_call_key key;
+    struct go_stack stack;
+    if (!find_frame(ctx, pid_tgid, has_registers, &key, &stack)) {
+        count(SL_DROP_FAULT, 0);
+        return 0;
+    }
+    struct goroutine_call *entry = bpf_map_lookup_elem(&goroutine_calls, &key);
+    if (!entry) {
+        if ((s64)returned > 0)
+            count(SL_DROP_ORPHAN, 0);
+        return 0;
+    }
+    struct goroutine_call value = *entry;
+    bpf_map_delete_elem(&goroutine_calls, &key);
+    /* The stack may have been moved since. */
+    if (value.buffer_depth)
+        value.call.buffer = stack.high - value.buffer_depth;
+    finish_call(&value.call, pid_tgid, carried_bytes(&value.call, returned), false);
+    return 0;
+}
+
+SEC("uprobe/go_read_enter")
+int go_read_enter(struct pt_regs *ctx) {
+    return go_enter(ctx, SL_DIRECTION_READ, true);
+}
+
+SEC("uprobe/go_write_enter")
+int go_write_enter(struct pt_regs *ctx) {
+    return go_enter(ctx, SL_DIRECTION_WRITE, true);
+}
+
+SEC("uprobe/go_return")
+int go_return(struct pt_regs *ctx) {
+    return go_exit(ctx, true);
+}
+
+SEC("uprobe/go_close_enter")
+int go_close_enter(struct pt_regs *ctx) {
+    return close_connection(GO_ARGUMENT_1(ctx));
+}
+
+SEC("uprobe/go_stack_read_enter")
+int go_stack_read_enter(struct pt_regs *ctx) {
+    return go_enter(ctx, SL_DIRECTION_READ, false);
+}
+
+SEC("uprobe/go_stack_write_enter")
+int go_stack_write_enter(struct pt_regs *ctx) {
+    return go_enter(ctx, SL_DIRECTION_WRITE, false);
+}
+
+SEC("uprobe/go_stack_return")
+int go_stack_return(struct pt_regs *ctx) {
+    return go_exit(ctx, false);
+}
+
+SEC("uprobe/go_stack_close_enter")
+int go_stack_close_enter(struct pt_regs *ctx) {
+    return close_connection(go_stack_word(ctx, 0));
+}
