@@ -65,8 +65,13 @@ std::vector<Candidate> select(const std::vector<Candidate> &from, Test test) {
 }
 
 bool stores_outside_stack(const std::vector<Instruction> &code) {
-    return std::any_of(code.begin(), code.end(), [](const Instruction &instruction) {
-        return instruction.stores_outside_stack;
+    const bool has_frame_pointer =
+        std::any_of(code.begin(), code.end(), [](const Instruction &instruction) {
+            return instruction.copy == std::pair<unsigned, unsigned>(kRbp, kRsp);
+        });
+    return std::any_of(code.begin(), code.end(), [=](const Instruction &instruction) {
+        const auto base = instruction.stores_through;
+        return base && *base != kRsp && !(has_frame_pointer && *base == kRbp);
     });
 }
 

@@ -109,9 +109,8 @@ void take_operands(const ZydisDecodedInstruction &decoded, const ZydisDecodedOpe
         } else if (operand.type == ZYDIS_OPERAND_TYPE_MEMORY) {
             const RegisterMask base = mask_of(operand.mem.base);
             made->reads |= base | mask_of(operand.mem.index);
-            if ((operand.actions & ZYDIS_OPERAND_ACTION_MASK_WRITE) != 0 &&
-                (base & (register_bit(kRsp) | register_bit(kRbp))) == 0) {
-                made->stores_outside_stack = true;
+            if ((operand.actions & ZYDIS_OPERAND_ACTION_MASK_WRITE) != 0) {
+                made->stores_through = general_register(operand.mem.base);
             }
         }
     }

@@ -47,8 +47,8 @@ struct Instruction {
     std::optional<std::pair<unsigned, unsigned>> copy;
     // `cmp` with a constant.
     std::optional<int64_t> compared;
-    // Writes memory through a register that is not the stack's.
-    bool stores_outside_stack = false;
+    // Writes memory at an address in this register.
+    std::optional<unsigned> stores_through;
     bool is_endbr = false;
     bool is_padding = false;
     // Emulated by the kernel at a uprobe, not single-stepped: linux/arch/x86/kernel/uprobes.c,

@@ -25,8 +25,8 @@ constexpr int64_t kMaxPlaintextBound = kMaxPlaintext + 2;
 // A sum of a length and a constant, with a frame around it at most.
 constexpr size_t kMaxSumInstructions = 8;
 
-constexpr RegisterMask kMethodArguments =
-    register_bit(kRdi) | register_bit(kRsi) | register_bit(kRdx) | register_bit(kRcx);
+constexpr RegisterMask kTwoArguments = register_bit(kRdi) | register_bit(kRsi);
+constexpr RegisterMask kMethodArguments = kTwoArguments | register_bit(kRdx) | register_bit(kRcx);
 
 // A source file's path in the constants: Rust's strings have no end mark, so only this is known.
 struct SourceFile {
@@ -171,11 +171,16 @@ Methods cipher_methods(const CodeSearch &search, const std::vector<const Address
     std::set<uint64_t> tables;
     for (const AddressUser *maker : makers) {
         for (const Instruction &instruction : maker->code) {
-            const auto target = instruction.address_use;
-            const Segment *segment = target ? search.file.segment_of(target->second) : nullptr;
-            if (segment != nullptr && !segment->is_code && target->second % 8 == 0 &&
+            std::optional<uint64_t> target;
+            if (instruction.address_use) {
+                target = instruction.address_use->second;
+            } else if (search.file.is_fixed() && instruction.constant) {
+                target = static_cast<uint32_t>(instruction.constant->second);
+            }
+            const Segment *segment = target ? search.file.segment_of(*target) : nullptr;
+            if (segment != nullptr && !segment->is_code && *target % 8 == 0 &&
                 (segment->is_writable || search.file.is_fixed())) {
-                tables.insert(target->second);
+                tables.insert(*target);
             }
         }
     }
@@ -253,7 +258,8 @@ void RustlsLocator::settle(const CodeSearch &search, Locations *locations) {
             used.insert(places_.at(address));
         }
         if (used.contains(KnownText::rustls_record_layer) &&
-            used.contains(KnownText::rustls_fragmenter)) {
+            used.contains(KnownText::rustls_fragmenter) &&
+            (live_registers(user.code) & kTwoArguments) == kTwoArguments) {
             fragmenters.push_back(&user);
         }
         if (used.contains(KnownText::rustls_tls12) || used.contains(KnownText::rustls_tls13) ||
@@ -294,7 +300,7 @@ void RustlsLocator::settle(const CodeSearch &search, Locations *locations) {
                                   name,
                                   range.start,
                                   range.has_unwind_entry ? range.end : 0,
-                                  {register_bit(kRdi) | register_bit(kRsi), false}},
+                                  {kTwoArguments, false}},
                                  &stack);
     }
     const auto add_methods = [&](const std::set<uint64_t> &addresses_of, const std::string &name,
