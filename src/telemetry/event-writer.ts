@@ -6,13 +6,13 @@ import { type Attributes, ROOT_CONTEXT, trace } from '@opentelemetry/api';
 import { type AnyValueMap, type Logger, SeverityNumber } from '@opentelemetry/api-logs';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import { LoggerProvider, type ReadableLogRecord } from '@opentelemetry/sdk-logs';
-import { LRUCache } from 'lru-cache';
 import type { CallPiece } from '../session/story.ts';
 import { callAttributes } from './call-attributes.ts';
 import { callContent } from './content.ts';
 import { Attr, INFERENCE_EVENT, SCHEMA_URL, SCOPE_NAME } from './semconv.ts';
 import type { TraceSampler } from './trace-sampler.ts';
 import { wallTime } from './wall-time.ts';
+import { type AttributeLimits, createWorkloadCache, sdkLimits } from './workload-cache.ts';
 
 export interface EventWriter {
   write(
@@ -25,23 +25,16 @@ export interface EventWriter {
   clear(): void;
 }
 
-export interface EventWriterOptions {
+export interface EventWriterOptions extends AttributeLimits {
   version: string;
   sampler: TraceSampler;
   redact: (text: string) => string;
   sinks: readonly ((record: ReadableLogRecord) => void)[];
   maxWorkloads: number;
-  attributeCountLimit?: number | undefined;
-  attributeValueLengthLimit?: number | undefined;
-}
-
-interface WorkloadLogger {
-  signature: string;
-  logger: Logger;
 }
 
 export function createEventWriter(options: EventWriterOptions): EventWriter {
-  const loggers = new LRUCache<string, WorkloadLogger>({ max: options.maxWorkloads });
+  const loggers = createWorkloadCache<Logger>(options.maxWorkloads);
   const processor = {
     onEmit(record: ReadableLogRecord) {
       for (const sink of options.sinks) {
@@ -52,26 +45,13 @@ export function createEventWriter(options: EventWriterOptions): EventWriter {
     shutdown: () => Promise.resolve(),
   };
 
-  function loggerFor(key: string, signature: string, resource: () => Attributes): Logger {
-    const known = loggers.get(key);
-    if (known?.signature === signature) {
-      return known.logger;
-    }
+  function makeLogger(resource: Attributes): Logger {
     const provider = new LoggerProvider({
-      resource: resourceFromAttributes(resource()),
+      resource: resourceFromAttributes(resource),
       processors: [processor],
-      logRecordLimits: {
-        ...(options.attributeCountLimit === undefined
-          ? {}
-          : { attributeCountLimit: options.attributeCountLimit }),
-        ...(options.attributeValueLengthLimit === undefined
-          ? {}
-          : { attributeValueLengthLimit: options.attributeValueLengthLimit }),
-      },
+      logRecordLimits: sdkLimits(options),
     });
-    const logger = provider.getLogger(SCOPE_NAME, options.version, { schemaUrl: SCHEMA_URL });
-    loggers.set(key, { signature, logger });
-    return logger;
+    return provider.getLogger(SCOPE_NAME, options.version, { schemaUrl: SCHEMA_URL });
   }
 
   return {
@@ -82,7 +62,8 @@ export function createEventWriter(options: EventWriterOptions): EventWriter {
       delete attributes[Attr.providerName];
       Object.assign(attributes, callContent(call, options.redact));
       const time = wallTime(call.endNs, clockOffsetNs);
-      loggerFor(workloadKey, signature, resource).emit({
+      const logger = loggers.get(workloadKey, signature, () => makeLogger(resource()));
+      logger.emit({
         eventName: INFERENCE_EVENT,
         timestamp: time,
         // Observed when it happened, as far as anyone can tell later: a replay must not write today's date.
@@ -97,8 +78,6 @@ export function createEventWriter(options: EventWriterOptions): EventWriter {
         }),
       });
     },
-    clear() {
-      loggers.clear();
-    },
+    clear: loggers.clear,
   };
 }

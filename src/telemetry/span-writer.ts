@@ -10,11 +10,11 @@ import {
 } from '@opentelemetry/api';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import { type ReadableSpan, type SpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace';
-import { LRUCache } from 'lru-cache';
 import { Attr, SCHEMA_URL, SCOPE_NAME } from './semconv.ts';
 import type { SpanDescription } from './span-description.ts';
 import type { TraceSampler } from './trace-sampler.ts';
 import { wallTime } from './wall-time.ts';
+import { type AttributeLimits, createWorkloadCache, sdkLimits } from './workload-cache.ts';
 
 export interface SpanWriter {
   /** `workloadKey` names the resource; `resource` is asked for when it is new, or `signature` changed. */
@@ -29,24 +29,17 @@ export interface SpanWriter {
   clear(): void;
 }
 
-export interface SpanWriterOptions {
+export interface SpanWriterOptions extends AttributeLimits {
   version: string;
   sampler: TraceSampler;
   /** Called with each finished, sampled span, in order. */
   sinks: readonly ((span: ReadableSpan) => void)[];
   maxWorkloads: number;
-  attributeCountLimit?: number | undefined;
-  attributeValueLengthLimit?: number | undefined;
-}
-
-interface WorkloadTracer {
-  signature: string;
-  tracer: Tracer;
 }
 
 export function createSpanWriter(options: SpanWriterOptions): SpanWriter {
   const { sampler, sinks } = options;
-  const tracers = new LRUCache<string, WorkloadTracer>({ max: options.maxWorkloads });
+  const tracers = createWorkloadCache<Tracer>(options.maxWorkloads);
   // Spans are made one at a time, so the generator can hand out the ids of the one being made.
   const nextIds = { traceId: '', spanId: '' };
   const idGenerator = {
@@ -64,28 +57,15 @@ export function createSpanWriter(options: SpanWriterOptions): SpanWriter {
     shutdown: () => Promise.resolve(),
   };
 
-  function tracerFor(key: string, signature: string, resource: () => Attributes): Tracer {
-    const known = tracers.get(key);
-    if (known?.signature === signature) {
-      return known.tracer;
-    }
+  function makeTracer(resource: Attributes): Tracer {
     const provider = new TracerProvider({
-      resource: resourceFromAttributes(resource()),
+      resource: resourceFromAttributes(resource),
       sampler: sampler.sampler,
       idGenerator,
       spanProcessors: [processor],
-      spanLimits: {
-        ...(options.attributeCountLimit === undefined
-          ? {}
-          : { attributeCountLimit: options.attributeCountLimit }),
-        ...(options.attributeValueLengthLimit === undefined
-          ? {}
-          : { attributeValueLengthLimit: options.attributeValueLengthLimit }),
-      },
+      spanLimits: sdkLimits(options),
     });
-    const tracer = provider.getTracer(SCOPE_NAME, options.version, { schemaUrl: SCHEMA_URL });
-    tracers.set(key, { signature, tracer });
-    return tracer;
+    return provider.getTracer(SCOPE_NAME, options.version, { schemaUrl: SCHEMA_URL });
   }
 
   function parentContext(span: SpanDescription): Context {
@@ -104,7 +84,7 @@ export function createSpanWriter(options: SpanWriterOptions): SpanWriter {
 
   return {
     write(workloadKey, signature, resource, span, clockOffsetNs) {
-      const tracer = tracerFor(workloadKey, signature, resource);
+      const tracer = tracers.get(workloadKey, signature, () => makeTracer(resource()));
       nextIds.traceId = span.ids.traceId;
       nextIds.spanId = span.ids.spanId;
       const links = span.links.map(({ ids, kind }) => ({
@@ -130,8 +110,6 @@ export function createSpanWriter(options: SpanWriterOptions): SpanWriter {
       }
       live.end(wallTime(span.endNs, clockOffsetNs));
     },
-    clear() {
-      tracers.clear();
-    },
+    clear: tracers.clear,
   };
 }
