@@ -1,8 +1,6 @@
-/** An authority with a server's and a client's certificate, made at run time by `openssl`: no key is in the tree. */
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+/** An authority with a server's and a client's certificate for an OTLP receiver. */
+import { readFileSync } from 'node:fs';
+import { createAuthority } from './openssl-authority.ts';
 
 export interface OtlpTestCertificates {
   caFile: string;
@@ -14,53 +12,21 @@ export interface OtlpTestCertificates {
   remove(): void;
 }
 
-const CONFIG = `[req]
-distinguished_name=name
-x509_extensions=authority
-prompt=no
-[name]
-CN=OTLP receiver test authority
-[authority]
-basicConstraints=critical,CA:TRUE
-keyUsage=critical,keyCertSign,cRLSign
-subjectKeyIdentifier=hash
-`;
-
-const EXTENSIONS = {
-  server: 'extendedKeyUsage=serverAuth\nsubjectAltName=DNS:localhost,IP:127.0.0.1\n',
-  client: 'extendedKeyUsage=clientAuth\n',
-} as const;
-
 export function makeOtlpCertificates(): OtlpTestCertificates {
-  const directory = mkdtempSync(join(tmpdir(), 'otlp-receiver-'));
-  const file = (name: string): string => join(directory, name);
-  const openssl = (...args: string[]): void => {
-    execFileSync('openssl', args, { cwd: directory, stdio: ['ignore', 'ignore', 'pipe'] });
-  };
-  const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
-  writeFileSync(file('authority.cnf'), CONFIG);
-  openssl(
-    ...['req', '-x509', ...newKey, '-days', '2', '-config', 'authority.cnf'],
-    ...['-keyout', 'ca.key', '-out', 'ca.pem'],
+  const authority = createAuthority('OTLP receiver test authority');
+  const server = authority.issue(
+    'server',
+    'server',
+    'extendedKeyUsage=serverAuth\nsubjectAltName=DNS:localhost,IP:127.0.0.1\n',
   );
-  for (const [name, extensions] of Object.entries(EXTENSIONS)) {
-    writeFileSync(file(`${name}.ext`), extensions);
-    openssl(
-      ...['req', ...newKey, '-subj', `/CN=${name}`, '-config', 'authority.cnf'],
-      ...['-keyout', `${name}.key`, '-out', `${name}.csr`],
-    );
-    openssl(
-      ...['x509', '-req', '-in', `${name}.csr`, '-CA', 'ca.pem', '-CAkey', 'ca.key'],
-      ...['-CAcreateserial', '-days', '2', '-extfile', `${name}.ext`, '-out', `${name}.pem`],
-    );
-  }
+  const client = authority.issue('client', 'client', 'extendedKeyUsage=clientAuth\n');
   return {
-    caFile: file('ca.pem'),
-    ca: readFileSync(file('ca.pem')),
-    serverKey: readFileSync(file('server.key')),
-    serverCertificate: readFileSync(file('server.pem')),
-    clientKeyFile: file('client.key'),
-    clientCertificateFile: file('client.pem'),
-    remove: () => rmSync(directory, { recursive: true, force: true }),
+    caFile: authority.caFile,
+    ca: readFileSync(authority.caFile),
+    serverKey: server.keyPem,
+    serverCertificate: server.certificatePem,
+    clientKeyFile: client.keyFile,
+    clientCertificateFile: client.certificateFile,
+    remove: authority.remove,
   };
 }

@@ -6,17 +6,8 @@ import {
   type ToolCallTruth,
   type ToolResultTruth,
 } from './exchange-truth.ts';
+import { isRecord, type Json, records } from './json-value.ts';
 import type { Scenario } from './scenario.ts';
-
-type Json = Record<string, unknown>;
-
-function isRecord(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function records(value: unknown): Json[] {
-  return Array.isArray(value) ? value.filter(isRecord) : [];
-}
 
 function contentText(content: unknown): string {
   if (typeof content === 'string') {

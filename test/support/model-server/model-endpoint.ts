@@ -9,6 +9,7 @@ import {
   viewAnthropicRequest,
 } from './anthropic-messages.ts';
 import { type AnswerTruth, emptyAnswer, type WireApi } from './exchange-truth.ts';
+import { isRecord } from './json-value.ts';
 import {
   openAiBody,
   openAiErrorBody,
@@ -76,10 +77,6 @@ function errorAnswer(api: WireApi, status: number, scenario: Scenario): ErrorAns
       ? (ANTHROPIC_ERRORS[status] ?? ANTHROPIC_ERRORS[500]!)
       : (OPENAI_ERRORS[status] ?? OPENAI_ERRORS[500]!);
   return { ...ordinary, ...scenario.error };
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function padded(text: string, scenario: Scenario): Buffer {

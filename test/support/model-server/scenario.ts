@@ -2,6 +2,7 @@
  * What the server shall answer, chosen by the request itself: a header `x-scenario: {json}`, a marker
  * `[[scenario {json}]]` in the last user message (for clients that set no headers), or a script set on the server.
  */
+import { isRecord } from './json-value.ts';
 
 /** Where a streamed answer carries its token counts. See `openai-chat.ts` and `anthropic-messages.ts`. */
 export type UsagePosition =
@@ -152,8 +153,6 @@ const isString: Check = (value) => typeof value === 'string';
 const isBoolean: Check = (value) => typeof value === 'boolean';
 const isCount: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
 const isNullableCount: Check = (value) => value === null || isCount(value);
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 const oneOf =
   (...allowed: readonly string[]): Check =>
   (value) =>
