@@ -9,7 +9,7 @@ import {
   openSync,
   type Stats,
 } from 'node:fs';
-import { SightlineError } from '../util/errors.ts';
+import { messageOf, SightlineError } from '../util/errors.ts';
 
 /** Captured plaintext is its owner's alone. */
 const RECORDING_MODE = 0o600;
@@ -157,7 +157,7 @@ export function reasonOf(error: unknown): string {
     case 'ENAMETOOLONG':
       return 'the name is too long; choose a shorter one';
     default:
-      return (error instanceof Error ? error.message : String(error)).split('\n', 1)[0] ?? '';
+      return messageOf(error);
   }
 }
 

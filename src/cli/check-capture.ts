@@ -2,6 +2,7 @@
 import { loadBinding, type NativeBinding } from '../capture/binding.ts';
 import { runtimesOnPath, systemLibraries } from '../targets/known-files.ts';
 import { locateOpenssl } from '../targets/openssl-symbols.ts';
+import { messageOf } from '../util/errors.ts';
 import { type CheckResult, fail, note, pass } from './check-result.ts';
 
 /** The smallest ring; nothing is captured during a check. */
@@ -103,9 +104,4 @@ function findOpenssl(binding: NativeBinding): OpensslFile[] {
     }
   }
   return found;
-}
-
-function messageOf(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
-  return message.split('\n', 1)[0] ?? '';
 }

@@ -1,5 +1,5 @@
 /** Runs a command under observation from its first instruction: what `exec` and `record -- CMD` have in common. */
-import { ExitCode, SightlineError } from '../util/errors.ts';
+import { ExitCode, messageOf, SightlineError } from '../util/errors.ts';
 import { type Agent, loadAgent, type PrintOptions } from './agent-surface.ts';
 import { requireCapturePrivilege } from './capture-privilege.ts';
 import type { CommandContext } from './command.ts';
@@ -87,8 +87,7 @@ async function stopQuietly(agent: Agent, log: CommandContext['log']): Promise<vo
   try {
     await agent.stop();
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    log.warn(`what was observed could not be exported completely: ${why}`);
+    log.warn(`what was observed could not be exported completely: ${messageOf(error)}`);
     log.trouble('stopping failed', error);
   }
 }

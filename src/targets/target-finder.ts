@@ -6,6 +6,7 @@ import { listProcesses } from '../capture/proc-process.ts';
 import { rootPrefix } from '../capture/process-root.ts';
 import { readLink } from '../capture/small-file.ts';
 import type { AttachPort, TargetFile, TargetTracker } from '../capture/target-tracker.ts';
+import { messageOf } from '../util/errors.ts';
 import { librariesBeside, runtimesOnPath, systemLibraries } from './known-files.ts';
 import { locateOpenssl, type OpensslLocation } from './openssl-symbols.ts';
 import { type FileMapping, readExecutableMappings } from './process-maps.ts';
@@ -414,8 +415,4 @@ function stampOf(stats: BigIntStats): string {
 
 function contentKey(stats: BigIntStats): string {
   return `${stats.ino}:${stats.size}:${stats.mtimeNs}:${stats.ctimeNs}`;
-}
-
-function messageOf(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).split('\n', 1)[0] ?? '';
 }

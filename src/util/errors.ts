@@ -14,6 +14,12 @@ export const ExitCode = {
 
 export type ExitCodeValue = (typeof ExitCode)[keyof typeof ExitCode];
 
+/** What an error says, in one line. */
+export function messageOf(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  return message.split('\n', 1)[0] ?? '';
+}
+
 /**
  * An error that a person can act on. `message` is one line: what is wrong and how to mend it. `code` is stable
  * (`SL_…`); `exitCode` is what a command ends with when nothing handles it.

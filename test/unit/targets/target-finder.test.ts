@@ -40,6 +40,17 @@ function locateSymbols(path: string, names: readonly string[]): LocatedSymbols {
   return { buildId: words.at(-1), offsets };
 }
 
+/** Finds the functions in this one file, whatever its name. */
+function onlyIn(inode: bigint): TargetFinderOptions['binding'] {
+  return {
+    locateSymbols(examined) {
+      const isProgram = statSync(examined, { bigint: true }).ino === inode;
+      const offsets: Record<string, number> = isProgram ? { SSL_read: 8, SSL_write: 16 } : {};
+      return { buildId: undefined, offsets };
+    },
+  };
+}
+
 const LIBRARY = 'ELF SSL_read SSL_write SSL_free cafe';
 
 describe('the target finder', () => {
@@ -254,13 +265,7 @@ describe('the target finder', () => {
     await new Promise((resolve) => child.once('spawn', resolve));
     rmSync(path);
     const targets = finder({
-      binding: {
-        locateSymbols(examined) {
-          const isProgram = statSync(examined, { bigint: true }).ino === inode;
-          const offsets: Record<string, number> = isProgram ? { SSL_read: 8, SSL_write: 16 } : {};
-          return { buildId: undefined, offsets };
-        },
-      },
+      binding: onlyIn(inode),
       sweepIntervalMs: 30,
     });
     try {
@@ -288,13 +293,7 @@ describe('the target finder', () => {
     const child = spawn('unshare', ['-m', path, '30'], { stdio: 'ignore' });
     await new Promise((resolve) => child.once('spawn', resolve));
     const targets = finder({
-      binding: {
-        locateSymbols(examined) {
-          const isProgram = statSync(examined, { bigint: true }).ino === inode;
-          const offsets: Record<string, number> = isProgram ? { SSL_read: 8, SSL_write: 16 } : {};
-          return { buildId: undefined, offsets };
-        },
-      },
+      binding: onlyIn(inode),
       sweepIntervalMs: 50,
     });
     try {
