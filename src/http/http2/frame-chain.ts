@@ -94,6 +94,10 @@ function isOrdinary(frame: FrameHeader, context: ChainContext): boolean {
       return frame.length <= MAX_GOAWAY_BYTES;
     case FrameType.headers:
       return frame.length > 0;
+    // Zeros before a length look like an empty one without flags.
+    case FrameType.data:
+    case FrameType.continuation:
+      return frame.length > 0 || frame.flags !== 0;
     default:
       return true;
   }

@@ -49,8 +49,8 @@ const MAX_CONTROL_BYTES = 256;
 const SETTING_MAX_FRAME_SIZE = 5;
 /** SETTINGS_MAX_FRAME_SIZE of a peer whose SETTINGS were not seen: what common software announces at most. */
 const UNSEEN_MAX_FRAME_BYTES = 1_048_576;
-/** How far ahead of the streams seen a new one may be, when frames are looked for. */
-const MAX_ID_JUMP = 20_000;
+/** How far ahead of the streams seen a new one may be: requests lost in between. */
+const MAX_ID_JUMP = 1_000_000;
 
 /** One direction. */
 interface Half {
@@ -350,7 +350,7 @@ export function createHttp2Connection(
     half.frameStream = streamId;
     half.controlBytes = 0;
     half.stream = undefined;
-    if (length > allowedFrameBytes(half)) {
+    if (length > allowedFrameBytes(half) || isFarAhead(streamId)) {
       return false;
     }
     // Nothing may come between the frames of a block (RFC 9113 §4.3).
@@ -379,6 +379,12 @@ export function createHttp2Connection(
         break;
     }
     return true;
+  }
+
+  /** Streams are opened in order (RFC 9113 §5.1.1): one this far ahead is none. */
+  function isFarAhead(streamId: number): boolean {
+    const isBasisKnown = firstRequestId !== Number.MAX_SAFE_INTEGER;
+    return isBasisKnown && streamId > highestId + MAX_ID_JUMP && streamId % 2 === 1;
   }
 
   /** What the peer allows (RFC 9113 §4.2), where that is known. */
@@ -595,8 +601,7 @@ export function createHttp2Connection(
         if (stream !== undefined) {
           return stream.isOpen(direction) ? 'open' : 'possible';
         }
-        const isNear = highestId === 0 || streamId <= highestId + MAX_ID_JUMP;
-        return streamId % 2 === 1 && isNear ? 'possible' : 'impossible';
+        return streamId % 2 === 1 && !isFarAhead(streamId) ? 'possible' : 'impossible';
       },
     };
     const reader = createFrameReader(limits.maxFrameBytes, chain, {
