@@ -108,6 +108,7 @@ Outcome BpfAgent::load(const AgentOptions &options) {
     }
     records_ = bpf_object__find_map_by_name(object_, "records");
     policies_ = bpf_object__find_map_by_name(object_, "policies");
+    verdicts_ = bpf_object__find_map_by_name(object_, "verdicts");
     counters_ = bpf_object__find_map_by_name(object_, "counters");
     bpf_map *configuration = bpf_object__find_map_by_name(object_, ".rodata.config");
     size_t config_bytes = 0;
@@ -115,8 +116,8 @@ Outcome BpfAgent::load(const AgentOptions &options) {
                        ? nullptr
                        : static_cast<sl_config *>(const_cast<void *>(
                              bpf_map__initial_value(configuration, &config_bytes)));
-    if (records_ == nullptr || policies_ == nullptr || counters_ == nullptr || config == nullptr ||
-        config_bytes < sizeof(sl_config)) {
+    if (records_ == nullptr || policies_ == nullptr || verdicts_ == nullptr ||
+        counters_ == nullptr || config == nullptr || config_bytes < sizeof(sl_config)) {
         return Failure{"SL_BPF_LOAD",
                        "the kernel programs lack a table that is needed; rebuild them with "
                        "\"npm run setup\""};
@@ -397,6 +398,21 @@ Outcome BpfAgent::set_policy(uint32_t pid, sl_policy policy) {
     return std::nullopt;
 }
 
+Outcome BpfAgent::set_verdict(uint32_t pid, uint64_t object, const sl_verdict &verdict) {
+    // As struct connection_key of bpf/maps/connections.h.
+    const struct {
+        uint64_t object;
+        uint32_t pid;
+        uint32_t pad;
+    } key = {object, pid, 0};
+    if (bpf_map_update_elem(bpf_map__fd(verdicts_), &key, &verdict, BPF_ANY) != 0) {
+        return Failure{"SL_VERDICT", "the verdict on a connection of process " +
+                                         std::to_string(pid) + " cannot be kept (" +
+                                         strerror(errno) + "); its bytes are copied"};
+    }
+    return std::nullopt;
+}
+
 Counters BpfAgent::counters() const {
     Counters sums{};
     const int cpus = libbpf_num_possible_cpus();
@@ -432,6 +448,7 @@ void BpfAgent::close() {
     }
     records_ = nullptr;
     policies_ = nullptr;
+    verdicts_ = nullptr;
     counters_ = nullptr;
 }
 

@@ -62,6 +62,9 @@ class BpfAgent {
     void detach_all();
 
     Outcome set_policy(uint32_t pid, sl_policy policy);
+    // Of the connection at `object` in `pid`; what is not a connection of this kernel side is kept
+    // unused until others push it out.
+    Outcome set_verdict(uint32_t pid, uint64_t object, const sl_verdict &verdict);
     // Sums over all CPUs.
     Counters counters() const;
     int ring_fd() const;
@@ -89,6 +92,7 @@ class BpfAgent {
     std::map<std::string, bpf_object *> stack_objects_;
     bpf_map *records_ = nullptr;
     bpf_map *policies_ = nullptr;
+    bpf_map *verdicts_ = nullptr;
     bpf_map *counters_ = nullptr;
     LinkMethod link_method_ = LinkMethod::kSingle;
     std::vector<ProbeLink> tracepoints_;

@@ -83,6 +83,18 @@ bool read_target(const Napi::Object &request, AttachTarget *target) {
     return true;
 }
 
+// A position of a stream; Infinity and whatever is beyond exact numbers is none that is reached.
+uint64_t position_of(const Napi::Value &value, uint64_t absent) {
+    if (!value.IsNumber()) {
+        return absent;
+    }
+    const double position = value.As<Napi::Number>().DoubleValue();
+    if (!(position >= 0)) {
+        return 0;
+    }
+    return position <= kMaxOffset ? static_cast<uint64_t>(position) : SL_ANY_POSITION;
+}
+
 class Capture : public Napi::ObjectWrap<Capture> {
   public:
     explicit Capture(const Napi::CallbackInfo &info) : Napi::ObjectWrap<Capture>(info) {
@@ -97,6 +109,7 @@ class Capture : public Napi::ObjectWrap<Capture> {
                                InstanceMethod<&Capture::attach>("attach"),
                                InstanceMethod<&Capture::detach>("detach"),
                                InstanceMethod<&Capture::set_process>("setProcess"),
+                               InstanceMethod<&Capture::set_verdict>("setVerdict"),
                                InstanceMethod<&Capture::counters>("counters"),
                                InstanceMethod<&Capture::close>("close"),
                            });
@@ -116,6 +129,7 @@ class Capture : public Napi::ObjectWrap<Capture> {
     Napi::Value attach(const Napi::CallbackInfo &info);
     Napi::Value detach(const Napi::CallbackInfo &info);
     Napi::Value set_process(const Napi::CallbackInfo &info);
+    Napi::Value set_verdict(const Napi::CallbackInfo &info);
     Napi::Value counters(const Napi::CallbackInfo &info);
     Napi::Value close(const Napi::CallbackInfo &info);
 
@@ -311,6 +325,44 @@ Napi::Value Capture::set_process(const Napi::CallbackInfo &info) {
     } else {
         throw_argument(env, "setProcess takes 'default', 'watched' or 'excluded'");
     }
+    if (failure) {
+        throw_failure(env, *failure);
+    }
+    return env.Undefined();
+}
+
+Napi::Value Capture::set_verdict(const Napi::CallbackInfo &info) {
+    Napi::Env env = info.Env();
+    if (!require_open(env)) {
+        return env.Undefined();
+    }
+    if (info.Length() < 2 || !info[0].IsObject() || !info[1].IsObject()) {
+        throw_argument(env, "setVerdict takes a connection and a verdict");
+        return env.Undefined();
+    }
+    const auto connection = info[0].As<Napi::Object>();
+    const auto verdict = info[1].As<Napi::Object>();
+    const Napi::Value process = connection.Get("process");
+    const Napi::Value object = connection.Get("object");
+    const Napi::Value generation = connection.Get("generation");
+    const Napi::Value pid =
+        process.IsObject() ? process.As<Napi::Object>().Get("pid") : env.Undefined();
+    if (!pid.IsNumber() || !object.IsNumber() || !generation.IsBigInt()) {
+        throw_argument(env, "setVerdict: the connection lacks its process, object or generation");
+        return env.Undefined();
+    }
+    bool is_lossless = false;
+    sl_verdict value{};
+    value.generation = generation.As<Napi::BigInt>().Uint64Value(&is_lossless);
+    value.until[SL_DIRECTION_READ] = position_of(verdict.Get("readUntil"), 0);
+    value.until[SL_DIRECTION_WRITE] = position_of(verdict.Get("writeUntil"), 0);
+    value.while_other_at[SL_DIRECTION_READ] =
+        position_of(verdict.Get("whileWrittenBytes"), SL_ANY_POSITION);
+    value.while_other_at[SL_DIRECTION_WRITE] =
+        position_of(verdict.Get("whileReadBytes"), SL_ANY_POSITION);
+    const Outcome failure = agent_->set_verdict(
+        pid.As<Napi::Number>().Uint32Value(),
+        static_cast<uint64_t>(object.As<Napi::Number>().DoubleValue()), value);
     if (failure) {
         throw_failure(env, *failure);
     }

@@ -8,6 +8,7 @@ import { createRecordingWriter, type RecordingWriter } from './capture/recording
 import { createReplaySource } from './capture/replay-source.ts';
 import { createScrubbingRecorder, type ScrubbingRecorder } from './capture/scrubbing-recorder.ts';
 import type { TargetFile } from './capture/target-tracker.ts';
+import type { VerdictSink } from './capture/verdict.ts';
 import type {
   Agent,
   AgentSummary,
@@ -36,7 +37,13 @@ export function createLiveAgent(config: Config, options: LiveAgentOptions): Agen
   const binding = loadBinding();
   const telemetry = openTelemetry(config, options);
   const recording = openRecording(config, options, log);
-  const analysis = createAnalysis(config, { ...options, counters, telemetry, recording });
+  const analysis = createAnalysis(config, {
+    ...options,
+    counters,
+    telemetry,
+    recording,
+    verdict: (connection, verdict) => source.setVerdict(connection, verdict),
+  });
   const { maxRemembered, maxAttached, maxWaiting } = config.limits.targets;
   const targets = createTargetFinder({
     binding,
@@ -146,6 +153,8 @@ interface Analysis {
 }
 
 interface AnalysisParts extends Pick<LiveAgentOptions, 'log' | 'print'> {
+  /** Absent where the bytes are there anyway: in a replay. */
+  verdict?: VerdictSink;
   counters: Counters;
   telemetry: Telemetry;
   recording: Recording | undefined;
@@ -159,6 +168,7 @@ function createAnalysis(config: Config, parts: AnalysisParts): Analysis {
   const events = countEvents(counters);
   const output: PipelineOutput = {
     ...printer?.taps,
+    ...(parts.verdict === undefined ? {} : { verdict: parts.verdict }),
     host: telemetry.host,
     tick: telemetry.tick,
     piece(piece: StoryPiece) {

@@ -3,6 +3,7 @@
  * events alone: no clock, no randomness, no look-ups, so that a recording gives what the live run gave.
  */
 import type { CaptureEvent, ConnectionRef, Direction, HostEvent } from './capture/events.ts';
+import type { VerdictSink } from './capture/verdict.ts';
 import type { Exchange, ExchangeHandler } from './http/exchange.ts';
 import { createHttpCounters } from './http/http-options.ts';
 import { createHttpStage } from './http/http-stage.ts';
@@ -46,6 +47,8 @@ export interface PipelineOutput {
   released?(connection: ConnectionRef, direction: Direction, upToPosition: number): void;
   exchange?(exchange: Exchange, timeNs: bigint): void;
   call?(call: ModelCall): void;
+  /** Told which bytes nobody wants, so that the kernel need not copy them. */
+  verdict?: VerdictSink;
   /** Sees every ordered stream that is taken apart. */
   wrapParser?(factory: ConnectionParserFactory): ConnectionParserFactory;
   /** Sees every exchange with its bodies. */
@@ -108,6 +111,7 @@ export function createPipeline(
     },
     ...(output.secret === undefined ? {} : { onSecret: output.secret }),
     ...(output.released === undefined ? {} : { onRelease: output.released }),
+    ...(output.verdict === undefined ? {} : { onVerdict: output.verdict }),
   });
   const transport = createTransport({
     createParser: output.wrapParser?.(http) ?? http,
@@ -141,6 +145,7 @@ export function createPipeline(
         break;
       case 'data':
       case 'loss':
+      case 'skip':
       case 'close':
         transport.push(event);
         break;

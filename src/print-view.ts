@@ -109,6 +109,14 @@ function printStreams(
         show('streams', { kind: 'gap', connection, direction, lostBytes: size, ...at });
         parser.gap(direction, size, at);
       },
+      skip(direction, size, at) {
+        show('streams', { kind: 'skip', connection, direction, skippedBytes: size, ...at });
+        if (parser.skip) {
+          parser.skip(direction, size, at);
+        } else {
+          parser.gap(direction, size, at);
+        }
+      },
       end(reason, timeNs) {
         show('streams', { kind: 'end', connection, reason, timeNs });
         parser.end(reason, timeNs);

@@ -41,6 +41,7 @@ enum sl_record_kind {
     SL_RECORD_ARGV = 5,
     SL_RECORD_EXEC = 6,
     SL_RECORD_EXIT = 7,
+    SL_RECORD_SKIP = 8,
 };
 
 enum sl_direction {
@@ -112,6 +113,21 @@ struct sl_counter {
     __u64 bytes;
 };
 
+/* In sl_verdict.until: without end. In sl_verdict.while_other_at: whatever the other direction does.
+ */
+#define SL_ANY_POSITION 0xffffffffffffffffULL
+
+/*
+ * What user space does not want of a connection: in each direction (enum sl_direction) the calls
+ * that end at `until` or before it, as long as the other direction stands at `while_other_at`, so
+ * that a new request lifts the verdict on its response. Zero in `until` wants everything.
+ */
+struct sl_verdict {
+    __u64 generation;
+    __u64 until[2];
+    __u64 while_other_at[2];
+};
+
 /* First member of every record. */
 struct sl_record_header {
     /* Bytes of the record that mean something, header included, without padding at its end. */
@@ -128,7 +144,10 @@ struct sl_process {
     __u32 tid;
 };
 
-/* SL_RECORD_DATA, followed by the payload, and SL_RECORD_LOSS, without one. */
+/*
+ * SL_RECORD_DATA, followed by the payload, and without one SL_RECORD_LOSS and SL_RECORD_SKIP: bytes
+ * that a verdict kept from being copied; its time is the return of the last call that had some.
+ */
 struct sl_stream_record {
     struct sl_record_header header;
     /* Return of the call. */
@@ -144,7 +163,7 @@ struct sl_stream_record {
     __u64 sequence;
     __u64 call_bytes;
     __u64 call_offset;
-    /* Of the payload, or lost. */
+    /* Of the payload, or lost, or skipped. */
     __u64 bytes;
     __u8 direction;
     __u8 stack;

@@ -23,6 +23,12 @@ struct connection {
     /* A lost part of the stream that is not reported yet, because even that found no room. */
     u64 lost_position[2];
     u64 lost_bytes[2];
+    /* A part that was not copied by a verdict and is not reported yet: with the time of its first
+     * and of its newest call. */
+    u64 skipped_position[2];
+    u64 skipped_bytes[2];
+    u64 skipped_since_ns[2];
+    u64 skipped_ns[2];
     /* Entry time and thread of the newest call that carried bytes. */
     u64 last_enter_ns[2];
     u32 last_tid[2];

@@ -8,6 +8,7 @@
 #include <bpf/bpf_tracing.h>
 #include "../maps/calls.h"
 #include "../maps/policies.h"
+#include "skip.h"
 #include "stream.h"
 
 /* The stack pointer that a frame had at its entry, seen from its return. x86 has popped the return
@@ -121,8 +122,10 @@ static __always_inline void finish_call(const struct call *call, u64 pid_tgid, u
         .direction = direction,
         .stack = connection->stack,
     };
+    bool is_skipped = skip_call(&key, connection, &transfer);
     connection->position[direction] = transfer.position + bytes;
-    emit_transfer(&transfer, connection);
+    if (!is_skipped)
+        emit_transfer(&transfer, connection);
 }
 
 /* The return of a function that was entered by enter_call: what differs was kept then. */

@@ -4,8 +4,10 @@
 
 #include <bpf/bpf_tracing.h>
 #include "../maps/policies.h"
+#include "skip.h"
 #include "stream.h"
 
+/* Whatever was not handed over and not reported yet. Returns whether all of it is reported now. */
 static __always_inline bool report_last_losses(const struct connection_key *key,
                                                struct connection *connection, u32 tid) {
     struct transfer transfer = {
@@ -17,6 +19,8 @@ static __always_inline bool report_last_losses(const struct connection_key *key,
         .stack = connection->stack,
     };
     transfer.enter_ns = transfer.time_ns;
+    report_skip(&transfer, connection, SL_DIRECTION_READ);
+    report_skip(&transfer, connection, SL_DIRECTION_WRITE);
     bool all = report_loss(&transfer, connection, SL_DROP_RING_FULL);
     transfer.direction = SL_DIRECTION_WRITE;
     return report_loss(&transfer, connection, SL_DROP_RING_FULL) && all;
@@ -64,6 +68,7 @@ static __always_inline int close_connection(u64 object) {
     if (connection->process_start_ns == process_start_of(task) &&
         connection->exec_id == BPF_CORE_READ(task, self_exec_id))
         emit_close(&key, connection, pid_tgid);
+    bpf_map_delete_elem(&verdicts, &key);
     bpf_map_delete_elem(&connections, &key);
     return 0;
 }

@@ -2,7 +2,8 @@
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { ExitCode, SightlineError } from '../util/errors.ts';
-import type { TlsStack } from './events.ts';
+import type { ConnectionRef, TlsStack } from './events.ts';
+import type { ConnectionVerdict } from './verdict.ts';
 
 /** What a process's TLS traffic and lifecycle is worth to the kernel side. */
 export type ProcessPolicy = 'default' | 'watched' | 'excluded';
@@ -60,6 +61,8 @@ export interface NativeCapture {
   attach(request: AttachRequest): number;
   detach(id: number): void;
   setProcess(pid: number, policy: ProcessPolicy): void;
+  /** Two map operations: cheap enough for every response. Of an unknown connection it changes nothing. */
+  setVerdict(connection: ConnectionRef, verdict: ConnectionVerdict): void;
   counters(): NativeCounters;
   /** Detaches, then hands over, synchronously through onSlab, all that the ring still holds; frees everything. */
   close(): void;

@@ -64,6 +64,20 @@ export interface LossEvent {
   reason: LossReason;
 }
 
+/**
+ * Bytes of a connection that were not copied because a verdict said that nobody wants them. Reported when the
+ * verdict's end was reached, before anything else of the connection, and at times within a long skip.
+ */
+export interface SkipEvent {
+  type: 'skip';
+  /** Return of the last call that carried some of them. */
+  timeNs: bigint;
+  connection: ConnectionRef;
+  direction: Direction;
+  position: number;
+  skippedBytes: number;
+}
+
 export type LossReason = 'ring-full' | 'fault' | 'call-limit';
 
 /** The TLS object was freed. The final positions uncover a loss at the very end. */
@@ -175,6 +189,7 @@ export interface EndEvent {
 export type CaptureEvent =
   | DataEvent
   | LossEvent
+  | SkipEvent
   | CloseEvent
   | ForkEvent
   | ExecEvent

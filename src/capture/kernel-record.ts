@@ -27,6 +27,7 @@ export const KERNEL_ABI = {
   SL_RECORD_ARGV: 5,
   SL_RECORD_EXEC: 6,
   SL_RECORD_EXIT: 7,
+  SL_RECORD_SKIP: 8,
   SL_DIRECTION_READ: 0,
   SL_DIRECTION_WRITE: 1,
   SL_STACK_OPENSSL: 1,
@@ -238,7 +239,7 @@ export function createRecordDecoder(options: RecordDecoderOptions): RecordDecode
     return ref;
   }
 
-  function decodeStream(at: number, size: number, isLoss: boolean): boolean {
+  function decodeStream(at: number, size: number, kind: number): boolean {
     const payloadAt = at + abi['sizeof.sl_stream_record'];
     const directionCode = view.getUint8(at + abi['sl_stream_record.direction']);
     const stack = STACKS[view.getUint8(at + abi['sl_stream_record.stack'])];
@@ -253,7 +254,18 @@ export function createRecordDecoder(options: RecordDecoderOptions): RecordDecode
       at + abi['sl_stream_record.generation'],
       stack,
     );
-    if (isLoss) {
+    if (kind === abi.SL_RECORD_SKIP) {
+      onEvent({
+        type: 'skip',
+        timeNs: readTime(at + abi['sl_stream_record.time_ns']),
+        connection,
+        direction,
+        position: readNumber(at + abi['sl_stream_record.position']),
+        skippedBytes: count,
+      });
+      return true;
+    }
+    if (kind === abi.SL_RECORD_LOSS) {
       const reason = lossReason(view.getUint8(at + abi['sl_stream_record.reason']));
       if (reason === undefined) {
         return false;
@@ -407,9 +419,10 @@ export function createRecordDecoder(options: RecordDecoderOptions): RecordDecode
   function decode(kind: number, at: number, size: number): boolean {
     switch (kind) {
       case abi.SL_RECORD_DATA:
-        return size >= abi['sizeof.sl_stream_record'] && decodeStream(at, size, false);
+        return size >= abi['sizeof.sl_stream_record'] && decodeStream(at, size, kind);
       case abi.SL_RECORD_LOSS:
-        return size === abi['sizeof.sl_stream_record'] && decodeStream(at, size, true);
+      case abi.SL_RECORD_SKIP:
+        return size === abi['sizeof.sl_stream_record'] && decodeStream(at, size, kind);
       case abi.SL_RECORD_CLOSE:
         return size === abi['sizeof.sl_close_record'] && decodeClose(at);
       case abi.SL_RECORD_FORK:
@@ -441,7 +454,7 @@ export function createRecordDecoder(options: RecordDecoderOptions): RecordDecode
           onMalformed({ reason: 'size', kind, skippedBytes: end - at });
           break;
         }
-        if (kind < abi.SL_RECORD_DATA || kind > abi.SL_RECORD_EXIT) {
+        if (kind < abi.SL_RECORD_DATA || kind > abi.SL_RECORD_SKIP) {
           onMalformed({ reason: 'kind', kind, skippedBytes: size });
         } else if (!decode(kind, at, size)) {
           onMalformed({ reason: 'field', kind, skippedBytes: size });

@@ -13,6 +13,7 @@ import { createProcessIdentities } from './process-identity.ts';
 import { isSightlineInstance } from './sightline-instance.ts';
 import type { CaptureSink, CaptureSource } from './source.ts';
 import type { TargetFile, TargetTracker } from './target-tracker.ts';
+import type { VerdictSink } from './verdict.ts';
 
 /** Interval of `tick` events. */
 const TICK_INTERVAL_MS = 1000;
@@ -67,6 +68,8 @@ export interface LiveSource extends CaptureSource {
    * is in place when this returns. Changes nothing when the whole host is observed.
    */
   watch(pid: number): void;
+  /** Tells the kernel what nobody wants of a connection. Without effect unless the source runs. */
+  setVerdict: VerdictSink;
   /** Which TLS stacks were found where, and whether they are covered. */
   discoveries(): TargetFile[];
   /** The kernel side's counters; after `stop` the last ones. */
@@ -132,6 +135,7 @@ export function createLiveSource(options: LiveSourceOptions): LiveSource {
     switch (event.type) {
       case 'data':
       case 'loss':
+      case 'skip':
       case 'close': {
         const { pid } = event.connection.process;
         if (pid === ownPid || (muted.size > 0 && muted.has(pid))) {
@@ -428,6 +432,14 @@ export function createLiveSource(options: LiveSourceOptions): LiveSource {
         watchTree(pid);
       } else {
         roots.add(pid);
+      }
+    },
+    setVerdict(connection, verdict) {
+      try {
+        capture?.setVerdict(connection, verdict);
+      } catch (error) {
+        // Then the bytes are copied, which harms nobody.
+        options.onDefect?.(error);
       }
     },
     discoveries: () => targets.discoveries(),

@@ -24,7 +24,7 @@ export const RECORDING_MAGIC: Uint8Array = Uint8Array.of(
 );
 
 /** Raised whenever an older reader would misunderstand a newer recording. */
-export const RECORDING_VERSION = 1;
+export const RECORDING_VERSION = 2;
 
 /** Magic, version (u16), reserved (u16), length of the JSON header (u32). */
 export const PREAMBLE_BYTES = 16;
@@ -86,6 +86,13 @@ const SHAPES: Shapes = {
     position: 'integer',
     lostBytes: 'integer',
     reason: 'loss-reason',
+  },
+  skip: {
+    timeNs: 'nanoseconds',
+    connection: 'connection',
+    direction: 'direction',
+    position: 'integer',
+    skippedBytes: 'integer',
   },
   close: {
     timeNs: 'nanoseconds',

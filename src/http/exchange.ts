@@ -46,6 +46,8 @@ export interface MessageBase {
   trailers?: Headers;
   /** Body bytes on the wire, after transfer framing and before content decoding. */
   bodyBytes: number;
+  /** Of those, what was not looked at because nobody wanted it: no damage. Absent: none. */
+  skippedBytes?: number;
   /** The protocol said that the message is over. */
   complete: boolean;
 }

@@ -1,5 +1,6 @@
 /** What the http room is composed with, and what it counts. */
 import type { ConnectionRef, Direction } from '../capture/events.ts';
+import type { VerdictSink } from '../capture/verdict.ts';
 import type { ConnectionParser } from '../transport/connection.ts';
 import type { Exchange, ExchangeHandler } from './exchange.ts';
 import { createHttp2Counters, type Http2Counters } from './http2/counters.ts';
@@ -36,6 +37,8 @@ export interface HttpStageOptions {
    * Undefined: it is skipped.
    */
   upgrade?(exchange: Exchange): ConnectionParser | undefined;
+  /** Told which bytes nobody wants: of bodies without an observer, and of connections that are no HTTP. */
+  onVerdict?: VerdictSink;
   /** Counted in place. */
   counters?: HttpCounters;
 }

@@ -18,6 +18,7 @@ import { createUpgradedParser } from './http2/h2c-upgrade.ts';
 import { createHttp2Connection } from './http2/http2-connection.ts';
 import { DEFAULT_STREAM_TIMEOUT_NS } from './http2/limits.ts';
 import { DEFAULT_HTTP_LIMITS } from './limits.ts';
+import { judgeForeign } from './verdicts.ts';
 
 /** Makes the parsers of a transport's connections. */
 export function createHttpStage(options: HttpStageOptions): ConnectionParserFactory {
@@ -52,6 +53,9 @@ function createSniffedConnection(
   let joinedMidway = false;
   /** Bytes lost before anything was found. */
   const lostBytes = { read: 0, write: 0 };
+  /** Bytes in which nothing was found, and bytes that there were. */
+  const foreign = { read: 0, write: 0 };
+  const ends = { read: 0, write: 0 };
   const read = createSniffed('read');
   const write = createSniffed('write');
 
@@ -143,6 +147,8 @@ function createSniffedConnection(
         }
         joinedMidway = true;
         skip(sniffed.direction, bytes, position);
+        foreign[sniffed.direction] += bytes.length;
+        judge();
         return;
       case 'partial':
         if (heldBefore.length === 0 || isReplaced) {
@@ -155,11 +161,25 @@ function createSniffedConnection(
     }
   }
 
+  function judge(): void {
+    if (context.onVerdict === undefined) {
+      return;
+    }
+    const verdict = judgeForeign(foreign, ends);
+    if (verdict) {
+      context.onVerdict(connection, verdict);
+      // One that is lifted is given again only after as much more.
+      foreign.read = 0;
+      foreign.write = 0;
+    }
+  }
+
   return {
     data(direction, bytes, at, position) {
       if (parser) {
         parser.data(direction, bytes, at, position);
       } else {
+        ends[direction] = position + bytes.length;
         const sniffed = direction === 'read' ? read : write;
         if (sniffed.isUntouched) {
           sniffFirst(sniffed, bytes, at, position);
@@ -174,6 +194,20 @@ function createSniffedConnection(
       } else {
         joinedMidway = true;
         lostBytes[direction] += size ?? 0;
+        const sniffed = direction === 'read' ? read : write;
+        sniffed.isUntouched = false;
+        releaseHeld(sniffed);
+        sniffed.probe.reset();
+      }
+    },
+    skip(direction, size, at) {
+      ends[direction] += size;
+      if (parser?.skip) {
+        parser.skip(direction, size, at);
+      } else if (parser) {
+        parser.gap(direction, size, at);
+      } else {
+        joinedMidway = true;
         const sniffed = direction === 'read' ? read : write;
         sniffed.isUntouched = false;
         releaseHeld(sniffed);

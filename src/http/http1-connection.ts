@@ -13,6 +13,7 @@
  * - With pipelining, a loss leaves the order unknown for good: requests and responses are then reported apart.
  */
 import type { ConnectionRef, Direction } from '../capture/events.ts';
+import { NEVER_COPY } from '../capture/verdict.ts';
 import type { ChunkTime, ConnectionParser } from '../transport/connection.ts';
 import { Damage, type DamageKind } from '../util/damage.ts';
 import { type BodySecretScanner, createBodySecretScanner } from './body-secret-scanner.ts';
@@ -29,6 +30,7 @@ import type { HttpContext } from './http-options.ts';
 import { createMessageBody, type MessageBody } from './message-body.ts';
 import { type BodyFraming, frameRequest, frameResponse, listOf } from './message-framing.ts';
 import { createMessageReader, type LostCause, type MessageReader } from './message-reader.ts';
+import { judgeBody } from './verdicts.ts';
 
 /** An exchange that is not over. */
 interface OpenExchange {
@@ -110,6 +112,9 @@ export function createHttp1Connection(
           onSecret(connection, direction, position, length),
         );
   }
+
+  /** The newest exchanges whose bodies were judged, when the first bytes behind their heads were read. */
+  const judged: Record<Direction, OpenExchange | undefined> = { read: undefined, write: undefined };
 
   // ---- exchanges -------------------------------------------------------------------------------------------
 
@@ -520,6 +525,9 @@ export function createHttp1Connection(
     isTunnel = true;
     counters.upgrades += 1;
     tunnel = context.upgrade?.(exchange);
+    if (tunnel === undefined) {
+      context.onVerdict?.(connection, NEVER_COPY);
+    }
   }
 
   function tunnelData(
@@ -562,6 +570,52 @@ export function createHttp1Connection(
     body?.gap(timeNs);
   }
 
+  function addSkip(
+    one: OpenExchange | undefined,
+    message: MessageBase | undefined,
+    body: MessageBody | undefined,
+    size: number,
+    timeNs: bigint,
+  ): void {
+    if (message) {
+      message.bodyBytes += size;
+      message.skippedBytes = (message.skippedBytes ?? 0) + size;
+      message.endNs = timeNs;
+    }
+    if (body) {
+      // Somebody wants it after all: another chain than the one that judged it reads this recording.
+      one?.exchange.damage.add('gap');
+      body.gap(timeNs);
+    }
+  }
+
+  /** Once a head is known: a body that nobody looks at need not be copied. */
+  function judge(direction: Direction): void {
+    const isRequest = direction === requestDirection;
+    const one = isRequest ? sending : receiving;
+    if (one === undefined || one === judged[direction]) {
+      return;
+    }
+    const message = isRequest ? one.exchange.request : one.exchange.response;
+    if (message === undefined) {
+      return;
+    }
+    judged[direction] = one;
+    if ((isRequest ? one.requestBody : one.responseBody) !== undefined) {
+      return;
+    }
+    const verdict = judgeBody({
+      direction,
+      headers: message.headers,
+      position: ends[direction],
+      otherPosition: ends[direction === 'read' ? 'write' : 'read'],
+      remainingBytes: (isRequest ? requests : responses).remainingBodyBytes,
+    });
+    if (verdict) {
+      context.onVerdict?.(connection, verdict);
+    }
+  }
+
   const requests: MessageReader = createMessageReader('request', limits, {
     begin: beginRequest,
     head: readRequestHead,
@@ -574,6 +628,16 @@ export function createHttp1Connection(
     bodyGap(size, at) {
       requestScanner?.end();
       addHole(sending, sending?.exchange.request, sending?.requestBody, size, at.timeNs);
+    },
+    bodySkip(size, at) {
+      requestScanner?.end();
+      addSkip(sending, sending?.exchange.request, sending?.requestBody, size, at.timeNs);
+    },
+    skippedEnd(at) {
+      if (sending) {
+        sending.isRequestLost = true;
+        finishIfOver(sending, at.timeNs);
+      }
     },
     trailers: (fields) => setTrailers(sending?.exchange.request, fields),
     complete: (at) => completeRequest(at.timeNs),
@@ -600,6 +664,15 @@ export function createHttp1Connection(
     bodyGap(size, at) {
       responseScanner?.end();
       addHole(receiving, receiving?.exchange.response, receiving?.responseBody, size, at.timeNs);
+    },
+    bodySkip(size, at) {
+      responseScanner?.end();
+      addSkip(receiving, receiving?.exchange.response, receiving?.responseBody, size, at.timeNs);
+    },
+    skippedEnd() {
+      if (receiving) {
+        receiving.isResponseLost = true;
+      }
     },
     trailers: (fields) => setTrailers(receiving?.exchange.response, fields),
     complete: (at) => completeResponse(at.timeNs),
@@ -648,6 +721,9 @@ export function createHttp1Connection(
         responses.data(bytes, at, position);
       }
       release(direction, ends[direction]);
+      if (context.onVerdict !== undefined) {
+        judge(direction);
+      }
     },
 
     gap(direction, size, at) {
@@ -661,6 +737,19 @@ export function createHttp1Connection(
         responses.gap(size, at);
         if (responses.isAtStart) {
           // What was missing was the rest of the response, which explains a request that came early.
+          mayBePipelining = false;
+        }
+      }
+      release(direction, ends[direction]);
+    },
+
+    skip(direction, size, at) {
+      ends[direction] += size;
+      if (isTunnel) {
+        tunnel?.gap(direction, size, at);
+      } else {
+        (direction === requestDirection ? requests : responses).skip(size, at);
+        if (direction !== requestDirection && responses.isAtStart) {
           mayBePipelining = false;
         }
       }

@@ -35,6 +35,10 @@ export interface MessageReaderEvents {
   body(bytes: Uint8Array, at: ChunkTime, position: number): void;
   /** `size` body bytes are missing, and the framing goes on exactly (or up to the end of the connection). */
   bodyGap(size: number | undefined, at: ChunkTime): void;
+  /** `size` body bytes were left out on purpose; otherwise as `bodyGap`. */
+  bodySkip(size: number, at: ChunkTime): void;
+  /** So much of the body was left out that its end cannot be told; the reader looks for the next message. */
+  skippedEnd(at: ChunkTime): void;
   trailers(fields: HeaderField[]): void;
   complete(at: ChunkTime): void;
   /** The rest of the current message (if any was begun) cannot be known; the reader searches from here. */
@@ -53,6 +57,8 @@ export type LostCause = 'gap' | 'decode-error';
 export interface MessageReader {
   data(bytes: Uint8Array, at: ChunkTime, position: number): void;
   gap(size: number | undefined, at: ChunkTime): void;
+  /** `size` bytes were left out because nobody wanted them. */
+  skip(size: number, at: ChunkTime): void;
   /** The connection is over. True when that is how the current body's end is told. */
   endsBody(): boolean;
   /** Forgets the current message and looks for the next head at the start of a call. */
@@ -61,6 +67,8 @@ export interface MessageReader {
   endBodyEarly(): void;
   /** Called while a head is judged: its message may have no body although it announces one. */
   doubtBody(): void;
+  /** Body bytes still to come; Infinity when that is unknown, 0 outside of a body. */
+  readonly remainingBodyBytes: number;
   /** True while the place in the stream is unknown. */
   readonly isSearching: boolean;
   /** True between messages. */
@@ -541,9 +549,53 @@ export function createMessageReader(
     }
   }
 
+  function skip(size: number, at: ChunkTime): void {
+    switch (state) {
+      case State.untilEnd:
+        hasBody = true;
+        events.bodySkip(size, at);
+        return;
+      case State.searching:
+        // What nobody wants is not missed; the search goes on behind it.
+        if (probe.held.length > 0) {
+          events.secret(probePosition, probe.held.length);
+        }
+        startSearching();
+        return;
+      case State.length:
+      case State.chunkData:
+        if (size <= remaining) {
+          hasBody = true;
+          remaining -= size;
+          events.bodySkip(size, at);
+          if (remaining === 0) {
+            endCounted(at);
+          }
+          return;
+        }
+        if (state === State.length) {
+          gap(size, at);
+          return;
+        }
+        break;
+      case State.chunkSize:
+      case State.chunkEnd:
+        break;
+      default:
+        gap(size, at);
+        return;
+    }
+    // Somewhere in a chunked body.
+    hasBody = true;
+    events.bodySkip(size, at);
+    startSearching();
+    events.skippedEnd(at);
+  }
+
   return {
     data,
     gap,
+    skip,
     endsBody: () => state === State.untilEnd,
     search: startSearching,
     doubtBody() {
@@ -555,6 +607,19 @@ export function createMessageReader(
         (state === State.length || state === State.untilEnd || state === State.chunkSize)
       ) {
         state = State.start;
+      }
+    },
+    get remainingBodyBytes() {
+      switch (state) {
+        case State.length:
+          return remaining;
+        case State.untilEnd:
+        case State.chunkSize:
+        case State.chunkData:
+        case State.chunkEnd:
+          return Infinity;
+        default:
+          return 0;
       }
     },
     get isSearching() {

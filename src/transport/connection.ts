@@ -18,6 +18,10 @@ export interface ConnectionParser {
   /** `size` bytes are missing here, or an unknown number when it is undefined. */
   gap(direction: Direction, size: number | undefined, at: ChunkTime): void;
   /**
+   * `size` bytes were not copied because nobody wanted them: no damage. Absent: they are a gap.
+   */
+  skip?(direction: Direction, size: number, at: ChunkTime): void;
+  /**
    * The connection ended (closed, its process exited, idle too long, or the source ended). After `timeout`
    * alone more may follow: a keep-alive connection that rested longer than the limit speaks again, to the same
    * parser, which closed what was unfinished and begins anew.

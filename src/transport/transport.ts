@@ -12,6 +12,7 @@ import type {
   Direction,
   LossEvent,
   ProcessRef,
+  SkipEvent,
 } from '../capture/events.ts';
 import type { ChunkTime, ConnectionParserFactory, EndReason } from './connection.ts';
 import {
@@ -43,6 +44,8 @@ export interface TransportCounters {
   dataBytes: number;
   gaps: number;
   lostBytes: number;
+  /** Bytes that a verdict kept from being copied. */
+  skippedBytes: number;
   /** Bytes that arrived twice and were dropped. */
   duplicateBytes: number;
   /** Events of a connection whose address a newer one has taken over. */
@@ -70,6 +73,7 @@ export function createTransport(options: TransportOptions): Transport {
     dataBytes: 0,
     gaps: 0,
     lostBytes: 0,
+    skippedBytes: 0,
     duplicateBytes: 0,
     staleEvents: 0,
     idleEnds: 0,
@@ -226,6 +230,36 @@ export function createTransport(options: TransportOptions): Transport {
     }
   }
 
+  function pushSkip(event: SkipEvent): void {
+    const at: ChunkTime = { enterNs: event.timeNs, timeNs: event.timeNs };
+    const entry = resolve(event.connection, at);
+    if (entry === undefined) {
+      return;
+    }
+    const { direction } = event;
+    skipTo(entry, direction, event.position, at);
+    const end = event.position + event.skippedBytes;
+    const size = end - nextPosition(entry, direction);
+    if (size <= 0) {
+      return;
+    }
+    counts.skippedBytes += size;
+    setNextPosition(entry, direction, end);
+    const parser = entry.parser;
+    if (parser === undefined) {
+      return;
+    }
+    try {
+      if (parser.skip) {
+        parser.skip(direction, size, at);
+      } else {
+        parser.gap(direction, size, at);
+      }
+    } catch (error) {
+      fault(entry, error);
+    }
+  }
+
   function pushClose(event: CloseEvent): void {
     const entry = table.find(event.connection);
     if (entry === undefined) {
@@ -281,6 +315,9 @@ export function createTransport(options: TransportOptions): Transport {
         break;
       case 'loss':
         pushLoss(event);
+        break;
+      case 'skip':
+        pushSkip(event);
         break;
       case 'close':
         pushClose(event);

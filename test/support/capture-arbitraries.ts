@@ -74,6 +74,16 @@ export function captureEvent(): fc.Arbitrary<CaptureEvent> {
     ),
     fc.record(
       {
+        ...named('skip'),
+        connection: connectionRef(),
+        direction: direction(),
+        position: count(),
+        skippedBytes: count(),
+      },
+      PLAIN,
+    ),
+    fc.record(
+      {
         ...named('close'),
         connection: connectionRef(),
         readPosition: count(),

@@ -19,6 +19,7 @@ import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import type { CaptureEvent, HostEvent } from '../../../src/capture/events.ts';
 import { createRecordingWriter } from '../../../src/capture/recording.ts';
+import { RECORDING_VERSION } from '../../../src/capture/recording-codec.ts';
 import { readRecording } from '../../../src/capture/recording-reader.ts';
 import { createReplaySource } from '../../../src/capture/replay-source.ts';
 import { SightlineError } from '../../../src/util/errors.ts';
@@ -286,7 +287,7 @@ describe('a replay', () => {
     const path = fresh();
     write(path, [HOST, END]);
     const bytes = readFileSync(path);
-    bytes[8] = 2;
+    bytes[8] = RECORDING_VERSION + 1;
     writeFileSync(path, bytes);
     hasCode('SL_RECORDING_VERSION')((await replay(path)).error);
   });

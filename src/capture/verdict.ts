@@ -1,0 +1,22 @@
+/** What the stages behind can tell the kernel side: which bytes of a connection nobody wants. */
+import type { ConnectionRef } from './events.ts';
+
+/**
+ * Bytes not to be copied, by direction: those of calls that end at the position `until` or before it. They are
+ * counted, and reported as one `skip` event. A later verdict on the connection takes the place of this one.
+ */
+export interface ConnectionVerdict {
+  /** 0: everything is wanted. Infinity: nothing ever is. */
+  readUntil: number;
+  writeUntil: number;
+  /** The verdict on what is read holds while exactly this many bytes have been written; undefined: always. */
+  whileWrittenBytes?: number | undefined;
+  /** The same the other way round: bytes read, for the verdict on what is written. */
+  whileReadBytes?: number | undefined;
+}
+
+/** Nothing of the connection is wanted any more, whatever comes. */
+export const NEVER_COPY: ConnectionVerdict = { readUntil: Infinity, writeUntil: Infinity };
+
+/** Takes a verdict; never throws. */
+export type VerdictSink = (connection: ConnectionRef, verdict: ConnectionVerdict) => void;
