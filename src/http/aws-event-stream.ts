@@ -55,6 +55,7 @@ const PRELUDE_BYTES = 12;
 /** Prelude and the message's CRC. */
 const OVERHEAD_BYTES = 16;
 const MAX_TOTAL_BYTES = 2 ** 25;
+const MAX_FIRST_BYTE = MAX_TOTAL_BYTES / 2 ** 24;
 
 export function createAwsEventStreamDecoder(options: AwsEventStreamOptions): AwsEventStreamDecoder {
   const maxMessageBytes = options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES;
@@ -87,10 +88,19 @@ export function createAwsEventStreamDecoder(options: AwsEventStreamOptions): Aws
         isSearching = true;
         options.onCorrupt?.(timeNs);
       }
-      prelude.copyWithin(0, 1);
-      preludeBytes -= 1;
+      shiftPrelude();
     }
     return at;
+  }
+
+  /** Goes on to the next byte that may begin a prelude. */
+  function shiftPrelude(): void {
+    let from = 1;
+    while (from < PRELUDE_BYTES && (prelude[from] as number) > MAX_FIRST_BYTE) {
+      from += 1;
+    }
+    prelude.copyWithin(0, from);
+    preludeBytes -= from;
   }
 
   function beginMessage(timeNs: bigint): void {
