@@ -98,7 +98,7 @@ async function driveObserved(server: SpawnedModelServer, kind: ClientKind): Prom
     if (finished.code !== 0) {
       throw new Error(`sightline ended with ${finished.code}: ${finished.stderr}`);
     }
-    await checkExactness(server, sightline.file);
+    await checkExactness(server, sightline.file, finished.stderr);
     return { ...round, observer };
   } finally {
     sightline.child.kill('SIGKILL');
@@ -107,7 +107,11 @@ async function driveObserved(server: SpawnedModelServer, kind: ClientKind): Prom
 }
 
 /** A cheap observer that misses something is no observer. */
-async function checkExactness(server: SpawnedModelServer, file: string): Promise<void> {
+async function checkExactness(
+  server: SpawnedModelServer,
+  file: string,
+  log: string,
+): Promise<void> {
   const truth = await server.settle(exchanges);
   const spans = chatSpans(readOtlpFile(file).spans).filter(
     (span) => span.attributes['server.port'] === server.port,
@@ -116,7 +120,7 @@ async function checkExactness(server: SpawnedModelServer, file: string): Promise
   if (differences.length > 0) {
     throw new Error(
       `${spans.length} of ${exchanges} exchanges were exported, with ${differences.length} ` +
-        `differences, such as ${JSON.stringify(differences[0])}`,
+        `differences, such as ${JSON.stringify(differences[0])}; sightline said: ${log}`,
     );
   }
 }
