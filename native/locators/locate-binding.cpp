@@ -25,6 +25,7 @@ Napi::Value text_or_nothing(Napi::Env env, const std::string &text) {
 
 Napi::Object identity_of(Napi::Env env, const FileIdentity &identity) {
     Napi::Object object = Napi::Object::New(env);
+    object.Set("locatorsRevision", Napi::Number::New(env, kLocatorsRevision));
     object.Set("buildId", text_or_nothing(env, identity.build_id));
     object.Set("sizeBytes", number(env, identity.size_bytes));
     object.Set("layoutDigest", Napi::BigInt::New(env, identity.layout_digest));

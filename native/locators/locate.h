@@ -9,6 +9,9 @@
 
 namespace sightline {
 
+// To be raised with every change of what is found in a file: results are kept on disk.
+constexpr uint32_t kLocatorsRevision = 1;
+
 struct LocateResult {
     FileIdentity identity;
     Locations locations;

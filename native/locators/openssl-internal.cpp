@@ -119,7 +119,7 @@ void prefer_internal(const ElfFile &file, const std::map<std::string, FunctionSy
                          " begins with what would be single-stepped, and all calls come through "
                          "this one: " +
                          placement->why;
-        candidates.push_back({direction.internal, *signature, {}, *offset, *placement, {}});
+        candidates.push_back({internal_name(*signature), *signature, {}, *offset, *placement, {}});
     }
     if (candidates.size() != 1) {
         return;
@@ -147,6 +147,13 @@ std::optional<std::string> internal_signature(const std::vector<Instruction> &co
         return "SSL_read_ex";
     }
     return (live & kFiveArguments) == kFiveArguments ? "SSL_write_ex2" : "SSL_write_ex";
+}
+
+const char *internal_name(const std::string &signature) {
+    if (signature == "SSL_write_ex2") {
+        return "ssl_write_internal_flags";
+    }
+    return kOpensslInternalNames[signature == "SSL_write_ex" ? 1 : 0];
 }
 
 ProbeNeeds internal_needs(const std::string &signature) {

@@ -23,6 +23,9 @@ void prefer_internal_functions(const ElfFile &file,
 // nothing when its arguments fit none.
 std::optional<std::string> internal_signature(const std::vector<Instruction> &code, bool is_write);
 
+// ssl_write_internal has two names here, because it takes other arguments since 3.3.
+const char *internal_name(const std::string &signature);
+
 ProbeNeeds internal_needs(const std::string &signature);
 
 } // namespace sightline

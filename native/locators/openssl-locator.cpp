@@ -127,7 +127,8 @@ void settle_parts(const CodeSearch &search, Parts parts, Locations *locations) {
         const char *name = kOpensslInternalNames[is_write ? 1 : 0];
         if (!signature || !search.starts.is_start(range.start) ||
             !add_function(search.file,
-                          {name, *signature, range.start, end, internal_needs(*signature)},
+                          {internal_name(*signature), *signature, range.start, end,
+                           internal_needs(*signature)},
                           &stack)) {
             refuse("what uses the name " + std::string(name) + " of OpenSSL, at " +
                    hex(range.start) + ", does not take the arguments of that function");

@@ -74,10 +74,96 @@ export interface LocatedSymbols {
   offsets: Record<string, number>;
 }
 
+/** What tells one file from another, and one state of it from a later one. */
+export interface FileIdentity {
+  /** Raised when the same file may be judged differently than before. */
+  locatorsRevision: number;
+  /** Lower-case hex. */
+  buildId: string | undefined;
+  sizeBytes: number;
+  /** Of the ELF and program headers. */
+  layoutDigest: bigint;
+  device: bigint;
+  inode: bigint;
+  modifiedNs: bigint;
+}
+
+/** One function, and where to probe it. */
+export interface LocatedFunction {
+  /** As in `probedFunctions()`, with `#` and a number where a file has several of one kind. */
+  name: string;
+  /** The documented function whose arguments and result it has; another one's for an internal function. */
+  signature: string;
+  /** Documented functions whose calls all come through it, when those are not just its own. */
+  covers: string[];
+  /** File offset of the function's first instruction. */
+  functionOffset: number;
+  /** File offset of the instruction to probe. */
+  offset: number;
+  chosen: 'entry' | 'after-endbr64' | 'past-start' | 'internal';
+  why: string;
+  /** The instruction to probe, in Intel's notation; undefined where this machine's code is not decoded. */
+  instruction: string | undefined;
+  /** The kernel emulates the instruction instead of single-stepping it: ten to twenty times as cheap. */
+  isEmulated: boolean;
+  /** At that instruction the return address is on top of the stack, and may be replaced. */
+  canReturnProbe: boolean;
+  /** File offsets of all its return instructions, where those are to be probed (Go). */
+  returns: number[];
+}
+
+export interface LocatedStack {
+  stack: TlsStack;
+  /** As the file says it. */
+  version: string | undefined;
+  locatedBy: LocatedBy;
+  convention: 'sysv' | 'go-register' | 'go-stack' | 'rust';
+  functions: LocatedFunction[];
+  /** One line: what was found that makes it so. */
+  evidence: string;
+}
+
+/**
+ * - `symbol`: by name. `pclntab`: by name, in Go's own table.
+ * - `error-calls`: by the set of errors that a function reports (BoringSSL).
+ * - `function-names`, `function-numbers`: by what a function calls itself in its errors (OpenSSL 3, 1.1).
+ * - `panic-locations`: by the source lines that a function may panic at (rustls).
+ */
+export type LocatedBy =
+  | 'symbol'
+  | 'pclntab'
+  | 'error-calls'
+  | 'function-names'
+  | 'function-numbers'
+  | 'panic-locations';
+
+/** A stack that is in the file, but not clearly enough; no `stack`: the file as a whole. */
+export interface LocateRefusal {
+  stack: TlsStack | undefined;
+  reason: string;
+}
+
+export interface NativeLocations {
+  identity: FileIdentity;
+  stacks: LocatedStack[];
+  refusals: LocateRefusal[];
+}
+
+export interface LocateOptions {
+  /** After this the search is given up with a refusal; default 5000. */
+  timeMs?: number;
+}
+
 export interface NativeBinding {
   open(options: NativeCaptureOptions): NativeCapture;
   /** Reads .dynsym and .symtab of an ELF file. Throws an Error with `code` SL_ELF_… on anything malformed. */
   locateSymbols(path: string, names: readonly string[]): LocatedSymbols;
+  /** Reads the headers only. Throws as `locateSymbols`. */
+  identify(path: string): FileIdentity;
+  /** Finds the functions of every TLS stack in a file, on a thread of its own. Rejects with what `locateSymbols` throws. */
+  locate(path: string, options?: LocateOptions): Promise<NativeLocations>;
+  /** The same on the calling thread: up to a third of a second for a file of 300 MB. */
+  locateSync(path: string, options?: LocateOptions): NativeLocations;
   /**
    * TLS stack → names of the functions that there are probes for, as their documentation has them. Beside those:
    * - openssl: `ssl_read_internal`, `ssl_write_internal` and, with flags before the count (3.3), `ssl_write_internal_flags`,

@@ -1,0 +1,87 @@
+/** Finds the TLS functions in a file and where to probe them, from the cache or by searching the file. */
+import type {
+  AttachRequest,
+  FileIdentity,
+  LocatedStack,
+  LocateRefusal,
+  NativeBinding,
+} from '../capture/binding.ts';
+import type { LocatorCache } from './locator-cache.ts';
+
+export interface LocatedFile {
+  buildId: string | undefined;
+  stacks: LocatedStack[];
+  /** Stacks that are in the file, but not clearly enough to probe them. */
+  refusals: LocateRefusal[];
+  isCached: boolean;
+}
+
+export interface LocatorOptions {
+  binding: Pick<NativeBinding, 'identify' | 'locate' | 'locateSync'>;
+  /** Default: nothing is remembered. */
+  cache?: LocatorCache;
+  /** Most time to search one file; default: the addon's. */
+  timeMs?: number;
+}
+
+export interface Locator {
+  /** Searches on another thread. Rejects with `code` SL_ELF_… for what is no proper ELF file of this machine. */
+  locate(path: string): Promise<LocatedFile>;
+  /** Throws what `locate` rejects with. */
+  locateSync(path: string): LocatedFile;
+}
+
+export function createLocator(options: LocatorOptions): Locator {
+  const { binding, cache } = options;
+  const limits = options.timeMs === undefined ? {} : { timeMs: options.timeMs };
+
+  function remembered(identity: FileIdentity): LocatedFile | undefined {
+    const found = cache?.get(identity);
+    return found && { buildId: identity.buildId, ...found, isCached: true };
+  }
+
+  function remember(locations: Awaited<ReturnType<NativeBinding['locate']>>): LocatedFile {
+    const { identity, stacks, refusals } = locations;
+    // Without a stack it may just not have been searched to its end.
+    if (refusals.every(({ stack }) => stack !== undefined)) {
+      cache?.put(identity, { stacks, refusals });
+    }
+    return { buildId: identity.buildId, stacks, refusals, isCached: false };
+  }
+
+  return {
+    async locate(path) {
+      return remembered(binding.identify(path)) ?? remember(await binding.locate(path, limits));
+    },
+    locateSync(path) {
+      return remembered(binding.identify(path)) ?? remember(binding.locateSync(path, limits));
+    },
+  };
+}
+
+/** What to attach for a located stack: those of its functions that there are probes for. */
+export function attachRequest(
+  path: string,
+  located: LocatedStack,
+  probed: readonly string[],
+): AttachRequest {
+  const offsets: Record<string, number> = {};
+  const returns: Record<string, readonly number[]> = {};
+  for (const { name, offset, returns: ends } of located.functions) {
+    if (!probed.includes(name.replace(/#\d+$/, ''))) {
+      continue;
+    }
+    offsets[name] = offset;
+    if (ends.length > 0) {
+      returns[name] = ends;
+    }
+  }
+  const { stack, convention } = located;
+  return {
+    stack,
+    path,
+    offsets,
+    ...(Object.keys(returns).length > 0 ? { returns } : {}),
+    ...(convention === 'go-register' || convention === 'go-stack' ? { convention } : {}),
+  };
+}
