@@ -181,7 +181,7 @@ export function interleave(
 /** A TLS call with the steps that have bytes in it. */
 export interface Http2Call extends Call {
   streams: Set<number>;
-  /** It begins with a whole frame. */
+  /** It begins with a whole frame, by which frames can be recognised. */
   isAligned: boolean;
 }
 
@@ -200,6 +200,15 @@ export const BEGINNING: Http2Call[] = [
   },
 ];
 
+/** A whole frame, but not an empty one without flags: that looks like zeros before a length. */
+function isRecognisable(bytes: Buffer): boolean {
+  if (bytes.length < 9) {
+    return false;
+  }
+  const length = bytes.readUIntBE(0, 3);
+  return bytes.length >= 9 + length && (length > 0 || bytes[4] !== 0);
+}
+
 /** One call a step. */
 export function wholeCalls(steps: readonly Step[]): Http2Call[] {
   return [
@@ -208,7 +217,7 @@ export function wholeCalls(steps: readonly Step[]): Http2Call[] {
       side,
       bytes,
       streams: new Set([streamId]),
-      isAligned: true,
+      isAligned: isRecognisable(bytes),
     })),
   ];
 }
@@ -235,8 +244,7 @@ export function cutCalls(steps: readonly Step[], sizes: readonly number[]): Http
     }
   }
   for (const call of calls) {
-    const bytes = Buffer.from(call.bytes);
-    call.isAligned &&= bytes.length >= 9 && bytes.length >= 9 + bytes.readUIntBE(0, 3);
+    call.isAligned &&= isRecognisable(Buffer.from(call.bytes));
   }
   return [...BEGINNING.map((call) => ({ ...call })), ...calls];
 }

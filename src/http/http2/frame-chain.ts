@@ -57,7 +57,10 @@ export function isFrameChain(bytes: Uint8Array, context: ChainContext): boolean 
   while (at + FRAME_HEADER_BYTES <= bytes.length) {
     readFrameHeader(bytes, at, header);
     const isReserved = ((bytes[at + 5] as number) & 0x80) !== 0;
-    if (isReserved || !isOrdinary(header, context)) {
+    // Zeros before a length look like an empty frame without flags: one of those is no evidence.
+    const isVoid =
+      headers === 0 && header.length === 0 && header.flags === 0 && header.streamId !== 0;
+    if (isReserved || isVoid || !isOrdinary(header, context)) {
       return false;
     }
     if (headers === 0 && header.streamId !== 0 && header.length > 0) {
@@ -94,10 +97,6 @@ function isOrdinary(frame: FrameHeader, context: ChainContext): boolean {
       return frame.length <= MAX_GOAWAY_BYTES;
     case FrameType.headers:
       return frame.length > 0;
-    // Zeros before a length look like an empty one without flags.
-    case FrameType.data:
-    case FrameType.continuation:
-      return frame.length > 0 || frame.flags !== 0;
     default:
       return true;
   }
