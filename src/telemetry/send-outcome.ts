@@ -52,10 +52,10 @@ function reasonOf(error: ExporterError | undefined, isHttp: boolean): string {
   return inPlainWords(printable(full).trim().slice(0, MAX_REASON_CHARS));
 }
 
-/** grpc-js wraps why a connection failed: `No connection established. Last error: Error: WHY. Resolution note: …`. */
+/** grpc-js wraps why a connection failed: `No connection established. Last error: Error: WHY (TIME). Resolution note: …`. */
 function withoutWrapping(details: string): string {
   const match = /Last error: (?:Error: )?(.+?)\.? Resolution note:/s.exec(details);
-  return match?.[1] ?? details;
+  return (match?.[1] ?? details).replace(/ \(\d{4}-\d\d-\d\dT[\d:.]+Z\)$/, '');
 }
 
 /** What TLS and HTTP libraries say when two ends do not fit, and what it means for somebody who set an endpoint. */

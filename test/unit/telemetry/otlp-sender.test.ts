@@ -60,7 +60,10 @@ describe('the reason of a failed export', () => {
     const noise =
       '804CC3BE837F0000:error:0A00010B:SSL routines:ssl3_get_record:wrong version number:';
     assert.match(reasonOf(noise), /^it speaks no TLS: write http:\/\/ in place of https:\/\/$/);
-    assert.match(reasonOf('Protocol error'), /speaks no gRPC: .*http\/protobuf$/);
+    assert.match(
+      reasonOf('Protocol error (2026-11-21T13:18:34.441Z)'),
+      /speaks no gRPC: .*http\/protobuf$/,
+    );
     assert.match(reasonOf('socket hang up'), /https:\/\/$/);
     assert.match(
       reasonOf('unable to verify the first certificate'),
