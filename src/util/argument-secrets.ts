@@ -203,8 +203,8 @@ function rulesOf(argument: string, argv: readonly string[]): readonly ProgramRul
 }
 
 function maskTextOnce(text: string): string {
-  // Shapes first: text of which only those were masked elsewhere comes out the same.
-  let masked = maskPlaces(text, findSecretsInText(text));
+  // Shapes first, all of them: text of which those were masked before, as in recorded bytes, comes out the same.
+  let masked = untilSettled(text, maskShapes);
   if (!MAYBE_SECRET.test(masked)) {
     return masked;
   }
@@ -215,6 +215,10 @@ function maskTextOnce(text: string): string {
     });
   }
   return masked;
+}
+
+function maskShapes(text: string): string {
+  return maskPlaces(text, findSecretsInText(text));
 }
 
 function skipSpace(text: string, from: number): number {
