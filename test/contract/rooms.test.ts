@@ -1,10 +1,8 @@
 /** Bytes flow one way: a room imports only from the rooms before it. The order is docs/architecture.md's. */
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { dirname, join, relative, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
-
-const SOURCE = resolve(dirname(fileURLToPath(import.meta.url)), '../../src');
+import { readFileSync } from 'node:fs';
+import { relative } from 'node:path';
+import { importsOf, SOURCE, sourceFiles } from '../support/source-imports.ts';
 
 /** Rooms every other room may import. */
 const SHARED = ['util', 'config', 'self'];
@@ -26,33 +24,6 @@ const STRANGERS = new Map([
   ['process', ['llm', 'mcp', 'http', 'transport']],
 ]);
 
-function sourceFiles(folder: string): string[] {
-  return readdirSync(folder).flatMap((name) => {
-    const path = join(folder, name);
-    if (statSync(path).isDirectory()) {
-      return sourceFiles(path);
-    }
-    return path.endsWith('.ts') ? [path] : [];
-  });
-}
-
-interface Import {
-  from: string;
-  specifier: string;
-}
-
-function importsOf(path: string): Import[] {
-  const text = readFileSync(path, 'utf8');
-  const found: Import[] = [];
-  for (const match of text.matchAll(/^\s*(?:import|export)\b[^'"]*?from\s+['"]([^'"]+)['"]/gm)) {
-    found.push({ from: path, specifier: match[1] ?? '' });
-  }
-  for (const match of text.matchAll(/\bimport\(\s*['"]([^'"]+)['"]\s*\)/g)) {
-    found.push({ from: path, specifier: match[1] ?? '' });
-  }
-  return found;
-}
-
 function roomOf(path: string): string {
   const parts = relative(SOURCE, path).split('/');
   return parts.length > 1 ? (parts[0] ?? '') : '';
@@ -69,13 +40,13 @@ describe('the rooms of the source', () => {
 
   it('import only from rooms before them', () => {
     const wrong: string[] = [];
-    for (const { from, specifier } of imports) {
+    for (const { from, specifier, target: path } of imports) {
       const room = roomOf(from);
       const rank = ORDER.indexOf(room);
-      if (!specifier.startsWith('.')) {
+      if (path === undefined) {
         continue;
       }
-      const target = roomOf(resolve(dirname(from), specifier));
+      const target = roomOf(path);
       if (room === 'cli' || room === '' || target === room || SHARED.includes(target)) {
         continue;
       }
