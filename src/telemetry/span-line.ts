@@ -38,7 +38,7 @@ export function spanLine(span: ReadableSpan): Chunk[] {
     const code = attributes[Attr.processExitCode];
     add(`exit ${code}`, code === 0 ? 'green' : 'red');
   }
-  if (span.status.code === SpanStatusCode.ERROR) {
+  if (span.status.code === SpanStatusCode.ERROR && !isToldByExitCode(span)) {
     add(errorText(span), 'red');
   }
   const damage = attributes[Attr.damage];
@@ -73,7 +73,16 @@ function tokenText(span: ReadableSpan): string {
   return parts.join(', ');
 }
 
-/** The exit code says it all where there is one. */
+/** `exit 3  error 3` would say it twice. */
+function isToldByExitCode({ attributes, status }: ReadableSpan): boolean {
+  const code = attributes[Attr.processExitCode];
+  return (
+    code !== undefined &&
+    status.message === undefined &&
+    String(attributes[Attr.errorType]) === String(code)
+  );
+}
+
 function errorText(span: ReadableSpan): string {
   const type = span.attributes[Attr.errorType];
   const message = span.status.message === undefined ? '' : `: ${span.status.message}`;

@@ -70,7 +70,7 @@ claude-code  invoke_agent claude-code  2.5s  2,400 in (2,000 cached), 90 out
 ├─ chat claude-opus-4-1  1.2s  first chunk 311ms  1,200 in (1,000 cached), 45 out  end_turn
 ├─ execute_tool Bash  800ms
 │  └─ bash  -c 'ls -a'  740ms  exit 0
-│     └─ grep  -r 'it'\\''s' .  600ms  exit 3  error 3
+│     └─ grep  -r 'it'\\''s' .  600ms  exit 3
 └─ chat claude-opus-4-1  450ms  first chunk 100ms  1,200 in (1,000 cached), 45 out  end_turn  damaged: gap (1,234 bytes lost)
 `;
 
