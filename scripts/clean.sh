@@ -3,4 +3,4 @@
 . "$(dirname "$0")/lib/common.sh"
 
 rm -rf node_modules dist build coverage .output
-say "removed node_modules, dist, build, coverage"
+say "removed node_modules, dist, build, coverage, .output; distribution packages stay"

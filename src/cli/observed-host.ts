@@ -110,7 +110,7 @@ export function adviceLines(summary: AgentSummary): string[] {
   return [
     'sightline has seen no HTTP exchange yet. If an agent is at work:',
     '  - "sightline check" says whether capture works here, and how to mend it',
-    '  - this version sees programs that use OpenSSL (Python, Node.js, curl, …), over HTTP/1.1',
+    '  - this version sees programs that use OpenSSL (Python, Node.js, curl, …)',
     '  - "sightline exec -- curl -s https://example.com/" shows one exchange from start to end',
   ];
 }
