@@ -206,7 +206,10 @@ function isRecognisable(bytes: Buffer): boolean {
     return false;
   }
   const length = bytes.readUIntBE(0, 3);
-  return bytes.length >= 9 + length && (length > 0 || bytes[4] !== 0);
+  const rest = bytes.length - 9 - length;
+  const isHead = bytes[3] === 1;
+  // One whole frame and less than a header: only a message's head is evidence enough.
+  return (rest === 0 || rest >= 9 || (rest > 0 && isHead)) && (length > 0 || bytes[4] !== 0);
 }
 
 /** One call a step. */

@@ -46,25 +46,26 @@ export const UNKNOWN_CONNECTION: ChainContext = {
 const header: FrameHeader = { length: 0, type: 0, flags: 0, streamId: 0 };
 
 /**
- * Whether frames begin at the front of `bytes` (the start of a TLS call). True when all of it is one whole chain
- * (the last header may be cut), when at least two headers fit, or when the one header there is belongs to a
- * stream that is known to be open.
+ * Whether frames begin at the front of `bytes` (the start of a TLS call). True when all of it is one whole chain,
+ * when at least two headers fit, or when the one header there is belongs to a stream that is known to be open (or
+ * opens one, and is followed by what begins like another).
  */
 export function isFrameChain(bytes: Uint8Array, context: ChainContext): boolean {
   let at = 0;
   let headers = 0;
-  let isOfOpenStream = false;
+  /** The first frame alone is evidence: `open` even when it goes on beyond these bytes. */
+  let first: 'open' | 'head' | 'weak' = 'weak';
   while (at + FRAME_HEADER_BYTES <= bytes.length) {
     readFrameHeader(bytes, at, header);
     const isReserved = ((bytes[at + 5] as number) & 0x80) !== 0;
-    // Zeros before a length look like an empty frame without flags: one of those is no evidence.
-    const isVoid =
-      headers === 0 && header.length === 0 && header.flags === 0 && header.streamId !== 0;
-    if (isReserved || isVoid || !isOrdinary(header, context)) {
+    if (isReserved || !isOrdinary(header, context)) {
       return false;
     }
-    if (headers === 0 && header.streamId !== 0 && header.length > 0) {
-      isOfOpenStream = context.judgeStream(header.streamId) === 'open';
+    if (headers === 0) {
+      if (isVoid(header)) {
+        return false;
+      }
+      first = weightOf(header, context);
     }
     headers += 1;
     at += FRAME_HEADER_BYTES + header.length;
@@ -74,7 +75,22 @@ export function isFrameChain(bytes: Uint8Array, context: ChainContext): boolean 
   }
   // What is left is the beginning of a header: of a frame under 64 KiB, so it begins with 0.
   const isTail = at < bytes.length && bytes[at] === 0;
-  return at === bytes.length || isTail || headers >= 2 || isOfOpenStream;
+  return at === bytes.length || headers >= 2 || first === 'open' || (isTail && first === 'head');
+}
+
+/** Zeros before a length look like an empty frame without flags: one of those is no evidence. */
+function isVoid({ length, flags, streamId }: FrameHeader): boolean {
+  return length === 0 && flags === 0 && streamId !== 0;
+}
+
+function weightOf({ length, type, streamId }: FrameHeader, context: ChainContext) {
+  if (streamId === 0 || length === 0) {
+    return 'weak';
+  }
+  if (context.judgeStream(streamId) === 'open') {
+    return 'open';
+  }
+  return type === FrameType.headers ? 'head' : 'weak';
 }
 
 function isOrdinary(frame: FrameHeader, context: ChainContext): boolean {
