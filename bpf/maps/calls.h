@@ -28,6 +28,13 @@ struct call {
     u32 stack;
     /* The result is as wide as a register, not an int. */
     u64 is_wide;
+    /*
+     * Probed functions that share the frame beside the first: one that ends by jumping to another
+     * (gnutls_record_send to gnutls_record_send2) leaves it its frame, and returns with it.
+     */
+    u32 sharing;
+    /* The call has returned for one of these, and was handed over. */
+    u32 is_finished;
 };
 
 struct {

@@ -52,6 +52,9 @@ static __always_inline int enter_call(struct pt_regs *ctx, const struct call_sha
      * the register. */
     if (!shape.count_address && !shape.is_wide)
         call.capacity = (u32)call.capacity;
+    struct call *present = bpf_map_lookup_elem(&calls, &key);
+    if (present && !present->is_finished && present->object == call.object)
+        call.sharing = present->sharing + 1;
     if (bpf_map_update_elem(&calls, &key, &call, BPF_ANY))
         count(SL_DROP_TABLE, 0);
     return 0;
@@ -145,8 +148,14 @@ static __always_inline int exit_call(struct pt_regs *ctx, const bool is_always_e
     }
     /* A copy, because the entry may be given to another call as soon as it is deleted. */
     struct call call = *entry;
-    bpf_map_delete_elem(&calls, &key);
-    finish_call(&call, pid_tgid, carried_bytes(&call, PT_REGS_RC(ctx)), true);
+    if (call.sharing) {
+        entry->sharing = call.sharing - 1;
+        entry->is_finished = 1;
+    } else {
+        bpf_map_delete_elem(&calls, &key);
+    }
+    if (!call.is_finished)
+        finish_call(&call, pid_tgid, carried_bytes(&call, PT_REGS_RC(ctx)), true);
     return 0;
 }
 
