@@ -6,6 +6,7 @@ import { createBrotliDecoder } from './brotli-decoder.ts';
 import { createDeflateDecoder } from './deflate-decoder.ts';
 import { createGzipDecoder } from './gzip-decoder.ts';
 import type { HttpLimits } from './limits.ts';
+import { createZstdDecoder } from './zstd-decoder.ts';
 
 /** `limit`: something of ours is used up, and the rest is not decoded. */
 export type DecodeOutcome = 'ok' | 'corrupt' | 'limit';
@@ -115,6 +116,8 @@ function createStage(coding: string, emit: Emit): StreamDecoder | undefined {
       return createDeflateDecoder(emit);
     case 'br':
       return createBrotliDecoder(emit);
+    case 'zstd':
+      return createZstdDecoder(emit);
     default:
       return undefined;
   }
