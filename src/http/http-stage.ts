@@ -15,8 +15,9 @@ import { createHttpCounters, type HttpContext, type HttpStageOptions } from './h
 import { createHttp1Connection } from './http1-connection.ts';
 import { isFrameChain, UNKNOWN_CONNECTION } from './http2/frame-chain.ts';
 import { createUpgradedParser } from './http2/h2c-upgrade.ts';
-import { createHttp2Connection } from './http2/http2-connection.ts';
+import { createHttp2Connection, type Http2Connection } from './http2/http2-connection.ts';
 import { DEFAULT_STREAM_TIMEOUT_NS } from './http2/limits.ts';
+import { latin1Text } from './latin1.ts';
 import { DEFAULT_HTTP_LIMITS } from './limits.ts';
 import { judgeForeign } from './verdicts.ts';
 
@@ -49,6 +50,8 @@ function createSniffedConnection(
   context: HttpContext,
 ): ConnectionParser {
   let parser: ConnectionParser | undefined;
+  /** The parser, while it rests on what looked like frames in the middle of a connection. */
+  let guess: Http2Connection | undefined;
   /** Bytes or a hole came before anything that could be placed. */
   let joinedMidway = false;
   /** Bytes lost before anything was found. */
@@ -93,7 +96,7 @@ function createSniffedConnection(
   ): void {
     if (result === 'http2') {
       context.counters.http2Connections += 1;
-      parser = context.http2?.(connection) ?? createHttp2Connection(connection, context);
+      parser = context.http2?.(connection) ?? guess ?? createHttp2Connection(connection, context);
     } else {
       context.counters.http1Connections += 1;
       const isRequest = result === 'request';
@@ -142,6 +145,8 @@ function createSniffedConnection(
       case 'none':
         // A connection joined midway begins with no preface. Text cannot be taken for frames: they begin with 0.
         if ((at.callOffset ?? 0) === 0 && isFrameChain(bytes, UNKNOWN_CONNECTION)) {
+          guess =
+            context.http2 === undefined ? createHttp2Connection(connection, context) : undefined;
           decide(sniffed, 'http2', bytes, at, position);
           return;
         }
@@ -174,8 +179,21 @@ function createSniffedConnection(
     }
   }
 
+  /** Bytes of an HTTP/1 body may look like frames. Its next message shows the mistake. */
+  function correctGuess(direction: Direction, bytes: Uint8Array, at: ChunkTime): void {
+    if (guess?.isSearching(direction) && (at.callOffset ?? 0) === 0 && isHttp1Start(bytes)) {
+      guess.end('closed', at.timeNs);
+      guess = undefined;
+      parser = undefined;
+      joinedMidway = true;
+    }
+  }
+
   return {
     data(direction, bytes, at, position) {
+      if (guess !== undefined) {
+        correctGuess(direction, bytes, at);
+      }
       if (parser) {
         parser.data(direction, bytes, at, position);
       } else {
@@ -220,6 +238,11 @@ function createSniffedConnection(
       parser?.end(reason, timeNs);
     },
   };
+}
+
+function isHttp1Start(bytes: Uint8Array): boolean {
+  const text = latin1Text(bytes, 0, Math.min(bytes.length, 16));
+  return /^(?:HTTP\/1\.\d [1-5]|(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) )/.test(text);
 }
 
 function createSniffed(direction: Direction): Sniffed {

@@ -42,6 +42,11 @@ export interface Http2Beginning {
   upgraded?: Exchange;
 }
 
+export interface Http2Connection extends ConnectionParser {
+  /** The place in this direction's bytes is not known: what comes next need not be HTTP/2 at all. */
+  isSearching(direction: Direction): boolean;
+}
+
 /** Ids of streams that ended lately: what still comes for them is no stream of its own. */
 const MAX_ENDED_IDS = 1024;
 /** Control frames are small; of GOAWAY only the fixed part is read. */
@@ -82,7 +87,7 @@ export function createHttp2Connection(
   connection: ConnectionRef,
   context: HttpContext,
   beginning: Http2Beginning = {},
-): ConnectionParser {
+): Http2Connection {
   const { limits, counters, streamTimeoutNs } = context;
   const counts = counters.http2;
   const scanners: Record<Direction, Set<BodySecretScanner>> = {
@@ -705,6 +710,8 @@ export function createHttp2Connection(
   }
 
   return {
+    isSearching: (direction) => (direction === 'read' ? read : write).reader.isSearching,
+
     data(direction, bytes, at, position) {
       const half = direction === 'read' ? read : write;
       half.end = position + bytes.length;

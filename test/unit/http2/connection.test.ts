@@ -481,6 +481,24 @@ describe('http2 connection joined midway', () => {
   });
 });
 
+describe('http2 connection that was none', () => {
+  it('a body that looks like frames does not cost the next HTTP/1.1 exchange', () => {
+    const looksLikeFrames = Buffer.concat([frame('DATA', 0, 1, 'abc'), frame('DATA', 0, 3, 'def')]);
+    const seen = run([
+      { side: 'response', bytes: looksLikeFrames },
+      { side: 'response', bytes: Buffer.from('and more of that body') },
+      ...callsOf(
+        '>GET /real HTTP/1.1\r\nHost: h\r\n\r\n',
+        '<HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok',
+      ),
+    ]);
+    const last = seen.at(-1);
+    assert.equal(last?.exchange.version, '1.1');
+    assert.equal(view(last).request, 'GET /real');
+    assert.equal(view(last).body, 'ok');
+  });
+});
+
 describe('http2 connection: losses', () => {
   it('inside one DATA frame: counted off exactly, and no other stream is touched', () => {
     const script = new Script().request(1, '/a').request(3, '/b');
