@@ -1,0 +1,3 @@
+module sightline.test/go-client
+
+go 1.18
