@@ -104,6 +104,7 @@ export function createPipeline(
   const http = createHttpStage({
     handler: output.wrapHandler?.(llm) ?? llm,
     limits: settings.limits.http,
+    streamTimeoutNs: settings.streamTimeoutNs,
     counters: httpCounters,
     onExchange: (exchange, timeNs) => {
       totals.exchanges += 1;
@@ -127,12 +128,17 @@ export function createPipeline(
   function registerGauges(): void {
     const read = {
       'sightline.connections.open': () => transport.counters().openConnections,
+      'sightline.connections.evicted': () => transport.counters().evictions,
+      'sightline.exchanges.damaged': () => httpCounters.damagedExchanges,
+      'sightline.http.framing_errors': () => httpCounters.framingErrors,
+      'sightline.http.head_limits': () => httpCounters.headLimits,
       'sightline.turns.open': () => session.openTurns,
       'sightline.processes.open': () => session.openProcesses,
       'sightline.processes.known': () => processes.size,
     };
     for (const [name, value] of Object.entries(read)) {
-      counters.gauge({ name, unit: '1', description: `${name.slice(10)} now`, read: value });
+      const description = `${name.slice('sightline.'.length).replaceAll(/[._]/g, ' ')}, as counted now`;
+      counters.gauge({ name, unit: '1', description, read: value });
     }
   }
 
