@@ -66,6 +66,8 @@ const BACKSLASH = 0x5c;
 const CLOSE_SQUARE = 0x5d;
 const OPEN_CURLY = 0x7b;
 const CLOSE_CURLY = 0x7d;
+/** Of a string, before it is searched for its end. */
+const SCANNED_BYTES = 32;
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
 
 export function createJsonArrayDecoder(options: JsonArrayDecoderOptions): JsonArrayDecoder {
@@ -118,7 +120,9 @@ export function createJsonArrayDecoder(options: JsonArrayDecoderOptions): JsonAr
   /** Returns the index behind the string's end, or the end of the bytes. */
   function readString(bytes: Uint8Array, from: number): number {
     let at = from;
-    while (at < bytes.length) {
+    // Most strings are short, and a search that is native costs more to call than they have bytes.
+    const scanned = Math.min(bytes.length, from + SCANNED_BYTES);
+    while (at < scanned) {
       const byte = bytes[at];
       at += 1;
       if (isEscaped) {
@@ -127,8 +131,30 @@ export function createJsonArrayDecoder(options: JsonArrayDecoderOptions): JsonAr
         isEscaped = true;
       } else if (byte === QUOTE) {
         isInString = false;
-        break;
+        return at;
       }
+    }
+    return at < bytes.length ? searchStringEnd(bytes, at) : at;
+  }
+
+  function searchStringEnd(bytes: Uint8Array, from: number): number {
+    let at = from;
+    let quote = -1;
+    let backslash = -1;
+    while (at < bytes.length) {
+      if (isEscaped) {
+        isEscaped = false;
+        at += 1;
+        continue;
+      }
+      quote = quote >= at ? quote : placeOf(bytes, QUOTE, at);
+      backslash = backslash >= at ? backslash : placeOf(bytes.subarray(0, quote), BACKSLASH, at);
+      if (backslash >= quote) {
+        isInString = quote === bytes.length;
+        return Math.min(quote + 1, bytes.length);
+      }
+      isEscaped = true;
+      at = backslash + 1;
     }
     return at;
   }
@@ -291,6 +317,12 @@ export function createJsonArrayDecoder(options: JsonArrayDecoderOptions): JsonAr
       }
     },
   };
+}
+
+/** The length when there is none. */
+function placeOf(bytes: Uint8Array, byte: number, from: number): number {
+  const place = bytes.indexOf(byte, from);
+  return place < 0 ? bytes.length : place;
 }
 
 function isBlank(byte: number): boolean {

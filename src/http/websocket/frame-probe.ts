@@ -1,7 +1,14 @@
 /** Recognises a WebSocket in the bytes of a connection whose beginning was not seen. */
 import { isUtf8 } from 'node:buffer';
 import type { Role } from '../exchange.ts';
-import { createFrameHeader, isControl, Opcode, readFrameHeader, unmask } from './frame-header.ts';
+import {
+  createFrameHeader,
+  createUnmaskTarget,
+  isControl,
+  Opcode,
+  readFrameHeader,
+  unmask,
+} from './frame-header.ts';
 
 const header = createFrameHeader();
 /** Longer texts are judged by their beginning. */
@@ -44,8 +51,9 @@ export function webSocketSender(bytes: Uint8Array): Role | undefined {
 
 function isJsonText(bytes: Uint8Array, from: number, to: number): boolean {
   const judged = Math.min(to - from, MAX_JUDGED_BYTES);
-  const text = new Uint8Array(judged);
-  unmask(bytes, from, from + judged, header.key, 0, text);
+  const target = createUnmaskTarget(judged);
+  unmask(bytes, from, from + judged, header.key, 0, target);
+  const text = target.bytes.subarray(0, judged);
   const isWhole = judged === to - from;
   const first = text[0];
   return (first === 0x7b || first === 0x5b) && (!isWhole || !header.isFinal || isUtf8(text));

@@ -11,6 +11,7 @@
 import type { ChunkTime } from '../../transport/connection.ts';
 import {
   createFrameHeader,
+  createUnmaskTarget,
   type FrameHeader,
   type FrameRules,
   isControl,
@@ -52,7 +53,7 @@ export interface FrameReader {
 
 /** Masked payload is unmasked by pieces of this size. */
 const UNMASK_BYTES = 65_536;
-const unmasked = new Uint8Array(UNMASK_BYTES);
+const unmasked = createUnmaskTarget(UNMASK_BYTES);
 
 export function createFrameReader(
   rules: FrameRules,
@@ -140,7 +141,7 @@ export function createFrameReader(
       for (let index = from; index < end; index += UNMASK_BYTES) {
         const to = Math.min(end, index + UNMASK_BYTES);
         unmask(bytes, index, to, header.key, offset, unmasked);
-        events.payload(unmasked.subarray(0, to - index), at, position + index, offset);
+        events.payload(unmasked.bytes.subarray(0, to - index), at, position + index, offset);
         offset += to - index;
       }
     }

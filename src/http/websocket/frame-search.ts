@@ -10,6 +10,7 @@ import { isUtf8 } from 'node:buffer';
 import type { ChunkTime } from '../../transport/connection.ts';
 import {
   createFrameHeader,
+  createUnmaskTarget,
   type FrameRules,
   isControl,
   MAX_HEADER_BYTES,
@@ -126,9 +127,9 @@ export function createFrameSearch(
         if (end > bytes.length) {
           return true;
         }
-        const payload = new Uint8Array(header.payloadBytes);
+        const payload = createUnmaskTarget(header.payloadBytes);
         unmask(bytes, from, end, header.key, 0, payload);
-        return isUtf8(payload);
+        return isUtf8(payload.bytes.subarray(0, header.payloadBytes));
       }
       from -= bytes.length;
     }

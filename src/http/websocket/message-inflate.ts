@@ -15,8 +15,8 @@ export interface MessageInflate {
   begin(): DamageKind | undefined;
   /** Hands out what these bytes of the message make available. */
   push(bytes: Uint8Array): DecodeOutcome;
-  /** The message is over. */
-  end(): DecodeOutcome;
+  /** The same for the last bytes of the message, perhaps none: it is over. */
+  pushLast(bytes: Uint8Array): DecodeOutcome;
   /** The rest of the message, or whole ones, will not be pushed. */
   lose(cause: DamageKind): void;
 }
@@ -72,10 +72,15 @@ export function createMessageInflate(
     return next;
   }
 
-  function pushAll(bytes: Uint8Array): DecodeOutcome {
+  /** Decodes `bytes`, of which those from `tailAt` on are not the sender's. */
+  function pushAll(bytes: Uint8Array, tailAt: number): DecodeOutcome {
     let index = 0;
     while (index < bytes.length && stream !== undefined) {
       if (stream.isFinished) {
+        if (index >= tailAt) {
+          // A sender that ended its data for good has left nothing out.
+          return 'ok';
+        }
         stream = continueAfterFinal(stream);
       }
       const next = stream.push(bytes, index, () => isOverLimit);
@@ -107,11 +112,14 @@ export function createMessageInflate(
     },
     push(bytes) {
       inputBytes += bytes.length;
-      return pushAll(bytes);
+      return pushAll(bytes, bytes.length);
     },
-    end() {
-      // A sender that ended its data for good has left nothing out.
-      const outcome = stream === undefined || stream.isFinished ? 'ok' : pushAll(TAIL);
+    pushLast(bytes) {
+      inputBytes += bytes.length;
+      const all = new Uint8Array(bytes.length + TAIL.length);
+      all.set(bytes);
+      all.set(TAIL, bytes.length);
+      const outcome = pushAll(all, bytes.length);
       if (outcome === 'ok' && stream !== undefined && !stream.isBetweenBlocks) {
         lose('decode-error');
         return 'corrupt';

@@ -42,6 +42,8 @@ interface Side {
   end(timeNs: bigint, canGoOn: boolean): void;
 }
 
+const NOTHING = new Uint8Array(0);
+
 export function createWebSocketParser(
   socket: WebSocketConnection,
   extensions: AgreedExtensions,
@@ -89,12 +91,15 @@ function createSide(
   let sink: BodySink | undefined;
   /** It is compressed and being decompressed. */
   let isInflating = false;
+  /** Its last byte was decompressed. */
+  let isInflated = false;
   /** Nothing more of its content is handed out. */
   let isCut = false;
   let nowNs = 0n;
   /** The frame being read. */
   let isControlFrame = false;
   let isFinalFrame = false;
+  let frameBytes = 0;
   let key = 0;
   let opcode = 0;
   const control = new Uint8Array(MAX_CONTROL_BYTES);
@@ -133,6 +138,7 @@ function createSide(
     ordinal += 1;
     isCut = false;
     isInflating = false;
+    isInflated = false;
     sink = undefined;
     const cause = header.isCompressed ? beginInflating() : undefined;
     if (cause !== undefined) {
@@ -194,8 +200,8 @@ function createSide(
     if (finished === undefined) {
       return;
     }
-    if (isInflating && complete) {
-      judge(inflate.end());
+    if (isInflating && complete && !isInflated) {
+      judge(inflate.pushLast(NOTHING));
     }
     message = undefined;
     finished.complete = complete;
@@ -255,6 +261,7 @@ function createSide(
           return;
         }
         isFinalFrame = header.isFinal;
+        frameBytes = header.payloadBytes;
         if (header.opcode !== Opcode.continuation) {
           beginMessage(header, start, at);
         } else if (message === undefined) {
@@ -283,7 +290,9 @@ function createSide(
         message.endNs = nowNs;
         message.wireBytes += bytes.length;
         if (isInflating) {
-          judge(inflate.push(bytes));
+          const isLast = isFinalFrame && offset + bytes.length === frameBytes;
+          isInflated = isLast;
+          judge(isLast ? inflate.pushLast(bytes) : inflate.push(bytes));
         } else if (!message.isCompressed) {
           deliver(bytes);
         }
