@@ -232,6 +232,60 @@ describe('websocket conversations', () => {
     assert.ok(recovered > 300, `${recovered} messages were compared`);
   });
 
+  it('with pieces of frames lost: what is unmarked is exact, and a loss costs one more message at most', () => {
+    let recovered = 0;
+    const loss = fc.constantFrom<Call['isLost'] | 'kept'>(
+      ...new Array(9).fill('kept'),
+      'announced',
+      'silent',
+    );
+    const losses = fc.array(loss, { minLength: 1, maxLength: 30 });
+    fc.assert(
+      fc.property(setup, losses, fractions, (one, fates, cuts) => {
+        const plan = {
+          ...one,
+          messages: one.messages.map((description) => ({ ...description, opcode: 2 as const })),
+          clientKeepsContext: false,
+          serverKeepsContext: false,
+        };
+        const pieces = framesOf(plan).flatMap((part) =>
+          cut(part.bytes, cuts).map((bytes) => ({ ...part, bytes })),
+        );
+        const calls: Call[] = pieces.map((piece, index) => {
+          const fate = fates[index % fates.length];
+          return fate === 'kept' || fate === undefined ? piece : { ...piece, isLost: fate };
+        });
+        const seen = runSocket(calls, extensionsOf(plan));
+        const touched = new Set(calls.filter((call) => call.isLost).map((call) => call.owner));
+        for (const side of ['request', 'response'] as const) {
+          const untouched = plan.messages.filter(
+            (description, owner) => description.side === side && !touched.has(owner),
+          );
+          const sideTouched = [...touched].filter(
+            (owner) => plan.messages[owner as number]?.side === side,
+          );
+          const intact = seen.messages.filter(
+            (one) => one.message.sender === senderOf[side] && !one.message.damage.any,
+          );
+          let next = 0;
+          for (const message of intact) {
+            while (next < untouched.length && !isSame(message, untouched[next])) {
+              next += 1;
+            }
+            assert.ok(next < untouched.length, 'it is one of the untouched ones, in order');
+            assertExact(message, untouched[next] as MessageDescription, plan.isDeflating);
+            next += 1;
+          }
+          recovered += intact.length;
+          const missed = untouched.length - intact.length;
+          assert.ok(missed <= sideTouched.length, `${missed} untouched messages were missed`);
+        }
+      }),
+      { numRuns: 300 },
+    );
+    assert.ok(recovered > 300, `${recovered} messages were compared`);
+  });
+
   it('joined midway: recovers with the next message of each direction', () => {
     fc.assert(
       fc.property(fc.array(message, { minLength: 3, maxLength: 8 }), (messages) => {
@@ -301,6 +355,10 @@ describe('websocket conversations', () => {
     );
   });
 });
+
+function isSame(seen: SeenMessage, description: MessageDescription | undefined): boolean {
+  return description !== undefined && seen.content.equals(description.payload);
+}
 
 /** Whether `part` is `whole` with stretches left out. */
 function isSubsequence(part: Uint8Array, whole: Uint8Array): boolean {
