@@ -88,6 +88,7 @@ Napi::Object result_object(Napi::Env env, const LocateResult &result) {
         refused.Set(i, entry);
     }
     object.Set("refusals", refused);
+    object.Set("isComplete", result.locations.is_complete);
     return object;
 }
 

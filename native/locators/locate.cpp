@@ -22,6 +22,7 @@ bool has_stack(const Locations &locations, const char *name) {
 // more for functions that the unwind table does not know.
 void locate_stripped(CodeSearch *search, Locations *locations) {
     const auto refuse = [&](const char *stack, ScanEnd end) {
+        locations->is_complete = false;
         locations->refused.push_back(
             {stack, std::string("not all of it was searched: ") + text_of(end)});
     };

@@ -46,6 +46,8 @@ struct Refusal {
 struct Locations {
     std::vector<LocatedStack> found;
     std::vector<Refusal> refused;
+    // False when a limit was reached or the file changed: another search may find more.
+    bool is_complete = true;
 };
 
 } // namespace sightline

@@ -147,6 +147,8 @@ export interface NativeLocations {
   identity: FileIdentity;
   stacks: LocatedStack[];
   refusals: LocateRefusal[];
+  /** False when a limit was reached, or the file changed meanwhile: another search may find more. */
+  isComplete: boolean;
 }
 
 export interface LocateOptions {

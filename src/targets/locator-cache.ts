@@ -65,7 +65,7 @@ export function createLocatorCache(options: LocatorCacheOptions = {}): LocatorCa
   function canUse(): boolean {
     if (isUsable === undefined) {
       try {
-        mkdirSync(folder, { recursive: true, mode: 0o700 });
+        makeFolder(folder);
         isUsable = isOursAlone(folder);
       } catch {
         isUsable = false;
@@ -128,6 +128,15 @@ function keyText(identity: FileIdentity): string {
 
 function keyOf(identity: FileIdentity): string {
   return createHash('sha256').update(keyText(identity)).digest('hex');
+}
+
+/** One folder at a time: below /proc the recursive `mkdirSync` of Node 20 never returns. */
+function makeFolder(folder: string): void {
+  if (statSync(folder, { throwIfNoEntry: false })) {
+    return;
+  }
+  makeFolder(posix.dirname(folder));
+  mkdirSync(folder, { mode: 0o700 });
 }
 
 function isOursAlone(folder: string): boolean {

@@ -42,8 +42,7 @@ export function createLocator(options: LocatorOptions): Locator {
 
   function remember(locations: Awaited<ReturnType<NativeBinding['locate']>>): LocatedFile {
     const { identity, stacks, refusals } = locations;
-    // Without a stack it may just not have been searched to its end.
-    if (refusals.every(({ stack }) => stack !== undefined)) {
+    if (locations.isComplete) {
       cache?.put(identity, { stacks, refusals });
     }
     return { buildId: identity.buildId, stacks, refusals, isCached: false };
