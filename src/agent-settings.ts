@@ -32,14 +32,20 @@ export function redactSecrets(text: string): string {
   return maskPlaces(text, findSecretsInText(text));
 }
 
-export function telemetryOptions(
-  config: Config,
-  surroundings: { version: string; terminal: TerminalSettings; notice: Notice },
-): TelemetryOptions {
+export interface Surroundings {
+  version: string;
+  terminal: TerminalSettings;
+  notice: Notice;
+  /** Who gets the file of OTLP lines: under sudo the invoking user. */
+  fileOwner: { uid: number; gid: number } | undefined;
+}
+
+export function telemetryOptions(config: Config, surroundings: Surroundings): TelemetryOptions {
+  const { fileOwner, ...said } = surroundings;
   const { otel, file } = config;
   const isDisabled = otel.disabled;
   return {
-    ...surroundings,
+    ...said,
     traces: signalExporter(config, 'traces'),
     metrics: signalExporter(config, 'metrics'),
     logs: signalExporter(config, 'logs'),
@@ -58,7 +64,12 @@ export function telemetryOptions(
     file:
       file.path === undefined || isDisabled
         ? undefined
-        : { path: file.path, maxBytes: file.maxBytes, maxRotated: file.maxRotated },
+        : {
+            path: file.path,
+            maxBytes: file.maxBytes,
+            maxRotated: file.maxRotated,
+            owner: fileOwner,
+          },
     limits: config.limits.telemetry,
   };
 }

@@ -1,5 +1,5 @@
 /** The composition root: configuration becomes a running agent, live or over recordings. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { pipelineSettings, redactSecrets, telemetryOptions } from './agent-settings.ts';
 import { loadBinding } from './capture/binding.ts';
 import type { CaptureEvent } from './capture/events.ts';
@@ -78,7 +78,7 @@ export function createLiveAgent(config: Config, options: LiveAgentOptions): Agen
       try {
         await source.start(analysis.push);
       } catch (error) {
-        recording?.close();
+        recording?.discard();
         await telemetry.shutdown();
         throw error;
       }
@@ -88,9 +88,9 @@ export function createLiveAgent(config: Config, options: LiveAgentOptions): Agen
     async stop() {
       await source.stop();
       recording?.close();
-      await telemetry.shutdown();
+      // Together: an endpoint that never answers then holds the end up once, not twice.
+      await Promise.all([telemetry.shutdown(), selfTelemetry?.stop()]);
       reportLosses(source, log);
-      await selfTelemetry?.stop();
     },
     summary: () => summarise(source, targets, analysis.totals()),
   };
@@ -130,12 +130,13 @@ export async function replay(config: Config, options: ReplayOptions): Promise<Re
 
 function openTelemetry(
   config: Config,
-  { terminal, log }: Pick<LiveAgentOptions, 'terminal' | 'log'>,
+  { terminal, log, fileOwner }: Pick<LiveAgentOptions, 'terminal' | 'log' | 'fileOwner'>,
 ): Telemetry {
   return createTelemetry(
     telemetryOptions(config, {
       version: ownVersion(),
       terminal,
+      fileOwner,
       notice: (level, message) => {
         if (level === 'warning') {
           log.warn(message);
@@ -240,6 +241,8 @@ interface Recording {
   scrubber: ScrubbingRecorder;
   writer: RecordingWriter;
   close(): void;
+  /** Nothing was captured: leaves no file behind. */
+  discard(): void;
 }
 
 function openRecording(
@@ -265,6 +268,10 @@ function openRecording(
       scrubber.flush();
       const summary = writer.close();
       log.info(`recorded ${summary.events} events in ${recordTo} (${summary.fileBytes} bytes)`);
+    },
+    discard() {
+      writer.close();
+      rmSync(recordTo, { force: true });
     },
   };
 }
