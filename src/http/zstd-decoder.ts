@@ -18,6 +18,19 @@ const MAGIC = 0xfd2fb528;
 const SKIPPABLE_MAGIC = 0x184d2a5;
 const INITIAL_OUTPUT_BYTES = 65_536;
 
+/**
+ * Memory of all decoders at work together: what matches may refer to is up to 10 MiB a stream, which a thousand
+ * hostile ones would make 10 GiB. A stream that needs more than is left is given up as `limit`.
+ */
+export const MAX_HISTORY_BYTES = 268_435_456;
+
+let historyBytes = 0;
+
+/** A decoder that nobody disposed of (its connection was dropped after a fault) gives its share back when collected. */
+const abandoned = new FinalizationRegistry<{ bytes: number }>((share) => {
+  historyBytes -= share.bytes;
+});
+
 const State = {
   magic: 0,
   descriptor: 1,
@@ -55,6 +68,8 @@ export function createZstdDecoder(emit: Emit): StreamDecoder {
   /** Where the frame's output begins in it. */
   let historyStart = 0;
   let isStopped = false;
+  /** Its part of `historyBytes`. */
+  const share = { bytes: 0 };
 
   function expect(next: number, bytes: number): void {
     state = next;
@@ -65,10 +80,10 @@ export function createZstdDecoder(emit: Emit): StreamDecoder {
     return Math.min(windowBytes, MAX_BLOCK_BYTES);
   }
 
-  /** Makes room for one more block behind a window's worth of history. */
-  function makeRoom(bytes: number): void {
+  /** Makes room for one more block behind a window's worth of history. False when there is none left. */
+  function makeRoom(bytes: number): boolean {
     if (outputEnd + bytes <= output.length) {
-      return;
+      return true;
     }
     const full = windowBytes + Math.max(windowBytes >> 2, MAX_BLOCK_BYTES * 2);
     const wanted = Math.min(
@@ -76,6 +91,11 @@ export function createZstdDecoder(emit: Emit): StreamDecoder {
       Math.max(INITIAL_OUTPUT_BYTES, output.length * 2, outputEnd + bytes),
     );
     if (wanted > output.length) {
+      if (historyBytes + wanted - share.bytes > MAX_HISTORY_BYTES) {
+        return false;
+      }
+      historyBytes += wanted - share.bytes;
+      share.bytes = wanted;
       const grown = new Uint8Array(wanted);
       grown.set(output.subarray(0, outputEnd));
       output = grown;
@@ -86,6 +106,7 @@ export function createZstdDecoder(emit: Emit): StreamDecoder {
       outputEnd -= dropped;
       historyStart = Math.max(0, historyStart - dropped);
     }
+    return true;
   }
 
   function handOut(from: number): void {
@@ -171,9 +192,11 @@ export function createZstdDecoder(emit: Emit): StreamDecoder {
     return blockType <= BlockType.compressed && isWithinLimit;
   }
 
-  function readBlock(bytes: Uint8Array, at: number): boolean {
+  function readBlock(bytes: Uint8Array, at: number): DecodeOutcome {
     const roomBytes = blockType === BlockType.compressed ? maxBlockBytes() : blockBytes;
-    makeRoom(roomBytes);
+    if (!makeRoom(roomBytes)) {
+      return 'limit';
+    }
     const start = outputEnd;
     if (blockType === BlockType.raw) {
       output.set(bytes.subarray(at, at + blockBytes), start);
@@ -185,12 +208,12 @@ export function createZstdDecoder(emit: Emit): StreamDecoder {
       const end = at + blockBytes;
       const next = decodeBlock(bytes, at, end, frame, output, start, historyStart, roomBytes);
       if (next < 0) {
-        return false;
+        return 'corrupt';
       }
       outputEnd = next;
     }
     handOut(start);
-    return endBlock();
+    return endBlock() ? 'ok' : 'corrupt';
   }
 
   /** Takes `needed` bytes at `at`. */
@@ -205,7 +228,7 @@ export function createZstdDecoder(emit: Emit): StreamDecoder {
       case State.blockHeader:
         return readBlockHeader(bytes, at) ? 'ok' : 'corrupt';
       case State.block:
-        return readBlock(bytes, at) ? 'ok' : 'corrupt';
+        return readBlock(bytes, at);
       case State.checksum:
         expect(State.magic, 4);
         return checksum?.low32() === numberAt(bytes, at, 4) ? 'ok' : 'corrupt';
@@ -263,17 +286,23 @@ export function createZstdDecoder(emit: Emit): StreamDecoder {
     return 'ok';
   }
 
-  return {
+  const decoder: StreamDecoder = {
     push,
     finish() {
       const isAtEnd = hasFrame && state === State.magic && heldBytes === 0;
       return isAtEnd || isStopped ? 'ok' : 'corrupt';
     },
     dispose() {
+      abandoned.unregister(decoder);
+      historyBytes -= share.bytes;
+      share.bytes = 0;
       output = new Uint8Array(0);
+      outputEnd = 0;
       isStopped = true;
     },
   };
+  abandoned.register(decoder, share, decoder);
+  return decoder;
 }
 
 /** Little-endian; exact up to 2^53. */

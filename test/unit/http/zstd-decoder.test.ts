@@ -230,6 +230,28 @@ describe('zstd decoder', () => {
     assert.ok(peak < 48_000_000, `array buffers grew by ${peak}`);
   });
 
+  it('bounds what all decoders hold together, and gives their shares back', function () {
+    this.timeout(60_000);
+    // Each fills a window of 8 MiB and the room behind it.
+    const run = Buffer.from([0x02, 0x00, 0x10, 0x61]);
+    const wire = Buffer.concat([MAGIC, Buffer.from([0, 13 << 3]), ...new Array(80).fill(run)]);
+    const limits = { ...DEFAULT_HTTP_LIMITS, maxDecodeRatio: 1e9 };
+    const open = Array.from({ length: 40 }, () => {
+      const decoder = createContentDecoder(['zstd'], limits, () => {});
+      return { decoder, outcome: decoder?.push(wire) };
+    });
+    const working = open.filter(({ outcome }) => outcome === 'ok').length;
+    assert.ok(working >= 20 && working <= 32, `${working} were at work`);
+    assert.equal(open.at(-1)?.outcome, 'limit');
+    for (const { decoder } of open) {
+      decoder?.dispose();
+      decoder?.dispose();
+    }
+    const decoder = createContentDecoder(['zstd'], limits, () => {});
+    assert.equal(decoder?.push(wire), 'ok');
+    decoder?.dispose();
+  });
+
   it('reads what the zstd command writes, at every level', function () {
     this.timeout(60_000);
     if (spawnSync('zstd', ['--version']).error) {
