@@ -40,6 +40,9 @@ seed rustls rustls.c -pie -fPIE
 seed rustls-relr rustls.c -pie -fPIE -Wl,-z,pack-relative-relocs
 seed rustls-fixed rustls.c -no-pie -fno-pie
 seed placement placement.S -shared
+for format in 120 116 12; do
+    seed "go-$format" go.S -no-pie -DFORMAT="$format" -Wl,-e,_start
+done
 
 "$output/locate-fuzzer" "$corpus" -max_total_time="$seconds" -max_len=131072 -timeout=10 -rss_limit_mb=2048 \
     -artifact_prefix="$output/findings/" -print_final_stats=1
