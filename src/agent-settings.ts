@@ -1,7 +1,6 @@
 /** Turns the configuration into what each room is told. */
 import { otlpSettings } from './config/otlp-settings.ts';
 import type { Config } from './config/schema.ts';
-import { findSecretsInText, maskPlaces } from './http/credentials.ts';
 import type { PipelineSettings } from './pipeline.ts';
 import type {
   Notice,
@@ -10,6 +9,7 @@ import type {
   TelemetryOptions,
   TerminalSettings,
 } from './telemetry/options.ts';
+import { findSecretsInText, maskPlaces } from './util/key-shapes.ts';
 
 const NS_PER_MS = 1_000_000n;
 
@@ -23,7 +23,7 @@ export function pipelineSettings(config: Config): PipelineSettings {
   };
 }
 
-export function isContentOn(config: Config): boolean {
+function isContentOn(config: Config): boolean {
   return config.content.capture !== 'NO_CONTENT';
 }
 

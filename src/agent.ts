@@ -29,6 +29,7 @@ import { createTargetFinder, type TargetFinder } from './targets/target-finder.t
 import { contentPolicy } from './telemetry/content.ts';
 import { createMetricExporter } from './telemetry/otlp-sender.ts';
 import { createTelemetry, type Telemetry } from './telemetry/telemetry.ts';
+import { messageOf } from './util/errors.ts';
 
 /** Observes this host: every process (`host`), or those that are told by `watch` and their descendants (`tree`). */
 export function createLiveAgent(config: Config, options: LiveAgentOptions): Agent {
@@ -247,7 +248,7 @@ interface Recording {
 
 function openRecording(
   config: Config,
-  { recordTo, recordOwner }: LiveAgentOptions,
+  { recordTo, fileOwner }: LiveAgentOptions,
   log: Log,
 ): Recording | undefined {
   if (recordTo === undefined) {
@@ -258,7 +259,7 @@ function openRecording(
     overwrite: true,
     writerVersion: ownVersion(),
     onError: (error) => log.warn(error.message),
-    ...(recordOwner === undefined ? {} : { owner: recordOwner }),
+    ...(fileOwner === undefined ? {} : { owner: fileOwner }),
   });
   const scrubber = createScrubbingRecorder({ write: writer.write, ...config.limits.recorder });
   return {
@@ -337,10 +338,6 @@ function summarise(
     .filter((found) => found.agent !== undefined || found.files.length > 0)
     .map((found) => `${found.workload} (pid ${found.pid})`);
   return { watches, found, ...totals };
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 let version: string | undefined;

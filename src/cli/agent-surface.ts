@@ -48,9 +48,7 @@ export interface LiveAgentOptions {
   mode: 'host' | 'tree';
   /** Also record to this file. */
   recordTo?: string;
-  /** Who gets the recording: under sudo the invoking user. */
-  recordOwner?: FileOwner;
-  /** Who gets the OTLP JSON lines file: under sudo the invoking user. */
+  /** Who gets the recording and the OTLP JSON lines file: under sudo the invoking user. */
   fileOwner?: FileOwner;
   print?: PrintOptions;
   log: Log;

@@ -39,7 +39,7 @@ export async function runObserved(
     log,
     terminal: createTerminal(output.stderr, process.stderr),
     ...(options.recordTo === undefined ? {} : { recordTo: options.recordTo }),
-    ...(user === undefined ? {} : { recordOwner: user, fileOwner: user }),
+    ...(user === undefined ? {} : { fileOwner: user }),
     ...(options.print === undefined ? {} : { print: options.print }),
   });
   await agent.start();

@@ -41,7 +41,7 @@ export async function observeHost(
     mode: 'host',
     log,
     terminal,
-    ...(owner === undefined ? {} : { recordOwner: owner, fileOwner: owner }),
+    ...(owner === undefined ? {} : { fileOwner: owner }),
     ...(options.recordTo === undefined ? {} : { recordTo: options.recordTo }),
     ...(options.print === undefined ? {} : { print: options.print }),
   });

@@ -4,7 +4,7 @@
  * A tail of the text is kept and looked at again with what follows, so that a key that is split is found; its
  * bytes are not released to the recorder before. A key that runs on past the end of the text is followed.
  */
-import { findSecretsInText } from './credentials.ts';
+import { findSecretsInText } from '../util/key-shapes.ts';
 import { latin1Text } from './latin1.ts';
 
 /** Longest prefix and minimum length that a key shape needs to be recognised, with room. */

@@ -2,13 +2,9 @@
  * Takes the head of an HTTP/1.x message apart: start line and fields.
  * RFC 9112 §2–5, https://www.rfc-editor.org/rfc/rfc9112
  */
-import {
-  findSecretsInTarget,
-  findSecretsInText,
-  isSecretHeader,
-  maskPlaces,
-  type SecretPlace,
-} from './credentials.ts';
+
+import { findSecretsInText, maskPlaces, type SecretPlace } from '../util/key-shapes.ts';
+import { findSecretsInTarget, isSecretHeader } from './credentials.ts';
 import type { HeaderField } from './exchange.ts';
 
 export interface RequestLine {

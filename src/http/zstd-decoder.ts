@@ -12,7 +12,7 @@ import {
 import { createXxh64, type Xxh64 } from './zstd/xxh64.ts';
 
 /** RFC 9659 §3: what a content coding may ask a decoder to remember. */
-export const MAX_WINDOW_BYTES = 8_388_608;
+const MAX_WINDOW_BYTES = 8_388_608;
 
 const MAGIC = 0xfd2fb528;
 const SKIPPABLE_MAGIC = 0x184d2a5;
@@ -22,7 +22,7 @@ const INITIAL_OUTPUT_BYTES = 65_536;
  * Memory of all decoders at work together: what matches may refer to is up to 10 MiB a stream, which a thousand
  * hostile ones would make 10 GiB. A stream that needs more than is left is given up as `limit`.
  */
-export const MAX_HISTORY_BYTES = 268_435_456;
+const MAX_HISTORY_BYTES = 268_435_456;
 
 let historyBytes = 0;
 

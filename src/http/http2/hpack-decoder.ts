@@ -6,7 +6,7 @@
  * shows where the next field begins: a reference to nothing known costs one field, not the block.
  */
 
-import { maskPlaces, type SecretPlace } from '../credentials.ts';
+import { maskPlaces, type SecretPlace } from '../../util/key-shapes.ts';
 import { latin1Text } from '../latin1.ts';
 import { ENTRY_OVERHEAD_BYTES, HpackTable } from './hpack-table.ts';
 import { decodeHuffman } from './huffman.ts';

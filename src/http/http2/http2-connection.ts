@@ -12,13 +12,9 @@
 import type { ConnectionRef, Direction } from '../../capture/events.ts';
 import type { ChunkTime, ConnectionParser } from '../../transport/connection.ts';
 import type { DamageKind } from '../../util/damage.ts';
+import { findSecretsInText, type SecretPlace } from '../../util/key-shapes.ts';
 import type { BodySecretScanner } from '../body-secret-scanner.ts';
-import {
-  findSecretsInTarget,
-  findSecretsInText,
-  isSecretHeader,
-  type SecretPlace,
-} from '../credentials.ts';
+import { findSecretsInTarget, isSecretHeader } from '../credentials.ts';
 import type { Exchange } from '../exchange.ts';
 import { secretsOfField } from '../head.ts';
 import type { HttpContext } from '../http-options.ts';

@@ -3,7 +3,7 @@
  *
  * `*` has a code of eight bits. What a secret's length in bits leaves over is filled with codes of five to seven.
  */
-import type { SecretPlace } from '../credentials.ts';
+import type { SecretPlace } from '../../util/key-shapes.ts';
 import { HUFFMAN_CODES, HUFFMAN_LENGTHS } from './huffman-code.ts';
 
 const ASTERISK = 0x2a;

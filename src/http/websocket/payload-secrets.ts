@@ -3,8 +3,8 @@
  * their place: in a masked frame a star must be masked too, or the recording would read something else.
  */
 import type { Direction } from '../../capture/events.ts';
+import { findSecretsInText } from '../../util/key-shapes.ts';
 import { createBodySecretScanner } from '../body-secret-scanner.ts';
-import { findSecretsInText } from '../credentials.ts';
 import { latin1Text } from '../latin1.ts';
 import { keyByte } from './frame-header.ts';
 

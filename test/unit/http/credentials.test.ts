@@ -1,12 +1,8 @@
 /** What counts as a credential, what is masked, and what a recorder hears of it. */
 import assert from 'node:assert/strict';
 import type { Direction } from '../../../src/capture/events.ts';
-import {
-  findSecretsInText,
-  isSecretHeader,
-  maskPlaces,
-  scrubTarget,
-} from '../../../src/http/credentials.ts';
+import { isSecretHeader, scrubTarget } from '../../../src/http/credentials.ts';
+import { findSecretsInText, maskPlaces } from '../../../src/util/key-shapes.ts';
 import {
   type Call,
   callsOf,
