@@ -13,5 +13,6 @@
 #include "tls/go.h"
 #include "process/lifecycle.h"
 #include "process/exec.h"
+#include "process/mapping.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -37,6 +37,7 @@ constexpr Entry kEntries[] = {
     CONSTANT(SL_RECORD_EXEC),
     CONSTANT(SL_RECORD_EXIT),
     CONSTANT(SL_RECORD_SKIP),
+    CONSTANT(SL_RECORD_MAPPING),
     CONSTANT(SL_DIRECTION_READ),
     CONSTANT(SL_DIRECTION_WRITE),
     CONSTANT(SL_STACK_OPENSSL),
@@ -87,6 +88,17 @@ constexpr Entry kEntries[] = {
     OFFSET(sl_fork_record, time_ns),
     OFFSET(sl_fork_record, process),
     OFFSET(sl_fork_record, parent),
+
+    SIZE(sl_file),
+    OFFSET(sl_file, inode),
+    OFFSET(sl_file, bytes),
+    OFFSET(sl_file, device),
+    OFFSET(sl_file, generation),
+
+    SIZE(sl_mapping_record),
+    OFFSET(sl_mapping_record, time_ns),
+    OFFSET(sl_mapping_record, process),
+    OFFSET(sl_mapping_record, file),
 
     SIZE(sl_exit_record),
     OFFSET(sl_exit_record, time_ns),

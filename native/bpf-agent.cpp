@@ -3,6 +3,7 @@
 #include "bpf-log.h"
 #include "agent-object.h"
 #include "function-probes.h"
+#include "tracing-programs.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -89,8 +90,15 @@ Outcome BpfAgent::open(const AgentOptions &options) {
     }
     if (failure) {
         close();
+        return failure;
     }
-    return failure;
+    if (!attach_group(kMappings)) {
+        attach_group(kTouchedMappings);
+    }
+    if (options.plain) {
+        attach_group(kPlain);
+    }
+    return std::nullopt;
 }
 
 Outcome BpfAgent::load(const AgentOptions &options) {
@@ -109,6 +117,7 @@ Outcome BpfAgent::load(const AgentOptions &options) {
     records_ = bpf_object__find_map_by_name(object_, "records");
     policies_ = bpf_object__find_map_by_name(object_, "policies");
     verdicts_ = bpf_object__find_map_by_name(object_, "verdicts");
+    known_files_ = bpf_object__find_map_by_name(object_, "known_files");
     counters_ = bpf_object__find_map_by_name(object_, "counters");
     bpf_map *configuration = bpf_object__find_map_by_name(object_, ".rodata.config");
     size_t config_bytes = 0;
@@ -117,7 +126,7 @@ Outcome BpfAgent::load(const AgentOptions &options) {
                        : static_cast<sl_config *>(const_cast<void *>(
                              bpf_map__initial_value(configuration, &config_bytes)));
     if (records_ == nullptr || policies_ == nullptr || verdicts_ == nullptr ||
-        counters_ == nullptr || config == nullptr || config_bytes < sizeof(sl_config)) {
+        known_files_ == nullptr || counters_ == nullptr || config == nullptr || config_bytes < sizeof(sl_config)) {
         return Failure{"SL_BPF_LOAD",
                        "the kernel programs lack a table that is needed; rebuild them with "
                        "\"npm run setup\""};
@@ -145,8 +154,13 @@ bpf_object *BpfAgent::open_object(const std::string &stack) const {
     bpf_program *program = nullptr;
     bpf_object__for_each_program(program, object) {
         const bool is_probe = bpf_program__type(program) == BPF_PROG_TYPE_KPROBE;
-        const bool is_wanted =
-            stack == kNoStack ? !is_probe : is_program_of(stack, bpf_program__name(program));
+        const bool is_tracing = bpf_program__type(program) == BPF_PROG_TYPE_TRACING;
+        const std::string name = bpf_program__name(program);
+        const std::vector<std::string> traced = tracing_programs_of(stack);
+        const bool is_wanted = stack == kNoStack ? !is_probe && !is_tracing
+                                                 : is_program_of(stack, name) ||
+                                                       std::ranges::find(traced, name) !=
+                                                           traced.end();
         bpf_program__set_autoload(program, is_wanted);
         if (is_probe) {
             prepare_program(program, link_method_);
@@ -200,6 +214,41 @@ Outcome BpfAgent::attach_tracepoints() {
         tracepoints_.push_back({.link = link});
     }
     return std::nullopt;
+}
+
+// All programs of the group or none; without them something else serves, or less is seen.
+bool BpfAgent::attach_group(const std::string &group) {
+    constexpr int kInformation = 1;
+    LogScope optional(kInformation);
+    Outcome failure = load_stack(group);
+    std::vector<ProbeLink> links;
+    for (const std::string &name : tracing_programs_of(group)) {
+        if (failure) {
+            break;
+        }
+        LogScope log;
+        bpf_program *program =
+            bpf_object__find_program_by_name(stack_objects_.at(group), name.c_str());
+        bpf_link *link = program == nullptr ? nullptr : bpf_program__attach(program);
+        if (link == nullptr) {
+            failure = Failure{"SL_ATTACH_TRACING",
+                              name + " cannot be attached (" + reason(errno, log) + ")"};
+        } else {
+            links.push_back({.link = link});
+        }
+    }
+    if (!failure) {
+        tracepoints_.insert(tracepoints_.end(), links.begin(), links.end());
+        return true;
+    }
+    missing_ += (missing_.empty() ? "" : "; ") + group + ": " + failure->message;
+    end_probes(links);
+    const auto found = stack_objects_.find(group);
+    if (found != stack_objects_.end()) {
+        bpf_object__close(found->second);
+        stack_objects_.erase(found);
+    }
+    return false;
 }
 
 Outcome BpfAgent::attach(const AttachTarget &target, int *id) {
@@ -413,6 +462,15 @@ Outcome BpfAgent::set_verdict(uint32_t pid, uint64_t object, const sl_verdict &v
     return std::nullopt;
 }
 
+Outcome BpfAgent::set_file_known(const sl_file &file) {
+    const uint32_t known = 1;
+    if (bpf_map_update_elem(bpf_map__fd(known_files_), &file, &known, BPF_ANY) != 0) {
+        return Failure{"SL_FILE_KNOWN", std::string("a file cannot be marked as known (") +
+                                            strerror(errno) + "); its mappings are reported again"};
+    }
+    return std::nullopt;
+}
+
 Counters BpfAgent::counters() const {
     Counters sums{};
     const int cpus = libbpf_num_possible_cpus();
@@ -449,6 +507,7 @@ void BpfAgent::close() {
     records_ = nullptr;
     policies_ = nullptr;
     verdicts_ = nullptr;
+    known_files_ = nullptr;
     counters_ = nullptr;
 }
 

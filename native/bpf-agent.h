@@ -24,6 +24,8 @@ struct AgentOptions {
     bool watch_all;
     // Attaches as kernels before 6.6 do, even where more is possible.
     bool single_links;
+    // Socket calls of plain HTTP are captured, where the kernel can.
+    bool plain;
 };
 
 // A function that is to be probed, and where in its file.
@@ -65,6 +67,16 @@ class BpfAgent {
     // Of the connection at `object` in `pid`; what is not a connection of this kernel side is kept
     // unused until others push it out.
     Outcome set_verdict(uint32_t pid, uint64_t object, const sl_verdict &verdict);
+    // Its mappings are not reported any more.
+    Outcome set_file_known(const sl_file &file);
+    // Whether executable mappings are reported, and plain HTTP is captured: on most kernels.
+    bool has_group(const std::string &group) const {
+        return stack_objects_.contains(group);
+    }
+    // Why a group of programs that was wanted is not there.
+    const std::string &missing() const {
+        return missing_;
+    }
     // Sums over all CPUs.
     Counters counters() const;
     int ring_fd() const;
@@ -80,6 +92,7 @@ class BpfAgent {
     Outcome attach_tracepoints();
     bpf_object *open_object(const std::string &stack) const;
     Outcome load_stack(const std::string &stack);
+    bool attach_group(const std::string &group);
     static Outcome check(const AttachTarget &target);
     std::vector<ProbeRequest> plan(const AttachTarget &target) const;
     void add_place(const AttachTarget &target, const char *program_name, uint64_t offset,
@@ -93,6 +106,8 @@ class BpfAgent {
     bpf_map *records_ = nullptr;
     bpf_map *policies_ = nullptr;
     bpf_map *verdicts_ = nullptr;
+    bpf_map *known_files_ = nullptr;
+    std::string missing_;
     bpf_map *counters_ = nullptr;
     LinkMethod link_method_ = LinkMethod::kSingle;
     std::vector<ProbeLink> tracepoints_;

@@ -2,6 +2,7 @@
 
 #include <bpf/libbpf.h>
 
+#include <algorithm>
 #include <cstdarg>
 #include <cstdio>
 #include <mutex>
@@ -50,7 +51,7 @@ bool is_noise(const std::string &text) {
 
 } // namespace
 
-LogScope::LogScope() : outer_(current_scope) {
+LogScope::LogScope(int outward) : outer_(current_scope), outward_(outward) {
     static std::once_flag once;
     std::call_once(once, [] { libbpf_set_print(print); });
     current_scope = this;
@@ -68,7 +69,7 @@ void LogScope::keep(int level, std::string text) {
         lines_.erase(lines_.begin(), lines_.begin() + kMaxLines / 2);
     }
     if (outer_ != nullptr) {
-        outer_->keep(level, text);
+        outer_->keep(std::max(level, outward_), text);
     }
     lines_.push_back({level, std::move(text)});
 }

@@ -16,7 +16,9 @@ struct LogLine {
 // it; others are discarded. At most kMaxLines.
 class LogScope {
   public:
-    LogScope();
+    // `outward`: the level, at least, at which the scopes around it get its lines: where a failure
+    // is no cause for a warning.
+    explicit LogScope(int outward = 0);
     ~LogScope();
     LogScope(const LogScope &) = delete;
     LogScope &operator=(const LogScope &) = delete;
@@ -34,6 +36,7 @@ class LogScope {
   private:
     std::vector<LogLine> lines_;
     LogScope *outer_;
+    int outward_;
 };
 
 } // namespace sightline

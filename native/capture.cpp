@@ -7,7 +7,9 @@
 #include "function-probes.h"
 #include "js-error.h"
 #include "slab-reader.h"
+#include "tracing-programs.h"
 
+#include <cstring>
 #include <memory>
 #include <optional>
 
@@ -110,6 +112,8 @@ class Capture : public Napi::ObjectWrap<Capture> {
                                InstanceMethod<&Capture::detach>("detach"),
                                InstanceMethod<&Capture::set_process>("setProcess"),
                                InstanceMethod<&Capture::set_verdict>("setVerdict"),
+                               InstanceMethod<&Capture::set_file_known>("setFileKnown"),
+                               InstanceMethod<&Capture::features>("features"),
                                InstanceMethod<&Capture::counters>("counters"),
                                InstanceMethod<&Capture::close>("close"),
                            });
@@ -130,6 +134,8 @@ class Capture : public Napi::ObjectWrap<Capture> {
     Napi::Value detach(const Napi::CallbackInfo &info);
     Napi::Value set_process(const Napi::CallbackInfo &info);
     Napi::Value set_verdict(const Napi::CallbackInfo &info);
+    Napi::Value set_file_known(const Napi::CallbackInfo &info);
+    Napi::Value features(const Napi::CallbackInfo &info);
     Napi::Value counters(const Napi::CallbackInfo &info);
     Napi::Value close(const Napi::CallbackInfo &info);
 
@@ -369,6 +375,40 @@ Napi::Value Capture::set_verdict(const Napi::CallbackInfo &info) {
     return env.Undefined();
 }
 
+Napi::Value Capture::set_file_known(const Napi::CallbackInfo &info) {
+    Napi::Env env = info.Env();
+    if (!require_open(env)) {
+        return env.Undefined();
+    }
+    if (info.Length() < 1 || !info[0].IsTypedArray() ||
+        info[0].As<Napi::TypedArray>().ByteLength() != sizeof(sl_file)) {
+        throw_argument(env, "setFileKnown takes the file of a mapping record");
+        return env.Undefined();
+    }
+    const auto bytes = info[0].As<Napi::TypedArray>();
+    sl_file file;
+    memcpy(&file, static_cast<uint8_t *>(bytes.ArrayBuffer().Data()) + bytes.ByteOffset(),
+           sizeof(file));
+    const Outcome failure = agent_->set_file_known(file);
+    if (failure) {
+        throw_failure(env, *failure);
+    }
+    return env.Undefined();
+}
+
+Napi::Value Capture::features(const Napi::CallbackInfo &info) {
+    Napi::Env env = info.Env();
+    if (!require_open(env)) {
+        return env.Undefined();
+    }
+    Napi::Object result = Napi::Object::New(env);
+    result.Set("mappings", Napi::Boolean::New(env, agent_->has_group(kMappings) ||
+                                                agent_->has_group(kTouchedMappings)));
+    result.Set("plain", Napi::Boolean::New(env, agent_->has_group(kPlain)));
+    result.Set("missing", Napi::String::New(env, agent_->missing()));
+    return result;
+}
+
 Napi::Value Capture::counters(const Napi::CallbackInfo &info) {
     Napi::Env env = info.Env();
     const Counters now = is_open_ ? agent_->counters() : last_counters_;
@@ -464,6 +504,7 @@ Napi::Value open_capture(const Napi::CallbackInfo &info) {
     const Napi::Value on_slab = options.Get("onSlab");
     const Napi::Value on_log = options.Get("onLog");
     const Napi::Value probe_links = options.Get("probeLinks");
+    const Napi::Value plain = options.Get("plain");
     if (!ring.IsNumber() || !watch_all.IsBoolean() || !on_slab.IsFunction() ||
         !on_log.IsFunction()) {
         throw_argument(
@@ -498,6 +539,7 @@ Napi::Value open_capture(const Napi::CallbackInfo &info) {
         .ring_bytes = whole,
         .watch_all = watch_all.As<Napi::Boolean>().Value(),
         .single_links = links == "single",
+        .plain = plain.IsBoolean() && plain.As<Napi::Boolean>().Value(),
     };
     if (!capture->start(env, agent_options, on_slab.As<Napi::Function>(),
                         on_log.As<Napi::Function>())) {

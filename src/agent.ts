@@ -299,6 +299,7 @@ function withoutTargets(targets: TargetFinder): TargetFinder {
     begin: () => {},
     examine: () => {},
     executed: () => {},
+    mapped: (_pid, _inode, onFound) => onFound(),
     examineFile: () => undefined,
   };
 }

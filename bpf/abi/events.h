@@ -42,6 +42,7 @@ enum sl_record_kind {
     SL_RECORD_EXEC = 6,
     SL_RECORD_EXIT = 7,
     SL_RECORD_SKIP = 8,
+    SL_RECORD_MAPPING = 9,
 };
 
 enum sl_direction {
@@ -189,6 +190,24 @@ struct sl_fork_record {
     __u64 time_ns;
     struct sl_process process;
     struct sl_process parent;
+};
+
+/* A file as the kernel tells it from others. One that was written anew in its place has another
+ * size, one that took over the number of a deleted one another generation, where the file system
+ * counts them. */
+struct sl_file {
+    __u64 inode;
+    __u64 bytes;
+    __u32 device;
+    __u32 generation;
+};
+
+/* A file that user space does not know is mapped executable. */
+struct sl_mapping_record {
+    struct sl_record_header header;
+    __u64 time_ns;
+    struct sl_process process;
+    struct sl_file file;
 };
 
 struct sl_exit_record {

@@ -69,8 +69,28 @@ struct path {
     struct dentry *dentry;
 };
 
+struct super_block {
+    u32 s_dev;
+};
+
+struct inode {
+    struct super_block *i_sb;
+    unsigned long i_ino;
+    long long i_size;
+    u32 i_generation;
+};
+
+struct address_space {
+    struct inode *host;
+};
+
 struct file {
     struct path f_path;
+    struct inode *f_inode;
+};
+
+struct vm_area_struct {
+    struct file *vm_file;
 };
 
 struct mm_struct {

@@ -24,6 +24,8 @@ export interface NativeCaptureOptions {
    * times as fast. `single`: a link for each place, as on older kernels.
    */
   probeLinks?: 'auto' | 'single';
+  /** Socket calls that carry unencrypted HTTP are captured, where the kernel can. Default: false. */
+  plain?: boolean;
   /** A line of libbpf's log; level 0 warning, 1 info, 2 debug. */
   onLog(level: number, line: string): void;
 }
@@ -56,6 +58,16 @@ export interface NativeCounters {
   ringPendingBytes: number;
 }
 
+/** What not every kernel can do. */
+export interface NativeFeatures {
+  /** Executable mappings are reported as they are made. */
+  mappings: boolean;
+  /** Plain HTTP is captured; never true unless asked for. */
+  plain: boolean;
+  /** Why something that was wanted is missing; empty when nothing is. */
+  missing: string;
+}
+
 export interface NativeCapture {
   /** Attaches to one file; every error is a SightlineError-shaped Error with `code` and a one-line message. */
   attach(request: AttachRequest): number;
@@ -63,6 +75,9 @@ export interface NativeCapture {
   setProcess(pid: number, policy: ProcessPolicy): void;
   /** Two map operations: cheap enough for every response. Of an unknown connection it changes nothing. */
   setVerdict(connection: ConnectionRef, verdict: ConnectionVerdict): void;
+  /** `file` is that of a mapping record, whose file is not reported again. */
+  setFileKnown(file: Uint8Array): void;
+  features(): NativeFeatures;
   counters(): NativeCounters;
   /** Detaches, then hands over, synchronously through onSlab, all that the ring still holds; frees everything. */
   close(): void;

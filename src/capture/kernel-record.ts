@@ -28,6 +28,7 @@ export const KERNEL_ABI = {
   SL_RECORD_EXEC: 6,
   SL_RECORD_EXIT: 7,
   SL_RECORD_SKIP: 8,
+  SL_RECORD_MAPPING: 9,
   SL_DIRECTION_READ: 0,
   SL_DIRECTION_WRITE: 1,
   SL_STACK_OPENSSL: 1,
@@ -78,6 +79,17 @@ export const KERNEL_ABI = {
   'sl_fork_record.time_ns': 8,
   'sl_fork_record.process': 16,
   'sl_fork_record.parent': 32,
+
+  'sizeof.sl_file': 24,
+  'sl_file.inode': 0,
+  'sl_file.bytes': 8,
+  'sl_file.device': 16,
+  'sl_file.generation': 20,
+
+  'sizeof.sl_mapping_record': 56,
+  'sl_mapping_record.time_ns': 8,
+  'sl_mapping_record.process': 16,
+  'sl_mapping_record.file': 32,
 
   'sizeof.sl_exit_record': 40,
   'sl_exit_record.time_ns': 8,
@@ -130,9 +142,19 @@ export interface MalformedRecord {
   skippedBytes: number;
 }
 
+/** A file that is about to be mapped executable. */
+export interface MappedFile {
+  pid: number;
+  inode: bigint;
+  /** For `setFileKnown`. */
+  key: Uint8Array;
+}
+
 export interface RecordDecoderOptions {
   onEvent(event: CaptureEvent): void;
   onMalformed(record: MalformedRecord): void;
+  /** A process maps a file that is not known, to run code from it. No event: it says nothing of what is observed. */
+  onMapping?(mapping: MappedFile): void;
   maxCachedConnections?: number;
   maxPendingArgvBytes?: number;
 }
@@ -332,6 +354,16 @@ export function createRecordDecoder(options: RecordDecoderOptions): RecordDecode
     return true;
   }
 
+  function decodeMapping(at: number): boolean {
+    const fileAt = at + abi['sl_mapping_record.file'];
+    options.onMapping?.({
+      pid: view.getUint32(at + abi['sl_mapping_record.process'] + abi['sl_process.pid'], true),
+      inode: readTime(fileAt + abi['sl_file.inode']),
+      key: bytes.slice(fileAt, fileAt + abi['sizeof.sl_file']),
+    });
+    return true;
+  }
+
   function decodeExit(at: number): boolean {
     const process = readProcess(at + abi['sl_exit_record.process']);
     const timeNs = readTime(at + abi['sl_exit_record.time_ns']);
@@ -431,6 +463,8 @@ export function createRecordDecoder(options: RecordDecoderOptions): RecordDecode
         return size === abi['sizeof.sl_exit_record'] && decodeExit(at);
       case abi.SL_RECORD_ARGV:
         return size >= abi['sizeof.sl_argv_record'] && decodeArgv(at, size);
+      case abi.SL_RECORD_MAPPING:
+        return size === abi['sizeof.sl_mapping_record'] && decodeMapping(at);
       default:
         return size >= abi['sl_exec_record.path'] && decodeExec(at, size);
     }
@@ -454,7 +488,7 @@ export function createRecordDecoder(options: RecordDecoderOptions): RecordDecode
           onMalformed({ reason: 'size', kind, skippedBytes: end - at });
           break;
         }
-        if (kind < abi.SL_RECORD_DATA || kind > abi.SL_RECORD_SKIP) {
+        if (kind < abi.SL_RECORD_DATA || kind > abi.SL_RECORD_MAPPING) {
           onMalformed({ reason: 'kind', kind, skippedBytes: size });
         } else if (!decode(kind, at, size)) {
           onMalformed({ reason: 'field', kind, skippedBytes: size });

@@ -5,14 +5,14 @@ import type { NativeBinding, NativeCapture, NativeCounters } from './binding.ts'
 import type { CaptureEvent, ExecEvent, ProcessRef, SnapshotEvent } from './events.ts';
 import { createHostClock } from './host-clock.ts';
 import { readHost } from './host-facts.ts';
-import { createRecordDecoder, type MalformedRecord } from './kernel-record.ts';
+import { createRecordDecoder, type MalformedRecord, type MappedFile } from './kernel-record.ts';
 import { listProcesses, readProcess, readStat } from './proc-process.ts';
 import type { ProcStat } from './proc-stat.ts';
 import { createProcessDetails } from './process-details.ts';
 import { createProcessIdentities } from './process-identity.ts';
 import { isSightlineInstance } from './sightline-instance.ts';
 import type { CaptureSink, CaptureSource } from './source.ts';
-import type { TargetFile, TargetTracker } from './target-tracker.ts';
+import type { AttachPort, TargetFile, TargetTracker } from './target-tracker.ts';
 import type { VerdictSink } from './verdict.ts';
 
 /** Interval of `tick` events. */
@@ -101,7 +101,19 @@ export function createLiveSource(options: LiveSourceOptions): LiveSource {
     ...options.limits,
     onEvent: onKernelEvent,
     onMalformed: (record) => options.onMalformed?.(record),
+    onMapping,
   });
+
+  function onMapping({ pid, inode, key }: MappedFile): void {
+    if (pid === ownPid) {
+      return;
+    }
+    try {
+      targets.mapped(pid, inode, () => capture?.setFileKnown(key));
+    } catch (error) {
+      options.onDefect?.(error);
+    }
+  }
 
   function emit(event: CaptureEvent): void {
     if (event.timeNs > lastNs) {
@@ -393,7 +405,7 @@ export function createLiveSource(options: LiveSourceOptions): LiveSource {
     try {
       capture.setProcess(ownPid, 'excluded');
       emit(readHost(clock));
-      targets.begin(capture);
+      targets.begin(portOf(capture));
       if (watchAll) {
         snapshotHost();
       }
@@ -446,5 +458,13 @@ export function createLiveSource(options: LiveSourceOptions): LiveSource {
     counters() {
       return capture ? capture.counters() : counters;
     },
+  };
+}
+
+function portOf(capture: NativeCapture): AttachPort {
+  return {
+    reportsMappings: capture.features().mappings,
+    attach: (request) => capture.attach(request),
+    detach: (id) => capture.detach(id),
   };
 }

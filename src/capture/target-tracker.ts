@@ -28,6 +28,8 @@ export interface TargetFile {
 }
 
 export interface AttachPort {
+  /** Executable mappings are told of by `mapped`: nobody need look again for them. */
+  readonly reportsMappings?: boolean;
   attach(request: AttachRequest): number;
   detach(id: number): void;
 }
@@ -39,6 +41,11 @@ export interface TargetTracker {
   examine(pid: number): void;
   /** A process started a program: examines the executable now, and its libraries as they get mapped. */
   executed(pid: number): void;
+  /**
+   * A process maps a file to run code from it. `onFound` is called once the file was truly looked at, now or a
+   * few milliseconds later: the mapping is reported just before it is there.
+   */
+  mapped(pid: number, inode: bigint, onFound: () => void): void;
   /** Examines a file that is about to be run, so that it is covered from its first instruction. */
   examineFile(path: string): TargetFile | undefined;
   /** Every file with TLS in it that was found, and why others of interest were refused. */

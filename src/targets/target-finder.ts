@@ -8,6 +8,7 @@ import { readLink } from '../capture/small-file.ts';
 import type { AttachPort, TargetFile, TargetTracker } from '../capture/target-tracker.ts';
 import { messageOf } from '../util/errors.ts';
 import { librariesBeside, runtimesOnPath, systemLibraries } from './known-files.ts';
+import { createMappingWatch } from './mapping-watch.ts';
 import { locateOpenssl, type OpensslLocation } from './openssl-symbols.ts';
 import { type FileMapping, readExecutableMappings } from './process-maps.ts';
 import { createRelookSchedule, type RelookScheduleOptions } from './relook-schedule.ts';
@@ -73,6 +74,7 @@ export function createTargetFinder(options: TargetFinderOptions): TargetFinder {
     max: options.maxRemembered ?? DEFAULT_MAX_REMEMBERED,
   });
   const schedule = createRelookSchedule({ onDue: examine, ...options.relook });
+  const mappings = createMappingWatch({ look: lookAt });
   let port: AttachPort | undefined;
   let sweepTimer: NodeJS.Timeout | undefined;
 
@@ -104,13 +106,24 @@ export function createTargetFinder(options: TargetFinderOptions): TargetFinder {
         examinePath(library);
       }
     }
-    schedule.add(pid);
+    // A container's files are given up when it goes, and may come again without being reported again.
+    if (port?.reportsMappings !== true || rootPrefix(pid) !== '') {
+      schedule.add(pid);
+    }
   }
 
-  function filesOf(pid: number): TargetFile[] {
+  /** The inodes of all files that the process has mapped executable, each of which is examined by now. */
+  function lookAt(pid: number): Set<bigint> {
+    const inodes = new Set<bigint>();
+    filesOf(pid, inodes);
+    return inodes;
+  }
+
+  function filesOf(pid: number, inodes?: Set<bigint>): TargetFile[] {
     const found = new Set<TargetFile>();
     const prefix = rootPrefix(pid);
     for (const mapping of readExecutableMappings(pid)) {
+      inodes?.add(mapping.inode);
       const file = examineMapping(pid, prefix, mapping);
       if (file && file.verdict !== 'no-tls') {
         found.add(file);
@@ -354,14 +367,16 @@ export function createTargetFinder(options: TargetFinderOptions): TargetFinder {
     begin,
     examine,
     executed,
+    mapped: (pid, inode, onFound) => mappings.add(pid, inode, onFound),
     examineFile: examinePath,
-    filesOf,
+    filesOf: (pid) => filesOf(pid),
     discoveries() {
       const others = [...remembered.values()].filter(({ verdict }) => verdict !== 'no-tls');
       return [...new Set([...[...attached.values()].map(({ file }) => file), ...others])];
     },
     stop() {
       schedule.stop();
+      mappings.stop();
       clearInterval(sweepTimer);
       port = undefined;
     },

@@ -1,0 +1,15 @@
+#include "tracing-programs.h"
+
+namespace sightline {
+
+std::vector<std::string> tracing_programs_of(const std::string &group) {
+    if (group == kMappings) {
+        return {"mapping_begin"};
+    }
+    if (group == kTouchedMappings) {
+        return {"mapping_touched", "mapping_read"};
+    }
+    return {};
+}
+
+} // namespace sightline

@@ -1,0 +1,101 @@
+/**
+ * Looks at files as processes map them. The kernel tells of a mapping just before it is made, so the first look
+ * may come too early; a process may be gone before any. Only who was truly found is not reported again.
+ */
+
+/** Looks after the first one, which comes at once. */
+const RETRY_DELAYS_MS: readonly number[] = [2, 20, 200];
+
+/** Mappings waiting to be found. One more is left to be reported again. */
+export const DEFAULT_MAX_WAITING_MAPPINGS = 4096;
+
+export interface MappingWatchOptions {
+  /** Examines what the process has mapped, and says which inodes that were. */
+  look(pid: number): ReadonlySet<bigint>;
+  maxWaiting?: number;
+}
+
+export interface MappingWatch {
+  add(pid: number, inode: bigint, onFound: () => void): void;
+  stop(): void;
+}
+
+interface Waiting {
+  pid: number;
+  inode: bigint;
+  onFound: () => void;
+  looks: number;
+}
+
+export function createMappingWatch(options: MappingWatchOptions): MappingWatch {
+  const maxWaiting = options.maxWaiting ?? DEFAULT_MAX_WAITING_MAPPINGS;
+  const timers = new Set<NodeJS.Timeout>();
+  let fresh: Waiting[] = [];
+  let immediate: NodeJS.Immediate | undefined;
+  let waitingCount = 0;
+
+  /** One look a process, however many of its mappings wait. */
+  function lookFor(waiting: readonly Waiting[]): void {
+    const seen = new Map<number, ReadonlySet<bigint>>();
+    const missed: Waiting[] = [];
+    for (const one of waiting) {
+      let inodes = seen.get(one.pid);
+      if (inodes === undefined) {
+        inodes = options.look(one.pid);
+        seen.set(one.pid, inodes);
+      }
+      if (inodes.has(one.inode)) {
+        waitingCount -= 1;
+        one.onFound();
+      } else {
+        missed.push(one);
+      }
+    }
+    retry(missed);
+  }
+
+  function retry(missed: Waiting[]): void {
+    const looks = missed[0]?.looks ?? 0;
+    const delayMs = RETRY_DELAYS_MS[looks];
+    if (delayMs === undefined) {
+      waitingCount -= missed.length;
+      return;
+    }
+    if (missed.length === 0) {
+      return;
+    }
+    for (const one of missed) {
+      one.looks += 1;
+    }
+    const timer = setTimeout(() => {
+      timers.delete(timer);
+      lookFor(missed);
+    }, delayMs);
+    timer.unref();
+    timers.add(timer);
+  }
+
+  return {
+    add(pid, inode, onFound) {
+      if (waitingCount >= maxWaiting) {
+        return;
+      }
+      waitingCount += 1;
+      fresh.push({ pid, inode, onFound, looks: 0 });
+      immediate ??= setImmediate(() => {
+        const due = fresh;
+        fresh = [];
+        immediate = undefined;
+        lookFor(due);
+      });
+    },
+    stop() {
+      clearImmediate(immediate);
+      for (const timer of timers) {
+        clearTimeout(timer);
+      }
+      timers.clear();
+      fresh = [];
+    },
+  };
+}
