@@ -14,5 +14,6 @@
 #include "process/lifecycle.h"
 #include "process/exec.h"
 #include "process/mapping.h"
+#include "socket/plain.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

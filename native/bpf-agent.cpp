@@ -92,7 +92,7 @@ Outcome BpfAgent::open(const AgentOptions &options) {
         close();
         return failure;
     }
-    if (!attach_group(kMappings)) {
+    if (options.mappings && !attach_group(kMappings)) {
         attach_group(kTouchedMappings);
     }
     if (options.plain) {

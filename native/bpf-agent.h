@@ -24,6 +24,8 @@ struct AgentOptions {
     bool watch_all;
     // Attaches as kernels before 6.6 do, even where more is possible.
     bool single_links;
+    // Executable mappings are reported, where the kernel can.
+    bool mappings;
     // Socket calls of plain HTTP are captured, where the kernel can.
     bool plain;
 };

@@ -504,6 +504,7 @@ Napi::Value open_capture(const Napi::CallbackInfo &info) {
     const Napi::Value on_slab = options.Get("onSlab");
     const Napi::Value on_log = options.Get("onLog");
     const Napi::Value probe_links = options.Get("probeLinks");
+    const Napi::Value mappings = options.Get("mappings");
     const Napi::Value plain = options.Get("plain");
     if (!ring.IsNumber() || !watch_all.IsBoolean() || !on_slab.IsFunction() ||
         !on_log.IsFunction()) {
@@ -539,6 +540,7 @@ Napi::Value open_capture(const Napi::CallbackInfo &info) {
         .ring_bytes = whole,
         .watch_all = watch_all.As<Napi::Boolean>().Value(),
         .single_links = links == "single",
+        .mappings = mappings.IsBoolean() && mappings.As<Napi::Boolean>().Value(),
         .plain = plain.IsBoolean() && plain.As<Napi::Boolean>().Value(),
     };
     if (!capture->start(env, agent_options, on_slab.As<Napi::Function>(),

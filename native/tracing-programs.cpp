@@ -9,6 +9,9 @@ std::vector<std::string> tracing_programs_of(const std::string &group) {
     if (group == kTouchedMappings) {
         return {"mapping_touched", "mapping_read"};
     }
+    if (group == kPlain) {
+        return {"plain_sent", "plain_received", "plain_closed"};
+    }
     return {};
 }
 

@@ -58,6 +58,9 @@ export function createLiveAgent(config: Config, options: LiveAgentOptions): Agen
     targets: config.capture.kinds.includes('tls') ? targets : withoutTargets(targets),
     watchAll: options.mode === 'host',
     ringBytes: config.capture.ringBytes,
+    plain: config.capture.kinds.includes('plain'),
+    onMissing: (reason) =>
+      log.warn(`unencrypted HTTP is not captured: this kernel cannot do it (${reason})`),
     limits: config.limits.capture,
     onLog: (_level, line) => log.debug(`libbpf: ${line.trimEnd()}`),
     onMalformed: (record) => {

@@ -57,6 +57,8 @@ enum sl_stack {
     SL_STACK_NSS = 4,
     SL_STACK_GO = 5,
     SL_STACK_RUSTLS = 6,
+    /* No TLS: the bytes of a socket. */
+    SL_STACK_PLAIN = 7,
 };
 
 /* Why something was not handed over. Index into the per-CPU counters; 0 counts what was. */

@@ -80,6 +80,16 @@ struct inode {
     u32 i_generation;
 };
 
+/* Under another name where the kernel's own one is taken for its fixed beginning. */
+struct pt_regs___call {
+    s32 syscallno;
+};
+
+struct sock {
+    u16 sk_protocol;
+    u8 sk_shutdown;
+};
+
 struct address_space {
     struct inode *host;
 };

@@ -28,16 +28,15 @@ static __always_inline int report_mapping(const struct sl_file *file) {
     u64 *reported_ns = bpf_map_lookup_elem(&reported_files, file);
     if (reported_ns && now_ns - *reported_ns < REPORT_AGAIN_NS)
         return 0;
-    bpf_map_update_elem(&reported_files, file, &now_ns, BPF_ANY);
     struct sl_mapping_record *record = bpf_ringbuf_reserve(&records, sizeof(*record), 0);
-    if (!record) {
-        count(SL_DROP_CONTROL, 0);
+    /* Without room it is told when the file is mapped or touched next. */
+    if (!record)
         return 0;
-    }
     record->header = record_header(SL_RECORD_MAPPING, sizeof(*record));
     record->time_ns = now_ns;
     describe_process(&record->process, current_task());
     record->file = *file;
+    bpf_map_update_elem(&reported_files, file, &now_ns, BPF_ANY);
     /* At once: the library's first call may be a matter of milliseconds. */
     bpf_ringbuf_submit(record, BPF_RB_FORCE_WAKEUP);
     count(SL_DROP_NONE, sizeof(*record));

@@ -24,6 +24,8 @@ export interface NativeCaptureOptions {
    * times as fast. `single`: a link for each place, as on older kernels.
    */
   probeLinks?: 'auto' | 'single';
+  /** Executable mappings of unknown files are reported, where the kernel can. Default: false. */
+  mappings?: boolean;
   /** Socket calls that carry unencrypted HTTP are captured, where the kernel can. Default: false. */
   plain?: boolean;
   /** A line of libbpf's log; level 0 warning, 1 info, 2 debug. */

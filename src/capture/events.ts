@@ -10,7 +10,7 @@ export interface ProcessRef {
 }
 
 /** The kind of TLS library a probe belongs to; one kernel program per stack. */
-export type TlsStack = 'openssl' | 'boringssl' | 'gnutls' | 'nss' | 'go' | 'rustls';
+export type TlsStack = 'openssl' | 'boringssl' | 'gnutls' | 'nss' | 'go' | 'rustls' | 'plain';
 
 /** `write`: bytes the process handed to its TLS library; `read`: bytes it got from it. */
 export type Direction = 'read' | 'write';

@@ -37,6 +37,7 @@ export const KERNEL_ABI = {
   SL_STACK_NSS: 4,
   SL_STACK_GO: 5,
   SL_STACK_RUSTLS: 6,
+  SL_STACK_PLAIN: 7,
   SL_DROP_COUNT: 9,
   SL_EXEC_PATH_CUT: 1,
   SL_EXEC_ENVIRONMENT_CUT: 2,
@@ -193,6 +194,7 @@ const STACKS: readonly (TlsStack | undefined)[] = [
   'nss',
   'go',
   'rustls',
+  'plain',
 ];
 const NOTHING = new Uint8Array(0);
 

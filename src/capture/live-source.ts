@@ -1,7 +1,7 @@
 /** Captures from the kernel of this host: processes, and the plaintext of their TLS connections. */
 import { maskArguments } from '../util/argument-secrets.ts';
 import { ExitCode, SightlineError } from '../util/errors.ts';
-import type { NativeBinding, NativeCapture, NativeCounters } from './binding.ts';
+import type { NativeBinding, NativeCapture, NativeCounters, NativeFeatures } from './binding.ts';
 import type { CaptureEvent, ExecEvent, ProcessRef, SnapshotEvent } from './events.ts';
 import { createHostClock } from './host-clock.ts';
 import { readHost } from './host-facts.ts';
@@ -54,6 +54,10 @@ export interface LiveSourceOptions {
   watchAll: boolean;
   ringBytes: number;
   limits?: Partial<CaptureLimits>;
+  /** True: unencrypted HTTP is captured as well. */
+  plain?: boolean;
+  /** Told when something that was asked for cannot be done on this kernel, and why. */
+  onMissing?(reason: string): void;
   /** A line of libbpf's log. */
   onLog?(level: number, line: string): void;
   /** A record from the kernel that cannot be understood: a defect, counted by the caller. */
@@ -379,6 +383,8 @@ export function createLiveSource(options: LiveSourceOptions): LiveSource {
       return binding.open({
         ringBytes: options.ringBytes,
         watchAll,
+        mappings: true,
+        plain: options.plain ?? false,
         onSlab,
         onLog: (level, line) => options.onLog?.(level, line),
       });
@@ -394,6 +400,12 @@ export function createLiveSource(options: LiveSourceOptions): LiveSource {
     }
   }
 
+  function reportMissing({ plain, missing }: NativeFeatures): void {
+    if (options.plain && !plain) {
+      options.onMissing?.(missing);
+    }
+  }
+
   async function start(sink: CaptureSink): Promise<void> {
     if (state !== 'new') {
       throw new SightlineError('SL_SOURCE_USED', 'this source ran already: create another one');
@@ -405,6 +417,7 @@ export function createLiveSource(options: LiveSourceOptions): LiveSource {
     try {
       capture.setProcess(ownPid, 'excluded');
       emit(readHost(clock));
+      reportMissing(capture.features());
       targets.begin(portOf(capture));
       if (watchAll) {
         snapshotHost();

@@ -50,7 +50,15 @@ export const FRAME_HEAD_BYTES = 5;
 const END_PAYLOAD_BYTES = 8;
 
 /** Positions are the numbers in the file: append only. */
-const STACKS: readonly TlsStack[] = ['openssl', 'boringssl', 'gnutls', 'nss', 'go', 'rustls'];
+const STACKS: readonly TlsStack[] = [
+  'openssl',
+  'boringssl',
+  'gnutls',
+  'nss',
+  'go',
+  'rustls',
+  'plain',
+];
 const DIRECTIONS: readonly Direction[] = ['read', 'write'];
 const LOSS_REASONS: readonly string[] = ['ring-full', 'fault', 'call-limit'];
 

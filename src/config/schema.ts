@@ -203,11 +203,11 @@ export const schema = {
   capture: {
     kinds: required(
       'SIGHTLINE_CAPTURE',
-      choices(['tls', 'process'], {
-        unavailable: ['plain', 'server', 'stdio', 'file', 'network', 'system'],
+      choices(['tls', 'plain', 'process'], {
+        unavailable: ['server', 'stdio', 'file', 'network', 'system'],
       }),
-      ['tls', 'process'],
-      'What is captured: tls (plaintext of TLS connections), process (programs that start and end).',
+      ['tls', 'plain', 'process'],
+      'What is captured: tls (plaintext of TLS connections), plain (unencrypted HTTP), process (programs that start and end).',
     ),
     ringBytes: required(
       'SIGHTLINE_RING_BYTES',

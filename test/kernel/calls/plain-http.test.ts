@@ -1,0 +1,206 @@
+/** Unencrypted HTTP to a local model server, on the real kernel: exact, once, and never the ciphertext of TLS. */
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { loadBinding } from '../../../src/capture/binding.ts';
+import type { CaptureEvent } from '../../../src/capture/events.ts';
+import { createRecordDecoder } from '../../../src/capture/kernel-record.ts';
+import { NODE_CLIENTS, PYTHON_CLIENTS, runClient } from '../../support/clients/run-client.ts';
+import { chatSpans } from '../../support/compare.ts';
+import { requireKernel } from '../../support/kernel-guard.ts';
+import type { Scenario } from '../../support/model-server/scenario.ts';
+import { startModelServer } from '../../support/model-server/server.ts';
+import { assertExact, observe } from '../../support/observed-server.ts';
+import { readOtlpFile } from '../../support/otlp-file.ts';
+import { startSightline } from '../../support/sightline.ts';
+
+/** A prime: a double or a loss cannot hide in a round number. */
+const REQUESTS = 23;
+const run = promisify(execFile);
+
+const ANSWERS: readonly Scenario[] = [
+  { text: 'A short answer.' },
+  { textBytes: 3000, encoding: 'negotiate' },
+  { toolCalls: [{ name: 'shell', arguments: { command: 'ls' } }] },
+  { textBytes: 20_000, writeBytes: 'random', chunkBytes: 'random' },
+  { textBytes: 60_000 },
+];
+
+/** Waits for a line, so that it is watched before it opens a socket. */
+const SOCKETS = `
+import os, socket, sys, threading
+input()
+listener = socket.create_server(("127.0.0.1", 0))
+client = socket.create_connection(listener.getsockname())
+server = listener.accept()[0]
+def receive(sock, size):
+    left = size
+    while left > 0:
+        left -= len(sock.recv(min(left, 100000)))
+head = b"POST /upload HTTP/1.1\\r\\nContent-Length: 3000000\\r\\n\\r\\n"
+body = os.urandom(1) * 3000000
+thread = threading.Thread(target=receive, args=(server, len(head) + len(body)))
+thread.start()
+client.sendmsg([head[:20], head[20:], body[:10]])
+client.sendall(body[10:])
+thread.join()
+path = sys.argv[1]
+size = os.path.getsize(path)
+thread = threading.Thread(target=receive, args=(client, 100 + size))
+thread.start()
+os.writev(server.fileno(), [b"HTTP/1.1 200 OK".ljust(96, b" ") + b"\\r\\n", b"\\r\\n"])
+with open(path, "rb") as file:
+    offset = 0
+    while offset < size:
+        offset += os.sendfile(server.fileno(), file.fileno(), offset, size - offset)
+thread.join()
+client.send(b"GET / HTTP/1.1\\r\\n\\r\\n")
+receive(server, 18)
+client.close()
+server.close()
+`;
+
+/** What one process sent and received, each connection and direction told apart, with holes filled by zeros. */
+async function socketsOf(script: string, args: string[]): Promise<CaptureEvent[]> {
+  const events: CaptureEvent[] = [];
+  const decoder = createRecordDecoder({
+    onEvent: (event) =>
+      events.push(event.type === 'data' ? { ...event, bytes: event.bytes.slice() } : event),
+    onMalformed: (record) => assert.fail(JSON.stringify(record)),
+  });
+  const capture = loadBinding().open({
+    ringBytes: 32 * 1024 * 1024,
+    watchAll: false,
+    plain: true,
+    onSlab: (slab) => decoder.push(slab),
+    onLog: () => {},
+  });
+  assert.equal(capture.features().plain, true, capture.features().missing);
+  try {
+    const running = run('python3', ['-c', script, ...args]);
+    capture.setProcess(running.child.pid as number, 'watched');
+    running.child.stdin?.end('\n');
+    await running;
+  } finally {
+    capture.close();
+  }
+  return events;
+}
+
+describe('unencrypted HTTP', function () {
+  this.timeout(120_000);
+
+  before(function () {
+    requireKernel(this);
+  });
+
+  for (const program of [...NODE_CLIENTS, ...PYTHON_CLIENTS]) {
+    it(`${program}: ${REQUESTS} requests are ${REQUESTS} exact spans`, async () => {
+      const observation = await observe(
+        {
+          env: { OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT: 'SPAN_ONLY' },
+          server: { tls: false },
+        },
+        async (server) => {
+          await runClient({
+            program,
+            url: server.url,
+            caPath: '',
+            count: REQUESTS,
+            scenario: ANSWERS,
+            api: program === 'anthropic-sdk' ? 'anthropic' : 'openai',
+            stream: true,
+            includeUsage: true,
+          });
+        },
+      );
+      assertExact(observation, REQUESTS, { content: true });
+    });
+  }
+
+  it('is not captured unless asked for', async () => {
+    const server = await startModelServer({ tls: false });
+    const sightline = await startSightline({ env: { SIGHTLINE_CAPTURE: 'tls,process' } });
+    try {
+      await runClient({ program: 'node-fetch', url: server.url, caPath: '', count: 3 });
+      assert.equal((await sightline.stop()).code, 0);
+      const spans = existsSync(sightline.file) ? readOtlpFile(sightline.file).spans : [];
+      const ports = chatSpans(spans).map((span) => span.attributes['server.port']);
+      assert.equal(ports.includes(server.port), false);
+    } finally {
+      sightline.child.kill('SIGKILL');
+      sightline.remove();
+      await server.stop();
+    }
+  });
+
+  it('places every byte, in several parts, in large calls, and counts those of sendfile', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'sightline-plain-'));
+    try {
+      const path = join(folder, 'file');
+      writeFileSync(path, randomBytes(300_000));
+      const events = await socketsOf(SOCKETS, [path]);
+      const data = events.filter((event) => event.type === 'data');
+      const losses = events.filter((event) => event.type === 'loss');
+      const [client, server] = [...new Set(data.map((event) => event.connection.object))];
+      const bytesOf = (object: number | undefined, direction: 'read' | 'write'): number =>
+        data
+          .filter((event) => event.connection.object === object && event.direction === direction)
+          .reduce((sum, event) => sum + event.bytes.length, 0);
+      const upload = 3_000_000 + 'POST /upload HTTP/1.1\r\nContent-Length: 3000000\r\n\r\n'.length;
+      assert.equal(bytesOf(client, 'write'), upload + 18);
+      assert.equal(bytesOf(server, 'read'), upload + 18);
+      assert.equal(bytesOf(server, 'write'), 100);
+      assert.equal(bytesOf(client, 'read'), 300_100);
+      // The file's bytes never were in the process's memory: their number and place are known.
+      assert.equal(
+        losses.reduce((sum, event) => sum + event.lostBytes, 0),
+        300_000,
+      );
+      assert.ok(losses.every((event) => event.connection.object === server));
+      assert.equal(losses[0]?.position, 100);
+      const closes = events.filter((event) => event.type === 'close');
+      assert.deepEqual(
+        closes.map((event) => [event.readPosition, event.writePosition]),
+        [
+          [300_100, upload + 18],
+          [upload + 18, 300_100],
+        ],
+      );
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  it('takes neither the ciphertext of TLS nor another protocol for HTTP', async () => {
+    const script = `
+import os, socket, threading
+input()
+listener = socket.create_server(("127.0.0.1", 0))
+client = socket.create_connection(listener.getsockname())
+server = listener.accept()[0]
+client.sendall(b"\\x16\\x03\\x01\\x02\\x00\\x01" + os.urandom(500))
+server.recv(1000)
+# Once it has begun as TLS, nothing makes it HTTP.
+client.sendall(b"GET / HTTP/1.1\\r\\n\\r\\n")
+server.recv(1000)
+other = socket.create_connection(listener.getsockname())
+for _ in range(100):
+    other.sendall(b"*3\\r\\n$3\\r\\nSET\\r\\n$1\\r\\na\\r\\n$1\\r\\nb\\r\\n")
+other.sendall(b"GET / HTTP/1.1\\r\\n\\r\\n")
+os.write(1, b"GET / HTTP/1.1 not a socket")
+left, right = socket.socketpair()
+left.sendall(b"GET / HTTP/1.1\\r\\n\\r\\n")
+`;
+    const events = await socketsOf(script, []);
+    // The server's side of the TLS socket reads it all in one stream, and is given up as well.
+    assert.deepEqual(
+      events.filter((event) => event.type === 'data' || event.type === 'loss'),
+      [],
+    );
+  });
+});
