@@ -36,7 +36,7 @@ describe('loading the configuration', () => {
   it('has the documented defaults when nothing is set', () => {
     const config = loadConfig({});
     assert.deepEqual(config.capture, {
-      kinds: ['tls', 'process'],
+      kinds: ['tls', 'plain', 'process'],
       ringBytes: 16 * 1024 * 1024,
       streamTimeoutMs: 300_000,
       turnTimeoutMs: 600_000,
@@ -93,8 +93,8 @@ describe('loading the configuration', () => {
   });
 
   it('says which captures are not available in this version', () => {
-    const { message } = refusal({ SIGHTLINE_CAPTURE: 'tls,plain,process' });
-    assert.match(message, /"plain" is not available in this version/);
+    const { message } = refusal({ SIGHTLINE_CAPTURE: 'tls,server,process' });
+    assert.match(message, /"server" is not available in this version/);
   });
 
   it('reads the switch for message content in any case, and the older true and false', () => {
