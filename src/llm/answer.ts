@@ -282,7 +282,10 @@ export function createAnswer(options: AnswerOptions): Answer {
       const inOrder = [...choices].sort(([first], [second]) => first - second);
       for (const [, choice] of inOrder) {
         const reason = choice.finishReason;
-        const { message, fingerprint, torn } = choice.finish(conventionalReason(reason));
+        const hasToolCall = choice.slots.some((slot) => slot.kind === 'tool');
+        const { message, fingerprint, torn } = choice.finish(
+          conventionalReason(reason, hasToolCall),
+        );
         call.response.messages.push(message);
         call.response.fingerprints.push(fingerprint);
         call.response.toolCalls.push(...torn);
@@ -324,7 +327,7 @@ function isJson(text: string): boolean {
 }
 
 /** finish_reason of an output message as the conventions name it; providers' other reasons stay as they are. */
-function conventionalReason(reason: string | undefined): string {
+function conventionalReason(reason: string | undefined, hasToolCall: boolean): string {
   switch (reason) {
     case undefined:
       return 'error';
@@ -335,10 +338,23 @@ function conventionalReason(reason: string | undefined): string {
     case 'end_turn':
     case 'stop_sequence':
       return 'stop';
+    case 'completed':
+    case 'STOP':
+      return hasToolCall ? 'tool_call' : 'stop';
     case 'max_tokens':
+    case 'max_output_tokens':
+    case 'MAX_TOKENS':
       return 'length';
     case 'refusal':
+    case 'SAFETY':
+    case 'RECITATION':
+    case 'BLOCKLIST':
+    case 'PROHIBITED_CONTENT':
+    case 'SPII':
       return 'content_filter';
+    case 'failed':
+    case 'cancelled':
+      return 'error';
     default:
       return reason;
   }

@@ -3,7 +3,7 @@ import type { Exchange } from '../http/exchange.ts';
 import type { Damage } from '../util/damage.ts';
 
 /** The wire APIs, named as users of them would. */
-export type WireApi = 'openai.chat_completions' | 'anthropic.messages';
+export type WireApi = 'openai.chat_completions' | 'openai.responses' | 'anthropic.messages';
 
 /** gen_ai.operation.name. */
 export type Operation = 'chat';
@@ -82,6 +82,10 @@ export interface CallRequest {
   /** `text`, `json`, `image` or `speech`, only when the request asks for a format. */
   outputType?: string;
   serviceTier?: string;
+  /** Id of the response whose conversation this request goes on with; its messages are only the new ones. */
+  previousResponseId?: string;
+  /** Of a conversation that the provider keeps. */
+  conversationId?: string;
   /** Empty when content is off, or when the API has the system's text among the messages. */
   systemInstructions: Part[];
   messages: Message[];

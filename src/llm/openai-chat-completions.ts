@@ -207,7 +207,8 @@ function stopSequences(stop: unknown): string[] | undefined {
   return list === undefined || list.length === 0 ? undefined : list;
 }
 
-function outputType(format: unknown): string | undefined {
+/** gen_ai.output.type of a format that a request asks for. */
+export function outputType(format: unknown): string | undefined {
   switch (format) {
     case 'text':
       return 'text';

@@ -13,7 +13,7 @@ const TEXT: JsonPlan = { keep: 'text' };
 const RAW: JsonPlan = { keep: 'raw' };
 
 /** A string, or a list of parts whose types must be known even when their content is not kept. */
-const CONTENT: JsonPlan = {
+export const OPENAI_CONTENT_PLAN: JsonPlan = {
   keep: 'text',
   items: { keep: 'text', fields: new Map([['type', ALL]]), other: TEXT },
 };
@@ -52,7 +52,7 @@ export const OPENAI_MESSAGE_PLAN: JsonPlan = {
   fields: new Map<string, JsonPlan>([
     ['role', ALL],
     ['name', ALL],
-    ['content', CONTENT],
+    ['content', OPENAI_CONTENT_PLAN],
     ['refusal', TEXT],
     ['reasoning_content', TEXT],
     ['reasoning', TEXT],
@@ -138,6 +138,9 @@ function readPart(value: unknown): WireItem | undefined {
       const refusal = asText(part.refusal);
       return refusal === undefined ? undefined : { kind: 'refusal', text: refusal };
     }
+    case 'reasoning_text':
+    case 'summary_text':
+      return text === undefined ? undefined : { kind: 'reasoning', text };
     case 'thinking':
       return readThinking(part.thinking);
     default: {
@@ -165,6 +168,18 @@ function otherPart(type: string, part: JsonObject, content: ContentKeeper): Part
   switch (type) {
     case 'image_url':
       return linkPart('image', asObject(part.image_url)?.url ?? part.image_url, content);
+    case 'input_image': {
+      const fileId = textPrefix(part.file_id);
+      return fileId === undefined
+        ? linkPart('image', part.image_url, content)
+        : { type: 'file', modality: 'image', file_id: content.keep(fileId) };
+    }
+    case 'input_file': {
+      const fileId = textPrefix(part.file_id);
+      return fileId === undefined
+        ? linkPart('document', part.file_data ?? part.file_url, content)
+        : { type: 'file', modality: 'document', file_id: content.keep(fileId) };
+    }
     case 'video_url':
       return linkPart('video', asObject(part.video_url)?.url ?? part.video_url, content);
     case 'input_audio': {

@@ -1,5 +1,5 @@
 /**
- * Token counts of the chat completions API and of the many that speak it.
+ * Token counts of OpenAI's APIs and of the many that speak them.
  * https://platform.openai.com/docs/api-reference/chat/object#chat-object-usage
  */
 import type { JsonPlan } from '../util/json-scanner.ts';
@@ -34,6 +34,10 @@ export const OPENAI_USAGE_PLAN: JsonPlan = {
     ['cache_read_input_tokens', NUMBER],
     ['cache_creation_input_tokens', NUMBER],
     ['prompt_cache_hit_tokens', NUMBER],
+    ['input_tokens', NUMBER],
+    ['output_tokens', NUMBER],
+    ['input_tokens_details', INPUT_DETAILS],
+    ['output_tokens_details', OUTPUT_DETAILS],
     ['prompt_tokens_details', INPUT_DETAILS],
     ['completion_tokens_details', OUTPUT_DETAILS],
   ]),
@@ -48,11 +52,13 @@ export function readOpenAiUsage(value: unknown): Usage | undefined {
   if (usage === undefined) {
     return undefined;
   }
-  const inputDetails: JsonObject = asObject(usage.prompt_tokens_details) ?? {};
-  const outputDetails: JsonObject = asObject(usage.completion_tokens_details) ?? {};
+  const inputDetails: JsonObject =
+    asObject(usage.prompt_tokens_details) ?? asObject(usage.input_tokens_details) ?? {};
+  const outputDetails: JsonObject =
+    asObject(usage.completion_tokens_details) ?? asObject(usage.output_tokens_details) ?? {};
   const result: Usage = {};
-  set(result, 'inputTokens', firstCount(usage.prompt_tokens));
-  set(result, 'outputTokens', firstCount(usage.completion_tokens));
+  set(result, 'inputTokens', firstCount(usage.prompt_tokens, usage.input_tokens));
+  set(result, 'outputTokens', firstCount(usage.completion_tokens, usage.output_tokens));
   set(
     result,
     'cacheReadInputTokens',

@@ -1,6 +1,11 @@
 /** Every wire API that is understood, in the order in which they are asked whether a request is theirs. */
 import { anthropicMessages } from './anthropic-messages.ts';
 import { openAiChatCompletions } from './openai-chat-completions.ts';
+import { openAiResponses } from './openai-responses.ts';
 import type { WireApiReader } from './wire-api.ts';
 
-export const WIRE_APIS: readonly WireApiReader[] = [openAiChatCompletions, anthropicMessages];
+export const WIRE_APIS: readonly WireApiReader[] = [
+  openAiChatCompletions,
+  openAiResponses,
+  anthropicMessages,
+];

@@ -24,6 +24,8 @@ export interface CallNode {
   historyKeys: string[];
   /** Over the answer alone, when it is one message. */
   answerKey: string | undefined;
+  /** Of its answer, where requests may name it. */
+  responseId: string | undefined;
   toolIds: string[];
 }
 
@@ -51,8 +53,16 @@ export interface CallIndex {
   find(request: CallRequest, process: Process, isWhole: boolean): CallMatch | undefined;
   /** Remembers a call whose request is known. */
   add(request: CallRequest, turn: Turn, process: Process, isWhole: boolean): CallNode;
-  /** Its answer is known: `fingerprints` are the answer's messages, `isChoices` when they are alternatives. */
-  answer(node: CallNode, fingerprints: readonly string[], isChoices: boolean): void;
+  /**
+   * Its answer is known: `fingerprints` are the answer's messages, `isChoices` when they are alternatives.
+   * `responseId` is what a later request may name instead of repeating the messages.
+   */
+  answer(
+    node: CallNode,
+    fingerprints: readonly string[],
+    isChoices: boolean,
+    responseId?: string,
+  ): void;
   addTool(node: CallNode, tool: ToolState): void;
 }
 
@@ -73,13 +83,15 @@ export function createCallIndex(options: CallIndexOptions): CallIndex {
   const byRequest = new Map<string, CallNode[]>();
   const byHistory = new Map<string, CallNode[]>();
   const byAnswer = new Map<string, CallNode[]>();
+  const byResponseId = new Map<string, CallNode[]>();
   const byToolId = new Map<string, ToolState[]>();
 
   function find(request: CallRequest, process: Process, isWhole: boolean): CallMatch | undefined {
-    const keys = prefixKeys(request.fingerprints);
+    const keys = prefixKeys(request);
     const requestKey = keys.at(-1) ?? EMPTY;
     const match =
       (isWhole ? findRepetition(requestKey, process) : undefined) ??
+      findByPreviousResponse(request, process) ??
       findByToolResults(request, keys, process) ??
       findByHistory(keys, process) ??
       findByAnswer(request, process) ??
@@ -103,6 +115,13 @@ export function createCallIndex(options: CallIndexOptions): CallIndex {
     );
     const node = preferred(failed, process);
     return node && { node, kind: 'repetition', isExact: true };
+  }
+
+  /** The request itself names the answer it goes on with; gateways may have given one name to several. */
+  function findByPreviousResponse(request: CallRequest, process: Process): CallMatch | undefined {
+    const id = request.previousResponseId;
+    const node = id === undefined ? undefined : preferred(nodesAt(byResponseId, id), process);
+    return node && { node, kind: 'continuation', isExact: request.fingerprints.length === 0 };
   }
 
   function findByToolResults(
@@ -174,7 +193,7 @@ export function createCallIndex(options: CallIndexOptions): CallIndex {
   }
 
   function add(request: CallRequest, turn: Turn, process: Process, isWhole: boolean): CallNode {
-    const keys = isWhole ? prefixKeys(request.fingerprints) : [EMPTY];
+    const keys = isWhole ? prefixKeys(request) : [EMPTY];
     const node: CallNode = {
       turn,
       process,
@@ -184,6 +203,7 @@ export function createCallIndex(options: CallIndexOptions): CallIndex {
       requestKey: keys.at(-1) ?? EMPTY,
       historyKeys: [],
       answerKey: undefined,
+      responseId: undefined,
       toolIds: [],
     };
     nodes.add(node);
@@ -201,9 +221,21 @@ export function createCallIndex(options: CallIndexOptions): CallIndex {
     return node;
   }
 
-  function answer(node: CallNode, fingerprints: readonly string[], isChoices: boolean): void {
+  function answer(
+    node: CallNode,
+    fingerprints: readonly string[],
+    isChoices: boolean,
+    responseId?: string,
+  ): void {
     node.state = 'answered';
-    if (!nodes.has(node) || fingerprints.length === 0) {
+    if (!nodes.has(node)) {
+      return;
+    }
+    if (responseId !== undefined) {
+      node.responseId = responseId;
+      put(byResponseId, responseId, node);
+    }
+    if (fingerprints.length === 0) {
       return;
     }
     const [only] = fingerprints;
@@ -248,6 +280,9 @@ export function createCallIndex(options: CallIndexOptions): CallIndex {
     if (node.answerKey !== undefined) {
       take(byAnswer, node.answerKey, node);
     }
+    if (node.responseId !== undefined) {
+      take(byResponseId, node.responseId, node);
+    }
     for (const id of node.toolIds) {
       const kept = byToolId.get(id)?.filter((tool) => tool.node !== node) ?? [];
       if (kept.length === 0) {
@@ -287,11 +322,12 @@ function lastAnswerAt(request: CallRequest): number | undefined {
   return at < 0 ? undefined : at;
 }
 
-/** Keys of the first 0, 1, 2, … messages. */
-function prefixKeys(fingerprints: readonly string[]): string[] {
-  const keys = [EMPTY];
-  let key = EMPTY;
-  for (const fingerprint of fingerprints) {
+/** Keys of the first 0, 1, 2, … messages; of a request that names an earlier answer, of those after it. */
+function prefixKeys(request: CallRequest): string[] {
+  const { previousResponseId } = request;
+  let key = previousResponseId === undefined ? EMPTY : extendKey(EMPTY, previousResponseId);
+  const keys = [key];
+  for (const fingerprint of request.fingerprints) {
     key = extendKey(key, fingerprint);
     keys.push(key);
   }

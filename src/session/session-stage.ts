@@ -277,7 +277,10 @@ export function createSessionStage(options: SessionStageOptions): SessionStage {
     }
     const { response } = call;
     if (response !== undefined && call.complete && call.error === undefined) {
-      at.turn.tree.calls.answer(at.node, response.fingerprints, response.finishReasons.length > 1);
+      const isChoices = response.finishReasons.length > 1;
+      // Only this API lets a later request name an answer.
+      const responseId = call.api === 'openai.responses' ? response.id : undefined;
+      at.turn.tree.calls.answer(at.node, response.fingerprints, isChoices, responseId);
     } else {
       at.node.state = 'failed';
     }

@@ -45,6 +45,7 @@ function putRequest(attributes: Attributes, call: ModelCall): void {
     put(attributes, Attr.requestChoiceCount, request.choiceCount);
   }
   put(attributes, Attr.outputType, request.outputType);
+  put(attributes, Attr.conversationId, request.conversationId);
   put(attributes, Attr.requestSeed, request.seed);
   put(attributes, Attr.requestMaxTokens, request.maxTokens);
   put(attributes, Attr.requestTemperature, request.temperature);

@@ -15,6 +15,7 @@ export const Attr = {
   providerName: 'gen_ai.provider.name',
   agentName: 'gen_ai.agent.name',
   outputType: 'gen_ai.output.type',
+  conversationId: 'gen_ai.conversation.id',
 
   requestModel: 'gen_ai.request.model',
   requestChoiceCount: 'gen_ai.request.choice.count',

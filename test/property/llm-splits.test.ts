@@ -4,9 +4,10 @@ import fc from 'fast-check';
 import { ANTHROPIC_FIXTURES } from '../support/llm-fixtures/anthropic-fixtures.ts';
 import { checkCall } from '../support/llm-fixtures/check-call.ts';
 import { OPENAI_FIXTURES } from '../support/llm-fixtures/openai-fixtures.ts';
+import { RESPONSES_FIXTURES } from '../support/llm-fixtures/responses-fixtures.ts';
 import { type Observed, runExchange } from '../support/llm-fixtures/run-exchange.ts';
 
-const FIXTURES = [...OPENAI_FIXTURES, ...ANTHROPIC_FIXTURES];
+const FIXTURES = [...OPENAI_FIXTURES, ...RESPONSES_FIXTURES, ...ANTHROPIC_FIXTURES];
 const fixture = fc.constantFrom(...FIXTURES);
 const sizes = fc.array(fc.integer({ min: 1, max: 200 }), { minLength: 1, maxLength: 8 });
 
@@ -141,6 +142,11 @@ function endOfAnswer(response: string): number {
     if (at >= 0) {
       return Buffer.byteLength(response.slice(0, at + mark.length));
     }
+  }
+  const last = /"type":"response\.(?:completed|failed|incomplete)"/.exec(response);
+  if (last !== null) {
+    const end = response.indexOf('\n\n', last.index) + 2;
+    return Buffer.byteLength(response.slice(0, end));
   }
   return Buffer.byteLength(response.trimEnd());
 }

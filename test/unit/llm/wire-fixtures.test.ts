@@ -2,6 +2,7 @@
 import { ANTHROPIC_FIXTURES } from '../../support/llm-fixtures/anthropic-fixtures.ts';
 import { checkCall } from '../../support/llm-fixtures/check-call.ts';
 import { OPENAI_FIXTURES } from '../../support/llm-fixtures/openai-fixtures.ts';
+import { RESPONSES_FIXTURES } from '../../support/llm-fixtures/responses-fixtures.ts';
 import { runExchange } from '../../support/llm-fixtures/run-exchange.ts';
 
 const SPLITS: readonly (readonly [string, number[]])[] = [
@@ -12,6 +13,7 @@ const SPLITS: readonly (readonly [string, number[]])[] = [
 
 for (const [api, fixtures] of [
   ['chat completions', OPENAI_FIXTURES],
+  ['responses', RESPONSES_FIXTURES],
   ['messages', ANTHROPIC_FIXTURES],
 ] as const) {
   describe(`an answer of ${api}`, () => {
