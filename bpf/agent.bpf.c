@@ -11,6 +11,7 @@
 #include "tls/gnutls.h"
 #include "tls/nss.h"
 #include "tls/go.h"
+#include "tls/rustls.h"
 #include "process/lifecycle.h"
 #include "process/exec.h"
 #include "process/mapping.h"

@@ -366,9 +366,9 @@ Napi::Value Capture::set_verdict(const Napi::CallbackInfo &info) {
         position_of(verdict.Get("whileWrittenBytes"), SL_ANY_POSITION);
     value.while_other_at[SL_DIRECTION_WRITE] =
         position_of(verdict.Get("whileReadBytes"), SL_ANY_POSITION);
-    const Outcome failure = agent_->set_verdict(
-        pid.As<Napi::Number>().Uint32Value(),
-        static_cast<uint64_t>(object.As<Napi::Number>().DoubleValue()), value);
+    const Outcome failure =
+        agent_->set_verdict(pid.As<Napi::Number>().Uint32Value(),
+                            static_cast<uint64_t>(object.As<Napi::Number>().DoubleValue()), value);
     if (failure) {
         throw_failure(env, *failure);
     }

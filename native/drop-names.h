@@ -19,6 +19,8 @@ constexpr DropName kDropNames[] = {
     {SL_DROP_ORPHAN, "orphan"},
     {SL_DROP_TABLE, "table"},
     {SL_DROP_BAD_LENGTH, "bad_length"},
+    {SL_DROP_LAYOUT, "layout"},
+    {SL_DROP_SEQUENCE, "sequence"},
 };
 static_assert(sizeof(kDropNames) / sizeof(kDropNames[0]) == SL_DROP_COUNT - 1);
 

@@ -44,6 +44,11 @@ constexpr FunctionProbe kFunctionProbes[] = {
     {"go", "go-stack", "crypto/tls.(*Conn).Write", "go_stack_write_enter", ExitAt::kInstructions,
      "go_stack_return"},
     {"go", "go-stack", "crypto/tls.(*Conn).Close", "go_stack_close_enter", ExitAt::kNever, nullptr},
+    {"rustls", "", "CommonState::send_appdata_encrypt", "rustls_send_enter", ExitAt::kNever,
+     nullptr},
+    {"rustls", "", "MessageEncrypter::encrypt", "rustls_encrypt_enter", ExitAt::kNever, nullptr},
+    {"rustls", "", "MessageDecrypter::decrypt", "rustls_decrypt_enter", ExitAt::kReturn,
+     "rustls_decrypt_exit"},
 };
 
 void add_once(const char *name, std::vector<std::string> *names) {

@@ -82,7 +82,11 @@ enum sl_drop {
     /* A call claimed more bytes than its buffer has: the probed function is not what it was taken
        for. */
     SL_DROP_BAD_LENGTH = 8,
-    SL_DROP_COUNT = 9,
+    /* A record of a library without a stable layout, which was not laid out as expected. */
+    SL_DROP_LAYOUT = 9,
+    /* Numbered records of a connection were missed; how many bytes is not known. */
+    SL_DROP_SEQUENCE = 10,
+    SL_DROP_COUNT = 11,
 };
 
 /* Value of the process policy table; a process without an entry has the default. */
@@ -116,7 +120,8 @@ struct sl_counter {
     __u64 bytes;
 };
 
-/* In sl_verdict.until: without end. In sl_verdict.while_other_at: whatever the other direction does.
+/* In sl_verdict.until: without end. In sl_verdict.while_other_at: whatever the other direction
+ * does.
  */
 #define SL_ANY_POSITION 0xffffffffffffffffULL
 

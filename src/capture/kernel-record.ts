@@ -38,7 +38,7 @@ export const KERNEL_ABI = {
   SL_STACK_GO: 5,
   SL_STACK_RUSTLS: 6,
   SL_STACK_PLAIN: 7,
-  SL_DROP_COUNT: 9,
+  SL_DROP_COUNT: 11,
   SL_EXEC_PATH_CUT: 1,
   SL_EXEC_ENVIRONMENT_CUT: 2,
 
@@ -126,6 +126,8 @@ export const KERNEL_ABI = {
   'drop.orphan': 6,
   'drop.table': 7,
   'drop.bad_length': 8,
+  'drop.layout': 9,
+  'drop.sequence': 10,
 } as const;
 
 /** Connections whose `ConnectionRef` is kept to be handed out again. More are decoded as well, with fresh ones. */
