@@ -1,7 +1,7 @@
 /**
  * What observation costs a bulk download over TLS that is no model call, and how much of it is copied.
  *
- *     npx tsx bench/bulk.ts [--client curl|python] [--mib N] [--pairs N]
+ *     npx tsx bench/bulk.ts [--client curl|python] [--mib N] [--pairs N] [--capture tls,plain,process]
  *
  * Needs root, eBPF and the built code (`npm run setup`). Rounds with and without `sightline run` take turns, and
  * which of the two comes first does, too. The server is on the same machine and its side is observed, too, so the
@@ -32,6 +32,8 @@ const { values } = parseArgs({
     client: { type: 'string', default: 'curl' },
     mib: { type: 'string', default: '256' },
     pairs: { type: 'string', default: '5' },
+    // What costs how much: `plain,process` leaves the TLS probes out.
+    capture: { type: 'string', default: 'tls,plain,process' },
   },
 });
 const bytes = Number(values.mib) * MIB;
@@ -59,7 +61,7 @@ async function download(url: string): Promise<Round> {
 }
 
 async function downloadObserved(url: string): Promise<Round> {
-  const sightline = await startSightline();
+  const sightline = await startSightline({ env: { SIGHTLINE_CAPTURE: values.capture } });
   try {
     const round = await download(url);
     const finished = await sightline.stop();
