@@ -25,7 +25,11 @@ const CONTENT_ATTRIBUTES = [
   'gen_ai.output.messages',
   'gen_ai.system_instructions',
 ];
-const PROVIDERS = { 'openai.chat_completions': 'openai', 'anthropic.messages': 'anthropic' };
+const PROVIDERS = {
+  'openai.chat_completions': 'openai',
+  'openai.responses': 'openai',
+  'anthropic.messages': 'anthropic',
+};
 
 /** Spans of model calls, in the order of their start. */
 export function chatSpans(spans: readonly FlatSpan[]): FlatSpan[] {

@@ -10,6 +10,8 @@ export const NODE_CLIENTS = [
   'anthropic-sdk',
   'curl',
 ] as const;
+/** OpenAI's SDK with its newer API. */
+export const RESPONSES_CLIENT = 'openai-responses-sdk';
 export const PYTHON_CLIENTS = [
   'requests_client',
   'httpx_client',
@@ -21,6 +23,7 @@ export const PYTHON_SDK_CLIENTS = ['openai_client', 'anthropic_client'] as const
 
 export type ClientProgram =
   | (typeof NODE_CLIENTS)[number]
+  | typeof RESPONSES_CLIENT
   | (typeof PYTHON_CLIENTS)[number]
   | (typeof PYTHON_SDK_CLIENTS)[number];
 

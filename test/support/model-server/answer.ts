@@ -63,6 +63,12 @@ export interface StreamEvent {
   effect?: () => void;
 }
 
+const ID_PREFIXES: Readonly<Record<WireApi, string>> = {
+  'openai.chat_completions': 'chatcmpl-',
+  'openai.responses': 'resp_',
+  'anthropic.messages': 'msg_01',
+};
+
 const DEFAULT_TEXT_BYTES = 400;
 const DEFAULT_DELTAS = 12;
 
@@ -141,9 +147,8 @@ export function makeAnswer(
   }
 
   const given = scenario.tokens ?? {};
-  const prefix = isAnthropic ? 'msg_01' : 'chatcmpl-';
   return {
-    id: scenario.responseId ?? `${prefix}${unique.token(24)}`,
+    id: scenario.responseId ?? `${ID_PREFIXES[view.api]}${unique.token(24)}`,
     model: scenario.model ?? resolvedModel(view.model),
     createdSeconds: 1_760_000_000 + identity.exchange,
     choices,

@@ -1,6 +1,6 @@
 /** What really happened in one exchange, as the server that made it knows: the measure for whoever observes it. */
 
-export type WireApi = 'openai.chat_completions' | 'anthropic.messages';
+export type WireApi = 'openai.chat_completions' | 'openai.responses' | 'anthropic.messages';
 
 export interface ToolCallTruth {
   /** Absent where the wire had none. */

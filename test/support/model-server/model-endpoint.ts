@@ -1,6 +1,6 @@
 /** Plans the answer to a model call, whichever of the wire APIs it speaks. */
 import { applyPlan, planFromPrompt } from './agent-plan.ts';
-import { makeAnswer, type RequestView, type StreamEvent } from './answer.ts';
+import { type Answer, makeAnswer, type RequestView, type StreamEvent } from './answer.ts';
 import {
   anthropicBody,
   anthropicErrorBody,
@@ -9,7 +9,7 @@ import {
   viewAnthropicRequest,
 } from './anthropic-messages.ts';
 import { type AnswerTruth, emptyAnswer, type WireApi } from './exchange-truth.ts';
-import { isRecord } from './json-value.ts';
+import { isRecord, type Json } from './json-value.ts';
 import {
   openAiBody,
   openAiErrorBody,
@@ -17,6 +17,12 @@ import {
   openAiStream,
   viewOpenAiRequest,
 } from './openai-chat.ts';
+import {
+  responsesBody,
+  responsesErrorEvent,
+  responsesStream,
+  viewResponsesRequest,
+} from './openai-responses.ts';
 import type { ResponsePlan } from './response-plan.ts';
 import { type Scenario, ScenarioError, scenarioInHeader, scenarioInText } from './scenario.ts';
 import { frameEvents, jsonText } from './sse-framing.ts';
@@ -148,9 +154,57 @@ function errorEvent(api: WireApi, error: ErrorAnswer, answer: AnswerTruth): Stre
   const effect = (): void => {
     answer.error = error;
   };
-  return api === 'anthropic.messages'
-    ? anthropicErrorEvent(error, effect)
-    : openAiErrorEvent(error, effect);
+  switch (api) {
+    case 'anthropic.messages':
+      return anthropicErrorEvent(error, effect);
+    case 'openai.responses':
+      return responsesErrorEvent(error, effect);
+    case 'openai.chat_completions':
+      return openAiErrorEvent(error, effect);
+  }
+}
+
+function viewRequest(api: WireApi, body: Json): RequestView {
+  switch (api) {
+    case 'anthropic.messages':
+      return viewAnthropicRequest(body);
+    case 'openai.responses':
+      return viewResponsesRequest(body);
+    case 'openai.chat_completions':
+      return viewOpenAiRequest(body);
+  }
+}
+
+function wholeAnswer(
+  answer: Answer,
+  view: RequestView,
+  scenario: Scenario,
+  truth: AnswerTruth,
+): { body: Json; effect: () => void } {
+  switch (view.api) {
+    case 'anthropic.messages':
+      return anthropicBody(answer, scenario, truth);
+    case 'openai.responses':
+      return responsesBody(answer, truth);
+    case 'openai.chat_completions':
+      return openAiBody(answer, scenario, truth);
+  }
+}
+
+function streamedAnswer(
+  answer: Answer,
+  view: RequestView,
+  scenario: Scenario,
+  truth: AnswerTruth,
+): StreamEvent[] {
+  switch (view.api) {
+    case 'anthropic.messages':
+      return anthropicStream(answer, scenario, truth);
+    case 'openai.responses':
+      return responsesStream(answer, scenario, truth);
+    case 'openai.chat_completions':
+      return openAiStream(answer, scenario, truth, view);
+  }
 }
 
 export function planModelResponse(input: ModelEndpointInput): ResponsePlan {
@@ -165,10 +219,14 @@ export function planModelResponse(input: ModelEndpointInput): ResponsePlan {
   } catch {
     return refuse('We could not parse the JSON body of your request.');
   }
-  if (!isRecord(body) || !Array.isArray(body.messages)) {
-    return refuse('messages: field required');
+  if (!isRecord(body)) {
+    return refuse('We could not parse the JSON body of your request.');
   }
-  const view = api === 'anthropic.messages' ? viewAnthropicRequest(body) : viewOpenAiRequest(body);
+  const said = api === 'openai.responses' ? 'input' : 'messages';
+  if (!Array.isArray(body[said]) && !(said === 'input' && typeof body.input === 'string')) {
+    return refuse(`${said}: field required`);
+  }
+  const view = viewRequest(api, body);
   let scenario: Scenario;
   try {
     scenario = chooseScenario(input, view);
@@ -186,16 +244,13 @@ export function planModelResponse(input: ModelEndpointInput): ResponsePlan {
   }
 
   const failure = scenario.fail;
-  const said = makeAnswer(view, scenario, { serverSeed: input.serverSeed, exchange });
+  const answered = makeAnswer(view, scenario, { serverSeed: input.serverSeed, exchange });
   if (!(scenario.stream ?? view.stream)) {
     if (failure?.how === 'error-event') {
       const error = errorAnswer(api, 500, scenario);
       return { ...planError(input, status, error, scenario, answer), view };
     }
-    const whole =
-      api === 'anthropic.messages'
-        ? anthropicBody(said, scenario, answer)
-        : openAiBody(said, scenario, answer);
+    const whole = wholeAnswer(answered, view, scenario, answer);
     return {
       status,
       headers: [
@@ -216,10 +271,7 @@ export function planModelResponse(input: ModelEndpointInput): ResponsePlan {
     };
   }
 
-  let events =
-    api === 'anthropic.messages'
-      ? anthropicStream(said, scenario, answer)
-      : openAiStream(said, scenario, answer, view);
+  let events = streamedAnswer(answered, view, scenario, answer);
   if (failure?.how === 'error-event') {
     const error = errorAnswer(api, api === 'anthropic.messages' ? 529 : 500, scenario);
     events = [...events.slice(0, failure.afterEvents), errorEvent(api, error, answer)];

@@ -78,6 +78,9 @@ function modelApiOf(method: string, path: string): WireApi | undefined {
   if (path.endsWith('/chat/completions')) {
     return 'openai.chat_completions';
   }
+  if (path.endsWith('/v1/responses')) {
+    return 'openai.responses';
+  }
   return path.endsWith('/v1/messages') ? 'anthropic.messages' : undefined;
 }
 

@@ -19,7 +19,47 @@ interface Api {
   /** The next request's messages after the first prompt. */
   carriesOn: Json[];
   tools: Json[];
+  /** Later requests name the answer before them and bring only what is new. */
+  isChained?: boolean;
 }
+
+const RESPONSES_CALL = {
+  type: 'function_call',
+  id: 'fc_1',
+  call_id: 'call_1',
+  name: 'Bash',
+  arguments: JSON.stringify({ command: COMMAND }),
+};
+
+const RESPONSES: Api = {
+  path: '/v1/responses',
+  tools: [{ type: 'function', name: 'Bash', parameters: {} }],
+  asks: {
+    id: 'r1',
+    object: 'response',
+    model: 'm',
+    status: 'completed',
+    output: [{ type: 'reasoning', id: 'rs_1', summary: [] }, RESPONSES_CALL],
+  },
+  carriesOn: [
+    { type: 'reasoning', id: 'rs_1', summary: [] },
+    RESPONSES_CALL,
+    { type: 'function_call_output', call_id: 'call_1', output: 'x' },
+  ],
+  says: {
+    id: 'r2',
+    object: 'response',
+    model: 'm',
+    status: 'completed',
+    output: [
+      {
+        type: 'message',
+        role: 'assistant',
+        content: [{ type: 'output_text', text: 'There is x.', annotations: [] }],
+      },
+    ],
+  },
+};
 
 const apis: Record<string, Api> = {
   'openai.chat_completions': {
@@ -68,6 +108,8 @@ const apis: Record<string, Api> = {
       ],
     },
   },
+  'openai.responses': RESPONSES,
+  'openai.responses, chained': { ...RESPONSES, isChained: true },
   'anthropic.messages': {
     path: '/v1/messages',
     tools: [{ name: 'Bash', input_schema: { type: 'object' } }],
@@ -142,9 +184,10 @@ function play(api: Api, keepContent: boolean): StoryPiece[] {
     positions[direction] += bytes.length;
   }
 
-  function exchange(messages: Json[], answer: Json): void {
+  function exchange(messages: Json[], answer: Json, more: Json = {}): void {
     const head = `POST ${api.path} HTTP/1.1\r\nhost: model.test`;
-    send('write', head, { model: 'm', max_tokens: 9, messages, tools: api.tools });
+    const said = api.path === RESPONSES.path ? { input: messages } : { messages };
+    send('write', head, { model: 'm', max_tokens: 9, ...said, ...more, tools: api.tools });
     send('read', 'HTTP/1.1 200 OK', answer);
   }
 
@@ -180,9 +223,15 @@ function play(api: Api, keepContent: boolean): StoryPiece[] {
   exchange([prompt], api.asks);
   process.forEach(pipeline.push);
   timeNs = 600n;
-  exchange([prompt, ...api.carriesOn], api.says);
-  const next = [prompt, ...api.carriesOn, { role: 'assistant', content: 'There is x.' }];
-  exchange([...next, { role: 'user', content: 'Sure?' }], api.says);
+  const question = { role: 'user', content: 'Sure?' };
+  if (api.isChained) {
+    exchange(api.carriesOn.slice(-1), api.says, { previous_response_id: 'r1' });
+    exchange([question], api.says, { previous_response_id: 'r2' });
+  } else {
+    exchange([prompt, ...api.carriesOn], api.says);
+    const next = [prompt, ...api.carriesOn, { role: 'assistant', content: 'There is x.' }];
+    exchange([...next, question], api.says);
+  }
   pipeline.push({ type: 'exit', timeNs: 900n, process: AGENT, exitCode: 0 });
   pipeline.push({ type: 'end', timeNs: 1_000n });
   return pieces;
