@@ -3,10 +3,14 @@ import type { Exchange } from '../http/exchange.ts';
 import type { Damage } from '../util/damage.ts';
 
 /** The wire APIs, named as users of them would. */
-export type WireApi = 'openai.chat_completions' | 'openai.responses' | 'anthropic.messages';
+export type WireApi =
+  | 'openai.chat_completions'
+  | 'openai.responses'
+  | 'openai.embeddings'
+  | 'anthropic.messages';
 
 /** gen_ai.operation.name. */
-export type Operation = 'chat';
+export type Operation = 'chat' | 'embeddings';
 
 /** A part of a message, in the shapes of the semantic conventions' JSON schemas. */
 export type Part =
@@ -82,6 +86,10 @@ export interface CallRequest {
   /** `text`, `json`, `image` or `speech`, only when the request asks for a format. */
   outputType?: string;
   serviceTier?: string;
+  /** Formats of the vectors that an embeddings call asks for. */
+  encodingFormats?: string[];
+  /** Length of the vectors that an embeddings call asks for. */
+  dimensionCount?: number;
   /** Id of the response whose conversation this request goes on with; its messages are only the new ones. */
   previousResponseId?: string;
   /** Of a conversation that the provider keeps. */

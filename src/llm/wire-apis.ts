@@ -1,11 +1,13 @@
 /** Every wire API that is understood, in the order in which they are asked whether a request is theirs. */
 import { anthropicMessages } from './anthropic-messages.ts';
 import { openAiChatCompletions } from './openai-chat-completions.ts';
+import { openAiEmbeddings } from './openai-embeddings.ts';
 import { openAiResponses } from './openai-responses.ts';
 import type { WireApiReader } from './wire-api.ts';
 
 export const WIRE_APIS: readonly WireApiReader[] = [
   openAiChatCompletions,
   openAiResponses,
+  openAiEmbeddings,
   anthropicMessages,
 ];

@@ -130,6 +130,10 @@ export function createSessionStage(options: SessionStageOptions): SessionStage {
     const { kinds } = call.damage;
     const isWhole = !DAMAGED_REQUEST.some((kind) => kinds.has(kind));
     const opened: OpenCall = { process, identity, isWhole, place: undefined, tools: new Set() };
+    if (call.operation === 'embeddings') {
+      // No part of a conversation: a retrieval of an agent, or of anyone else.
+      return opened;
+    }
     const match = findMatch(call, opened);
     const turn = match?.node.turn;
     const hasTools = call.request.toolDefinitions.length > 0;

@@ -54,6 +54,8 @@ function putRequest(attributes: Attributes, call: ModelCall): void {
   put(attributes, Attr.requestFrequencyPenalty, request.frequencyPenalty);
   put(attributes, Attr.requestPresencePenalty, request.presencePenalty);
   put(attributes, Attr.requestStopSequences, request.stopSequences);
+  put(attributes, Attr.requestEncodingFormats, request.encodingFormats);
+  put(attributes, Attr.embeddingsDimensionCount, request.dimensionCount);
 }
 
 function putResponse(attributes: Attributes, call: ModelCall): void {
@@ -78,7 +80,9 @@ function putOpenai(attributes: Attributes, call: ModelCall): void {
   if (!call.api.startsWith(OPENAI_APIS)) {
     return;
   }
-  attributes[Attr.openaiApiType] = call.api.slice(OPENAI_APIS.length);
+  if (call.operation === 'chat') {
+    attributes[Attr.openaiApiType] = call.api.slice(OPENAI_APIS.length);
+  }
   if (call.request.serviceTier !== 'auto') {
     put(attributes, Attr.openaiRequestServiceTier, call.request.serviceTier);
   }

@@ -28,6 +28,8 @@ export const Attr = {
   requestFrequencyPenalty: 'gen_ai.request.frequency_penalty',
   requestPresencePenalty: 'gen_ai.request.presence_penalty',
   requestStopSequences: 'gen_ai.request.stop_sequences',
+  requestEncodingFormats: 'gen_ai.request.encoding_formats',
+  embeddingsDimensionCount: 'gen_ai.embeddings.dimension.count',
 
   responseId: 'gen_ai.response.id',
   responseModel: 'gen_ai.response.model',

@@ -3,11 +3,17 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { ANTHROPIC_FIXTURES } from '../support/llm-fixtures/anthropic-fixtures.ts';
 import { checkCall } from '../support/llm-fixtures/check-call.ts';
+import { EMBEDDINGS_FIXTURES } from '../support/llm-fixtures/embeddings-fixtures.ts';
 import { OPENAI_FIXTURES } from '../support/llm-fixtures/openai-fixtures.ts';
 import { RESPONSES_FIXTURES } from '../support/llm-fixtures/responses-fixtures.ts';
 import { type Observed, runExchange } from '../support/llm-fixtures/run-exchange.ts';
 
-const FIXTURES = [...OPENAI_FIXTURES, ...RESPONSES_FIXTURES, ...ANTHROPIC_FIXTURES];
+const FIXTURES = [
+  ...OPENAI_FIXTURES,
+  ...RESPONSES_FIXTURES,
+  ...EMBEDDINGS_FIXTURES,
+  ...ANTHROPIC_FIXTURES,
+];
 const fixture = fc.constantFrom(...FIXTURES);
 const sizes = fc.array(fc.integer({ min: 1, max: 200 }), { minLength: 1, maxLength: 8 });
 
