@@ -6,11 +6,12 @@ import type { Damage } from '../util/damage.ts';
 export type WireApi =
   | 'openai.chat_completions'
   | 'openai.responses'
+  | 'openai.completions'
   | 'openai.embeddings'
   | 'anthropic.messages';
 
 /** gen_ai.operation.name. */
-export type Operation = 'chat' | 'embeddings';
+export type Operation = 'chat' | 'text_completion' | 'embeddings';
 
 /** A part of a message, in the shapes of the semantic conventions' JSON schemas. */
 export type Part =

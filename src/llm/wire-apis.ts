@@ -1,6 +1,7 @@
 /** Every wire API that is understood, in the order in which they are asked whether a request is theirs. */
 import { anthropicMessages } from './anthropic-messages.ts';
 import { openAiChatCompletions } from './openai-chat-completions.ts';
+import { openAiCompletions } from './openai-completions.ts';
 import { openAiEmbeddings } from './openai-embeddings.ts';
 import { openAiResponses } from './openai-responses.ts';
 import type { WireApiReader } from './wire-api.ts';
@@ -8,6 +9,7 @@ import type { WireApiReader } from './wire-api.ts';
 export const WIRE_APIS: readonly WireApiReader[] = [
   openAiChatCompletions,
   openAiResponses,
+  openAiCompletions,
   openAiEmbeddings,
   anthropicMessages,
 ];

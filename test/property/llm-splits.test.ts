@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { ANTHROPIC_FIXTURES } from '../support/llm-fixtures/anthropic-fixtures.ts';
 import { checkCall } from '../support/llm-fixtures/check-call.ts';
+import { COMPLETIONS_FIXTURES } from '../support/llm-fixtures/completions-fixtures.ts';
 import { EMBEDDINGS_FIXTURES } from '../support/llm-fixtures/embeddings-fixtures.ts';
 import { OPENAI_FIXTURES } from '../support/llm-fixtures/openai-fixtures.ts';
 import { RESPONSES_FIXTURES } from '../support/llm-fixtures/responses-fixtures.ts';
@@ -11,6 +12,7 @@ import { type Observed, runExchange } from '../support/llm-fixtures/run-exchange
 const FIXTURES = [
   ...OPENAI_FIXTURES,
   ...RESPONSES_FIXTURES,
+  ...COMPLETIONS_FIXTURES,
   ...EMBEDDINGS_FIXTURES,
   ...ANTHROPIC_FIXTURES,
 ];

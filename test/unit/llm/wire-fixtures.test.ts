@@ -1,6 +1,7 @@
 /** Every shape of answer that real services give, whole and byte by byte, with content and without. */
 import { ANTHROPIC_FIXTURES } from '../../support/llm-fixtures/anthropic-fixtures.ts';
 import { checkCall } from '../../support/llm-fixtures/check-call.ts';
+import { COMPLETIONS_FIXTURES } from '../../support/llm-fixtures/completions-fixtures.ts';
 import { EMBEDDINGS_FIXTURES } from '../../support/llm-fixtures/embeddings-fixtures.ts';
 import { OPENAI_FIXTURES } from '../../support/llm-fixtures/openai-fixtures.ts';
 import { RESPONSES_FIXTURES } from '../../support/llm-fixtures/responses-fixtures.ts';
@@ -15,6 +16,7 @@ const SPLITS: readonly (readonly [string, number[]])[] = [
 for (const [api, fixtures] of [
   ['chat completions', OPENAI_FIXTURES],
   ['responses', RESPONSES_FIXTURES],
+  ['completions', COMPLETIONS_FIXTURES],
   ['embeddings', EMBEDDINGS_FIXTURES],
   ['messages', ANTHROPIC_FIXTURES],
 ] as const) {

@@ -1,0 +1,230 @@
+/**
+ * The older completions API of OpenAI, vLLM, LM Studio and everyone who still speaks it: one prompt, no messages.
+ * https://platform.openai.com/docs/api-reference/completions
+ */
+import { type JsonPlan, textPrefix } from '../util/json-scanner.ts';
+import type { Answer, Choice } from './answer.ts';
+import { errorOf } from './error-body.ts';
+import { asArray, asCount, asName, asNumber, asObject, type JsonObject } from './json-access.ts';
+import { asText } from './openai-message.ts';
+import { OPENAI_USAGE_PLAN, readOpenAiUsage } from './openai-usage.ts';
+import { createRequestMessages } from './request-messages.ts';
+import { setField } from './set-field.ts';
+import type {
+  AnswerReader,
+  CallContext,
+  CallTarget,
+  RequestReader,
+  WireApiReader,
+} from './wire-api.ts';
+import type { WireItem, WireMessage } from './wire-message.ts';
+
+const ALL: JsonPlan = { keep: 'all' };
+const TEXT: JsonPlan = { keep: 'text' };
+
+const SCALARS = [
+  'model',
+  'stream',
+  'max_tokens',
+  'temperature',
+  'top_p',
+  'top_k',
+  'frequency_penalty',
+  'presence_penalty',
+  'stop',
+  'seed',
+  'n',
+] as const;
+
+const REQUEST_PLAN: JsonPlan = {
+  keep: 'all',
+  fields: new Map<string, JsonPlan>([
+    ...SCALARS.map((name): [string, JsonPlan] => [name, ALL]),
+    ['prompt', TEXT],
+  ]),
+};
+
+const ANSWER_PLAN: JsonPlan = {
+  keep: 'all',
+  fields: new Map<string, JsonPlan>([
+    ['id', ALL],
+    ['model', ALL],
+    ['system_fingerprint', ALL],
+    ['usage', OPENAI_USAGE_PLAN],
+    [
+      'choices',
+      {
+        keep: 'all',
+        items: {
+          keep: 'all',
+          fields: new Map<string, JsonPlan>([
+            ['index', ALL],
+            ['text', TEXT],
+            ['finish_reason', ALL],
+          ]),
+        },
+      },
+    ],
+    ['error', ALL],
+    ['message', ALL],
+    ['detail', ALL],
+    ['code', ALL],
+    ['type', ALL],
+  ]),
+};
+
+const DEPLOYMENT = /\/deployments\/([^/]+)\/completions$/;
+
+export const openAiCompletions: WireApiReader = {
+  api: 'openai.completions',
+  operation: 'text_completion',
+  provider: 'openai',
+  matches: ({ path }) => path.endsWith('/v1/completions') || DEPLOYMENT.test(path),
+  readRequest,
+  readAnswer,
+};
+
+function readRequest(context: CallContext, target: CallTarget): RequestReader {
+  const request = context.call.request;
+  const messages = createRequestMessages(context, (value) => value as WireMessage);
+
+  function addPrompt(value: unknown, isWhole: boolean): void {
+    const items: WireItem[] = [];
+    for (const prompt of asArray(value) ?? [value]) {
+      const text = asText(prompt);
+      // Tokens instead of a text are no content that could be shown.
+      if (text !== undefined) {
+        items.push({ kind: 'text', text });
+      }
+    }
+    if (items.length > 0) {
+      messages.add({ role: 'user', items }, isWhole);
+    }
+  }
+
+  function setParameters(body: JsonObject): void {
+    // Azure names the model in the path: the deployment.
+    setField(request, 'model', asName(body.model) ?? DEPLOYMENT.exec(target.path)?.[1]);
+    setField(request, 'stream', typeof body.stream === 'boolean' ? body.stream : undefined);
+    setField(request, 'maxTokens', asCount(body.max_tokens));
+    setField(request, 'temperature', asNumber(body.temperature));
+    setField(request, 'topP', asNumber(body.top_p));
+    setField(request, 'topK', asNumber(body.top_k));
+    setField(request, 'frequencyPenalty', asNumber(body.frequency_penalty));
+    setField(request, 'presencePenalty', asNumber(body.presence_penalty));
+    setField(request, 'seed', asNumber(body.seed));
+    setField(request, 'choiceCount', asCount(body.n));
+    const stops = (asArray(body.stop) ?? [body.stop]).filter((stop) => typeof stop === 'string');
+    setField(request, 'stopSequences', stops.length === 0 ? undefined : stops);
+  }
+
+  return {
+    plan: REQUEST_PLAN,
+    item() {},
+    end(root, isWhole) {
+      const body = asObject(root);
+      if (body !== undefined) {
+        setParameters(body);
+        addPrompt(body.prompt, isWhole);
+      }
+      return !isWhole || (body !== undefined && ('prompt' in body || 'model' in body));
+    },
+  };
+}
+
+function readAnswer(context: CallContext, answer: Answer): AnswerReader {
+  const { call } = context;
+  const texts = new Map<number, ReturnType<Choice['beginText']>>();
+  let isDone = false;
+  let hasFailed = false;
+
+  function readError(root: unknown, isFailedRequest: boolean): void {
+    const error = errorOf(root, isFailedRequest);
+    if (error !== undefined) {
+      hasFailed = true;
+      answer.fail(error.type, error.message);
+    }
+  }
+
+  function readHead(root: JsonObject): void {
+    answer.setId(root.id);
+    answer.setModel(root.model);
+    answer.setSystemFingerprint(root.system_fingerprint);
+    const usage = readOpenAiUsage(root.usage);
+    if (usage !== undefined) {
+      answer.response.usage = usage;
+    }
+  }
+
+  function append(index: number, choice: Choice, text: string, timeNs: bigint): void {
+    if (text.length === 0) {
+      return;
+    }
+    const slot = texts.get(index) ?? choice.beginText('text');
+    texts.set(index, slot);
+    if (slot !== undefined) {
+      choice.append(slot, text, timeNs);
+    }
+  }
+
+  /** A whole answer's choices, or what a chunk adds to each. */
+  function readChoices(root: JsonObject, isChunk: boolean, timeNs: bigint): void {
+    (asArray(root.choices) ?? []).forEach((value, position) => {
+      const own = asObject(value);
+      const index = asCount(own?.index) ?? position;
+      const choice = own && answer.choice(index);
+      if (own === undefined || choice === undefined) {
+        return;
+      }
+      const text = asText(own.text);
+      if (isChunk) {
+        append(index, choice, textPrefix(text) ?? '', timeNs);
+      } else if (text !== undefined) {
+        choice.addItem({ kind: 'text', text }, timeNs);
+      }
+      choice.finishReason = asName(own.finish_reason) ?? choice.finishReason;
+    });
+  }
+
+  return {
+    plan: ANSWER_PLAN,
+    body(root, _isWhole, timeNs) {
+      const isRefused = (call.httpStatus ?? 0) >= 400;
+      readError(root, isRefused);
+      const body = asObject(root);
+      if (body !== undefined && !isRefused) {
+        readChoices(body, false, timeNs);
+        readHead(body);
+      }
+    },
+    event(name, data, timeNs) {
+      if (isDone) {
+        return true;
+      }
+      if (data.trim() === '[DONE]') {
+        isDone = true;
+        return true;
+      }
+      let root: JsonObject | undefined;
+      try {
+        root = asObject(JSON.parse(data));
+      } catch {
+        root = undefined;
+      }
+      if (root === undefined) {
+        return false;
+      }
+      readError(root, name === 'error');
+      readChoices(root, true, timeNs);
+      readHead(root);
+      return true;
+    },
+    gap() {
+      texts.clear();
+    },
+    get isDone() {
+      return isDone;
+    },
+    mayEnd: () => hasFailed || answer.isFinished,
+  };
+}
