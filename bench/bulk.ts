@@ -16,6 +16,7 @@ import { loadBinding } from '../src/capture/binding.ts';
 import { createLiveSource } from '../src/capture/live-source.ts';
 import { createHttpStage } from '../src/http/http-stage.ts';
 import { createTargetFinder } from '../src/targets/target-finder.ts';
+import { createTlsLocator } from '../src/targets/tls-location.ts';
 import { createTransport } from '../src/transport/transport.ts';
 import { kernelObstacle } from '../test/support/kernel-guard.ts';
 import { makeCertificate } from '../test/support/model-server/certificate.ts';
@@ -83,7 +84,7 @@ async function countCopied(url: string): Promise<string> {
   let skipped = 0;
   const source = createLiveSource({
     binding,
-    targets: createTargetFinder({ binding }),
+    targets: createTargetFinder({ locate: createTlsLocator({ binding }) }),
     watchAll: true,
     ringBytes: RING_BYTES,
   });

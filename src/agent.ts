@@ -25,7 +25,9 @@ import type { Log } from './self/log.ts';
 import { type SelfTelemetry, startSelfTelemetry } from './self/telemetry.ts';
 import type { StoryPiece } from './session/story.ts';
 import { discoverProcesses } from './targets/discovery.ts';
+import { createLocatorCache } from './targets/locator-cache.ts';
 import { createTargetFinder, type TargetFinder } from './targets/target-finder.ts';
+import { createTlsLocator } from './targets/tls-location.ts';
 import { contentPolicy } from './telemetry/content.ts';
 import { createMetricExporter } from './telemetry/otlp-sender.ts';
 import { createTelemetry, type Telemetry } from './telemetry/telemetry.ts';
@@ -47,7 +49,7 @@ export function createLiveAgent(config: Config, options: LiveAgentOptions): Agen
   });
   const { maxRemembered, maxAttached, maxWaiting } = config.limits.targets;
   const targets = createTargetFinder({
-    binding,
+    locate: createTlsLocator({ binding, cache: createLocatorCache() }),
     onVerdict: (file) => reportVerdict(file, counters, log),
     maxRemembered,
     maxAttached,
@@ -308,9 +310,9 @@ function withoutTargets(targets: TargetFinder): TargetFinder {
 }
 
 function reportVerdict(file: TargetFile, counters: Counters, log: Log): void {
-  counters
-    .counter('sightline.attaches', { stack: file.stack ?? 'unknown', result: file.verdict })
-    .add();
+  for (const stack of file.stacks ?? ['unknown']) {
+    counters.counter('sightline.attaches', { stack, result: file.verdict }).add();
+  }
   const line = `${file.path}: ${file.verdict} (${file.reason})`;
   if (file.verdict === 'failed') {
     log.warnSometimes('attach', line);
@@ -337,7 +339,7 @@ function summarise(
   const watches = source
     .discoveries()
     .filter((file) => file.verdict === 'attached')
-    .map((file) => `${file.path} (${file.stack ?? 'unknown'})`);
+    .map((file) => `${file.path} (${file.stacks?.join(', ') ?? 'unknown'})`);
   const found = discoverProcesses(targets)
     .filter((found) => found.agent !== undefined || found.files.length > 0)
     .map((found) => `${found.workload} (pid ${found.pid})`);

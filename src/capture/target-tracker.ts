@@ -1,5 +1,5 @@
 /** What a live capture needs of the room that knows where TLS libraries are (src/targets/). */
-import type { AttachRequest } from './binding.ts';
+import type { AttachRequest, LocatedBy } from './binding.ts';
 import type { TlsStack } from './events.ts';
 
 /**
@@ -20,10 +20,11 @@ export interface TargetFile {
   verdict: TargetVerdict;
   /** One line: why. */
   reason: string;
-  stack?: TlsStack;
+  /** The TLS stacks in it that can be followed. */
+  stacks?: TlsStack[];
   buildId?: string;
   /** How the functions were located, and which were. */
-  locatedBy?: 'symbol';
+  locatedBy?: LocatedBy[];
   functions?: string[];
 }
 

@@ -1,16 +1,16 @@
 /** Checks that try capture itself: the addon, the BPF programs, a probe, and the libraries on this host. */
 import { loadBinding, type NativeBinding } from '../capture/binding.ts';
 import { runtimesOnPath, systemLibraries } from '../targets/known-files.ts';
-import { locateOpenssl } from '../targets/openssl-symbols.ts';
+import { createTlsLocator, type LocatedProbes } from '../targets/tls-location.ts';
 import { messageOf } from '../util/errors.ts';
 import { type CheckResult, fail, note, pass } from './check-result.ts';
 
 /** The smallest ring; nothing is captured during a check. */
 const RING_BYTES = 64 * 1024;
 
-interface OpensslFile {
+interface TlsFile {
   path: string;
-  offsets: Record<string, number>;
+  probes: readonly LocatedProbes[];
 }
 
 /**
@@ -24,7 +24,7 @@ export function checkCapture(hostFailures: readonly string[]): CheckResult[] {
   } catch (error) {
     return [fail('addon', messageOf(error), 'run "npm run setup" to build it')];
   }
-  const files = findOpenssl(binding);
+  const files = findTls(binding);
   const probes =
     hostFailures.length === 0
       ? checkProbes(binding, files)
@@ -32,7 +32,7 @@ export function checkCapture(hostFailures: readonly string[]): CheckResult[] {
   return [pass('addon', 'loaded'), ...probes, checkLibraries(files)];
 }
 
-function checkProbes(binding: NativeBinding, files: readonly OpensslFile[]): CheckResult[] {
+function checkProbes(binding: NativeBinding, files: readonly TlsFile[]): CheckResult[] {
   const logLines: string[] = [];
   try {
     const capture = binding.open({
@@ -61,13 +61,15 @@ function checkProbes(binding: NativeBinding, files: readonly OpensslFile[]): Che
 
 function checkProbe(
   capture: ReturnType<NativeBinding['open']>,
-  file: OpensslFile | undefined,
+  file: TlsFile | undefined,
 ): CheckResult {
   if (file === undefined) {
-    return note('probe', 'there is no OpenSSL to try it on', 'install libssl3');
+    return note('probe', 'there is no TLS library to try it on', 'install libssl3');
   }
   try {
-    capture.detach(capture.attach({ stack: 'openssl', path: file.path, offsets: file.offsets }));
+    for (const { reason: _reason, locatedBy: _locatedBy, ...request } of file.probes) {
+      capture.detach(capture.attach({ ...request, path: file.path }));
+    }
     return pass('probe', `attached to ${file.path} and detached again`);
   } catch (error) {
     return fail(
@@ -78,29 +80,26 @@ function checkProbe(
   }
 }
 
-function checkLibraries(files: readonly OpensslFile[]): CheckResult {
+function checkLibraries(files: readonly TlsFile[]): CheckResult {
   if (files.length === 0) {
     return note(
-      'openssl',
-      'no OpenSSL was found in the usual places',
+      'tls',
+      'no TLS library was found in the usual places',
       'that of containers and virtual environments is found while sightline runs',
     );
   }
-  return pass('openssl', files.map(({ path }) => path).join(', '));
+  return pass('tls', files.map(({ path }) => path).join(', '));
 }
 
-/** libssl in the system's folders, and runtimes that carry OpenSSL: what is attached to when nothing runs yet. */
-function findOpenssl(binding: NativeBinding): OpensslFile[] {
+/** TLS libraries in the system's folders, and runtimes that carry one: what is attached to when nothing runs yet. */
+function findTls(binding: NativeBinding): TlsFile[] {
   const paths = [...systemLibraries(), ...runtimesOnPath(process.env.PATH ?? ''), process.execPath];
-  const found: OpensslFile[] = [];
+  const found: TlsFile[] = [];
+  const locate = createTlsLocator({ binding });
   for (const path of new Set(paths)) {
-    try {
-      const location = locateOpenssl(binding, path);
-      if (location.kind === 'found') {
-        found.push({ path, offsets: location.offsets });
-      }
-    } catch {
-      // No ELF file of this machine, such as a linker script: nothing to attach to.
+    const location = locate(path);
+    if (location.kind === 'found') {
+      found.push({ path, probes: location.probes });
     }
   }
   return found;

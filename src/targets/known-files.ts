@@ -22,10 +22,11 @@ const MULTIARCH: Record<string, string> = {
   arm64: 'aarch64-linux-gnu',
 };
 
-const LIBSSL = /^libssl.*\.so(?:\.|$)/;
+/** OpenSSL, GnuTLS, NSS and the NSPR below it. */
+const TLS_LIBRARY = /^lib(?:ssl|gnutls|nspr4).*\.so(?:\.|$)/;
 const MAX_LINKER_CONFIGURATION_BYTES = 256 * 1024;
 
-/** Every libssl in the system's library folders, by its real path. */
+/** Every TLS library in the system's library folders, by its real path. */
 export function systemLibraries(): string[] {
   const multiarch = MULTIARCH[process.arch];
   const folders = [
@@ -50,13 +51,15 @@ export function runtimesOnPath(path: string): string[] {
   return realPaths(
     folders
       .filter((folder) => folder.startsWith('/'))
-      .flatMap((folder) => ['node', 'nodejs'].map((name) => posix.join(folder, name))),
+      .flatMap((folder) =>
+        ['node', 'nodejs', 'bun', 'deno'].map((name) => posix.join(folder, name)),
+      ),
   );
 }
 
 function librariesIn(folder: string): string[] {
   return list(folder)
-    .filter((name) => LIBSSL.test(name))
+    .filter((name) => TLS_LIBRARY.test(name))
     .map((name) => posix.join(folder, name));
 }
 

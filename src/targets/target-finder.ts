@@ -1,7 +1,6 @@
 /** Finds the executables and libraries with TLS in them and attaches to each once, by inode. */
 import { type BigIntStats, statfsSync, statSync } from 'node:fs';
 import { LRUCache } from 'lru-cache';
-import type { AttachRequest, NativeBinding } from '../capture/binding.ts';
 import { listProcesses } from '../capture/proc-process.ts';
 import { rootPrefix } from '../capture/process-root.ts';
 import { readLink } from '../capture/small-file.ts';
@@ -9,9 +8,9 @@ import type { AttachPort, TargetFile, TargetTracker } from '../capture/target-tr
 import { messageOf } from '../util/errors.ts';
 import { librariesBeside, runtimesOnPath, systemLibraries } from './known-files.ts';
 import { createMappingWatch } from './mapping-watch.ts';
-import { locateOpenssl, type OpensslLocation } from './openssl-symbols.ts';
 import { type FileMapping, readExecutableMappings } from './process-maps.ts';
 import { createRelookSchedule, type RelookScheduleOptions } from './relook-schedule.ts';
+import type { LocatedProbes, TlsLocation } from './tls-location.ts';
 
 /** Files remembered that have nothing to attach to. A host runs from some hundred to some thousand files. */
 export const DEFAULT_MAX_REMEMBERED = 8192;
@@ -30,7 +29,8 @@ export const DEFAULT_SWEEP_INTERVAL_MS = 30_000;
 const OVERLAY_MAGIC = 0x794c7630;
 
 export interface TargetFinderOptions {
-  binding: Pick<NativeBinding, 'locateSymbols'>;
+  /** What is to be probed in a file; see `createTlsLocator`. */
+  locate(path: string): TlsLocation;
   /** Told of every file whose verdict is new and of interest: attached, refused or failed. */
   onVerdict?(file: TargetFile): void;
   /** The PATH to find runtimes on; default: our own. */
@@ -48,10 +48,10 @@ export interface TargetFinder extends TargetTracker {
 
 interface Attached {
   file: TargetFile;
-  /** Undefined when nothing captures: the finder was used for looking only. */
-  id: number | undefined;
+  /** One a stack; empty when nothing captures: the finder was used for looking only. */
+  ids: number[];
   stamp: string;
-  offsets: Record<string, number>;
+  probes: readonly LocatedProbes[];
   isOverlay: boolean;
   /** Attached through another mount namespace, or without a name in ours: kept only while used. */
   isForeign: boolean;
@@ -62,7 +62,7 @@ interface Attached {
 }
 
 export function createTargetFinder(options: TargetFinderOptions): TargetFinder {
-  const { binding } = options;
+  const { locate } = options;
   const maxAttached = options.maxAttached ?? DEFAULT_MAX_ATTACHED;
   const limitReason = `${maxAttached} files are attached already, which is the limit`;
   /** By device and inode. */
@@ -203,26 +203,14 @@ export function createTargetFinder(options: TargetFinderOptions): TargetFinder {
     if (location.kind !== 'found') {
       return settle(key, file, location);
     }
-    describe(file, location.offsets, location.buildId);
+    describe(file, location.probes, location.buildId);
     const twin = overlayTwin(path, stats);
     if (twin) {
       // Not remembered as an inode of its own: uprobes go to the file below, which has them already.
       remembered.set(key, twin.file);
       return twin.file;
     }
-    return attach(path, stats, file, location.offsets);
-  }
-
-  function locate(path: string): OpensslLocation | { kind: 'failed'; reason: string } {
-    try {
-      return locateOpenssl(binding, path);
-    } catch (error) {
-      const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
-      return code?.startsWith('SL_ELF_')
-        ? // Scripts and data are mapped, too; only what claims to be ELF and is not is worth a word.
-          { kind: 'none', reason: messageOf(error) }
-        : { kind: 'failed', reason: messageOf(error) };
-    }
+    return attach(path, stats, file, location.probes);
   }
 
   /** A file without anything to attach to. */
@@ -250,28 +238,31 @@ export function createTargetFinder(options: TargetFinderOptions): TargetFinder {
     path: string,
     stats: BigIntStats,
     file: TargetFile,
-    offsets: Record<string, number>,
+    probes: readonly LocatedProbes[],
   ): TargetFile {
     const key = `${inodeKey(stats)}:${stampOf(stats)}`;
     if (attached.size >= maxAttached) {
       return settle(key, file, { kind: 'refused', reason: limitReason });
     }
-    let id: number | undefined;
-    if (port) {
-      const request: AttachRequest = { stack: 'openssl', path, offsets };
+    const ids: number[] = [];
+    const failures: string[] = [];
+    for (const { reason: _reason, locatedBy: _locatedBy, ...request } of port ? probes : []) {
       try {
-        id = port.attach(request);
+        ids.push((port as AttachPort).attach({ ...request, path }));
       } catch (error) {
-        return settle(key, file, { kind: 'failed', reason: messageOf(error) });
+        failures.push(messageOf(error));
       }
     }
+    if (port && ids.length === 0) {
+      return settle(key, file, { kind: 'failed', reason: failures.join('; ') });
+    }
     file.verdict = port ? 'attached' : 'attachable';
-    file.reason = `${Object.keys(offsets).length} functions by symbol`;
+    file.reason = [...probes.map(summaryOf), ...failures].join('; ');
     const entry: Attached = {
       file,
-      id,
+      ids,
       stamp: stampOf(stats),
-      offsets,
+      probes,
       isOverlay: isOnOverlay(path),
       isForeign: path.startsWith('/proc/'),
       isNameless: /^\/proc\/\d+\/(?:exe$|map_files\/)/.test(path),
@@ -288,10 +279,10 @@ export function createTargetFinder(options: TargetFinderOptions): TargetFinder {
     present: Attached,
     path: string,
     stats: BigIntStats,
-    location: ReturnType<typeof locate>,
+    location: TlsLocation,
     file: TargetFile,
   ): TargetFile {
-    if (location.kind === 'found' && hasSameOffsets(present.offsets, location.offsets)) {
+    if (location.kind === 'found' && hasSameProbes(present.probes, location.probes)) {
       present.stamp = stampOf(stats);
       return present.file;
     }
@@ -299,14 +290,14 @@ export function createTargetFinder(options: TargetFinderOptions): TargetFinder {
     if (location.kind !== 'found') {
       return settle(`${inodeKey(stats)}:${stampOf(stats)}`, file, location);
     }
-    describe(file, location.offsets, location.buildId);
-    return attach(path, stats, file, location.offsets);
+    describe(file, location.probes, location.buildId);
+    return attach(path, stats, file, location.probes);
   }
 
   function giveUp(entry: Attached): void {
-    if (entry.id !== undefined) {
+    for (const id of entry.ids) {
       try {
-        port?.detach(entry.id);
+        port?.detach(id);
       } catch (error) {
         options.onVerdict?.({ ...entry.file, verdict: 'failed', reason: messageOf(error) });
       }
@@ -385,22 +376,27 @@ export function createTargetFinder(options: TargetFinderOptions): TargetFinder {
 
 function describe(
   file: TargetFile,
-  offsets: Record<string, number>,
+  probes: readonly LocatedProbes[],
   buildId: string | undefined,
 ): void {
-  file.stack = 'openssl';
-  file.locatedBy = 'symbol';
-  file.functions = Object.keys(offsets).sort();
+  file.stacks = probes.map(({ stack }) => stack);
+  file.locatedBy = [...new Set(probes.map(({ locatedBy }) => locatedBy))];
+  file.functions = probes.flatMap(({ offsets }) => Object.keys(offsets)).sort();
   if (buildId) {
     file.buildId = buildId;
   }
 }
 
-function hasSameOffsets(left: Record<string, number>, right: Record<string, number>): boolean {
-  const names = Object.keys(left);
-  return (
-    names.length === Object.keys(right).length && names.every((name) => left[name] === right[name])
-  );
+function summaryOf({ stack, offsets, locatedBy }: LocatedProbes): string {
+  return `${Object.keys(offsets).length} functions of ${stack} by ${locatedBy}`;
+}
+
+function hasSameProbes(left: readonly LocatedProbes[], right: readonly LocatedProbes[]): boolean {
+  return JSON.stringify(left.map(placesOf)) === JSON.stringify(right.map(placesOf));
+}
+
+function placesOf({ stack, offsets, returns }: LocatedProbes): unknown {
+  return [stack, Object.entries(offsets).sort(), Object.entries(returns ?? {}).sort()];
 }
 
 function statOf(path: string): BigIntStats | undefined {

@@ -16,8 +16,8 @@ const AWAITED: readonly string[] = [
   'http/verdicts.ts',
   'http/websocket/frame-probe.ts',
   'http/websocket/websocket-upgrade.ts: opensWebSocket',
-  'targets/locator-cache.ts',
-  'targets/locators.ts',
+  
+
 ];
 
 const DECLARATION =

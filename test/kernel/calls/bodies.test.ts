@@ -13,6 +13,7 @@ import { createLiveSource } from '../../../src/capture/live-source.ts';
 import type { BodySink, Exchange } from '../../../src/http/exchange.ts';
 import { createHttpStage } from '../../../src/http/http-stage.ts';
 import { createTargetFinder } from '../../../src/targets/target-finder.ts';
+import { createTlsLocator } from '../../../src/targets/tls-location.ts';
 import { createTransport } from '../../../src/transport/transport.ts';
 import { runClient } from '../../support/clients/run-client.ts';
 import { requireKernel } from '../../support/kernel-guard.ts';
@@ -76,7 +77,7 @@ describe('bodies that are no text, captured in the kernel', function () {
       const binding = loadBinding();
       const source = createLiveSource({
         binding,
-        targets: createTargetFinder({ binding }),
+        targets: createTargetFinder({ locate: createTlsLocator({ binding }) }),
         watchAll: true,
         ringBytes: RING_BYTES,
       });

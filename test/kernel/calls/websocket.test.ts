@@ -13,6 +13,7 @@ import { createLiveSource } from '../../../src/capture/live-source.ts';
 import { createHttpStage } from '../../../src/http/http-stage.ts';
 import { createWebSocketStage } from '../../../src/http/websocket/websocket-upgrade.ts';
 import { createTargetFinder } from '../../../src/targets/target-finder.ts';
+import { createTlsLocator } from '../../../src/targets/tls-location.ts';
 import { createTransport } from '../../../src/transport/transport.ts';
 import { requireKernel } from '../../support/kernel-guard.ts';
 import { makeCertificate } from '../../support/model-server/certificate.ts';
@@ -85,7 +86,7 @@ describe('WebSockets, captured in the kernel', function () {
       const binding = loadBinding();
       const source = createLiveSource({
         binding,
-        targets: createTargetFinder({ binding }),
+        targets: createTargetFinder({ locate: createTlsLocator({ binding }) }),
         watchAll: true,
         ringBytes: RING_BYTES,
       });

@@ -9,6 +9,7 @@ import type { CaptureEvent, DataEvent, Direction } from '../../../src/capture/ev
 import { createLiveSource, type LiveSource } from '../../../src/capture/live-source.ts';
 import type { TargetFile } from '../../../src/capture/target-tracker.ts';
 import { createTargetFinder } from '../../../src/targets/target-finder.ts';
+import { createTlsLocator } from '../../../src/targets/tls-location.ts';
 
 export interface Observation {
   source: LiveSource;
@@ -33,7 +34,10 @@ export async function observe(options: {
   const verdicts: TargetFile[] = [];
   const defects: unknown[] = [];
   const binding = loadBinding();
-  const targets = createTargetFinder({ binding, onVerdict: (file) => verdicts.push(file) });
+  const targets = createTargetFinder({
+    locate: createTlsLocator({ binding }),
+    onVerdict: (file) => verdicts.push(file),
+  });
   const source = createLiveSource({
     binding,
     targets,

@@ -41,13 +41,37 @@ function locateSymbols(path: string, names: readonly string[]): LocatedSymbols {
 }
 
 /** Finds the functions in this one file, whatever its name. */
-function onlyIn(inode: bigint): TargetFinderOptions['binding'] {
-  return {
-    locateSymbols(examined) {
-      const isProgram = statSync(examined, { bigint: true }).ino === inode;
-      const offsets: Record<string, number> = isProgram ? { SSL_read: 8, SSL_write: 16 } : {};
-      return { buildId: undefined, offsets };
-    },
+function onlyIn(inode: bigint): TargetFinderOptions['locate'] {
+  return byNames((examined) => {
+    const isProgram = statSync(examined, { bigint: true }).ino === inode;
+    const offsets: Record<string, number> = isProgram ? { SSL_read: 8, SSL_write: 16 } : {};
+    return { buildId: undefined, offsets };
+  });
+}
+
+const NAMES: readonly string[] = ['SSL_read', 'SSL_write', 'SSL_free'];
+
+/** A locator as the finder wants it: both directions are needed, and what is no ELF file is of no interest. */
+function byNames(
+  locate: (path: string, names: readonly string[]) => LocatedSymbols,
+): TargetFinderOptions['locate'] {
+  return (path) => {
+    try {
+      const { offsets, buildId } = locate(path, NAMES);
+      const missing = ['SSL_read', 'SSL_write'].filter((name) => !(name in offsets));
+      if (missing.length === 0) {
+        const probes = [
+          { stack: 'openssl' as const, offsets, locatedBy: 'symbol' as const, reason: 'by name' },
+        ];
+        return { kind: 'found', probes, buildId };
+      }
+      return Object.keys(offsets).length === 0
+        ? { kind: 'none', reason: 'defines no function of OpenSSL' }
+        : { kind: 'refused', reason: `lacks ${missing.join(' and ')}`, buildId };
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      return { kind: code?.startsWith('SL_ELF_') ? 'none' : 'failed', reason: message };
+    }
   };
 }
 
@@ -89,15 +113,13 @@ describe('the target finder', () => {
 
   function finder(options: Partial<TargetFinderOptions> = {}) {
     const created = createTargetFinder({
-      binding: {
-        locateSymbols(path, names) {
-          located.push(path);
-          // The system's own libraries are not this test's.
-          return path.startsWith(folder) || path.startsWith('/proc/')
-            ? locateSymbols(path, names)
-            : { buildId: undefined, offsets: {} };
-        },
-      },
+      locate: byNames((path, names) => {
+        located.push(path);
+        // The system's own libraries are not this test's.
+        return path.startsWith(folder) || path.startsWith('/proc/')
+          ? locateSymbols(path, names)
+          : { buildId: undefined, offsets: {} };
+      }),
       onVerdict: (file) => verdicts.push(file),
       searchPath: '',
       ...options,
@@ -136,7 +158,7 @@ describe('the target finder', () => {
     const targets = finder();
     const file = targets.examineFile(put('half', 'ELF SSL_read SSL_free beef'));
     assert.equal(file?.verdict, 'refused');
-    assert.equal(file?.reason, 'defines SSL_read, SSL_free but not SSL_write');
+    assert.equal(file?.reason, 'lacks SSL_write');
     assert.deepEqual(targets.discoveries(), [file]);
     assert.deepEqual(verdicts, [file]);
     assert.deepEqual(attached, []);
@@ -222,7 +244,7 @@ describe('the target finder', () => {
   });
 
   it('says attachable when nothing captures', () => {
-    const targets = createTargetFinder({ binding: { locateSymbols } });
+    const targets = createTargetFinder({ locate: byNames(locateSymbols) });
     assert.equal(targets.examineFile(put('libssl.so', LIBRARY))?.verdict, 'attachable');
   });
 
@@ -236,14 +258,12 @@ describe('the target finder', () => {
       renameSync(put('new', 'ELF SSL_read'), path);
       const seen: string[] = [];
       const targets = finder({
-        binding: {
-          locateSymbols(examined) {
-            seen.push(examined);
-            const isProgram = statSync(examined, { bigint: true }).ino === inode;
-            const offsets: Record<string, number> = isProgram ? { SSL_read: 8, SSL_write: 16 } : {};
-            return { buildId: undefined, offsets };
-          },
-        },
+        locate: byNames((examined) => {
+          seen.push(examined);
+          const isProgram = statSync(examined, { bigint: true }).ino === inode;
+          const offsets: Record<string, number> = isProgram ? { SSL_read: 8, SSL_write: 16 } : {};
+          return { buildId: undefined, offsets };
+        }),
       });
       targets.executed(child.pid ?? 0);
       const [file] = targets.discoveries();
@@ -265,7 +285,7 @@ describe('the target finder', () => {
     await new Promise((resolve) => child.once('spawn', resolve));
     rmSync(path);
     const targets = finder({
-      binding: onlyIn(inode),
+      locate: onlyIn(inode),
       sweepIntervalMs: 30,
     });
     try {
@@ -293,7 +313,7 @@ describe('the target finder', () => {
     const child = spawn('unshare', ['-m', path, '30'], { stdio: 'ignore' });
     await new Promise((resolve) => child.once('spawn', resolve));
     const targets = finder({
-      binding: onlyIn(inode),
+      locate: onlyIn(inode),
       sweepIntervalMs: 50,
     });
     try {
