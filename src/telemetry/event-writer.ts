@@ -57,6 +57,10 @@ export function createEventWriter(options: EventWriterOptions): EventWriter {
   return {
     write(workloadKey, signature, resource, piece, clockOffsetNs) {
       const { call, ids } = piece;
+      if (call.operation === 'embeddings') {
+        // The event is of inference calls.
+        return;
+      }
       const attributes: AnyValueMap = { ...callAttributes(call) } as AnyValueMap;
       // The event's attribute list of these conventions is the span's without the provider.
       delete attributes[Attr.providerName];

@@ -200,4 +200,16 @@ describe('telemetry', () => {
       assert.deepEqual(parseOtlpLines(readFileSync(path, 'utf8')).logs, []);
     }
   });
+
+  it('emits no event of inference for embeddings', () => {
+    for (const operation of ['chat', 'embeddings'] as const) {
+      const path = join(directory, `event-of-${operation}.jsonl`);
+      const { telemetry } = startTelemetry({ captureContent: 'EVENT_ONLY', file: { path } });
+      const piece = lonePiece();
+      assert.ok(piece.kind === 'call');
+      telemetry.piece({ ...piece, call: { ...piece.call, operation } });
+      const { logs } = parseOtlpLines(readFileSync(path, 'utf8'));
+      assert.equal(logs.length, operation === 'chat' ? 1 : 0);
+    }
+  });
 });
