@@ -6,50 +6,7 @@
 
 import { findSecretsInText, maskPlaces, type SecretPlace } from '../util/key-shapes.ts';
 
-const SECRET_HEADERS: ReadonlySet<string> = new Set([
-  'authorization',
-  'proxy-authorization',
-  'authentication-info',
-  'proxy-authentication-info',
-  'cookie',
-  'cookie2',
-  'set-cookie',
-  'set-cookie2',
-  'x-api-key',
-  'api-key',
-  'apikey',
-  'x-apikey',
-  'ocp-apim-subscription-key',
-  'x-goog-api-key',
-  'x-goog-iam-authorization-token',
-  'x-amz-security-token',
-  'x-amzn-oidc-data',
-  'x-amzn-oidc-accesstoken',
-  'x-ms-client-principal',
-  'x-functions-key',
-  'cf-access-client-secret',
-  'cf-access-jwt-assertion',
-  'x-vercel-oidc-token',
-  'private-token',
-  'deploy-token',
-  'job-token',
-  'x-vault-token',
-  'x-consul-token',
-  'x-forwarded-access-token',
-  'dd-api-key',
-  'dd-application-key',
-  'sec-websocket-protocol',
-]);
-
-/** Ends of header names whose values are secret whoever invented them (`openai-api-key`, `x-foo-token`). */
-const SECRET_HEADER_ENDING =
-  /(?:^|[-_])(?:api[-_]?key|api[-_]?token|auth[-_]?token|access[-_]?token|auth[-_]?key|secret|secret[-_]?key|password|passwd|session[-_]?token|csrf[-_]?token|xsrf[-_]?token|refresh[-_]?token|id[-_]?token|bearer[-_]?token|authorization|credential|credentials|token)$/;
-
-/** Whether the values of this header (any case) are credentials. */
-export function isSecretHeader(name: string): boolean {
-  const lower = name.toLowerCase();
-  return SECRET_HEADERS.has(lower) || SECRET_HEADER_ENDING.test(lower);
-}
+export { isSecretHeader } from '../util/secret-headers.ts';
 
 const SECRET_PARAMETER =
   /^(?:key|keys|auth|authorization|pass|pwd|passwd|password|secret|sig|signature|token|jwt|code|code_verifier|client_assertion|assertion|credential|credentials|session|sessionid|session_id|sid|awsaccesskeyid|googleaccessid|x-amz-signature|x-amz-credential|x-amz-security-token|x-goog-signature|x-goog-credential|.*[-_.]?(?:api[-_.]?key|apitoken|subscription[-_.]?key|access[-_.]?key|private[-_.]?key|secret[-_.]?key)|.*[-_.](?:token|secret|password|signature|key)|.*(?:accesstoken|authtoken|refreshtoken|idtoken|sessiontoken|clientsecret|apikey))$/i;

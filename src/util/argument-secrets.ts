@@ -8,6 +8,7 @@
  * length, and the secret is one class up to its delimiter with nothing required behind it.
  */
 import { findSecretsInText, maskPlaces } from './key-shapes.ts';
+import { isSecretHeader } from './secret-headers.ts';
 
 /** Options of any program whose value, behind `=` or in the next argument, is a credential. */
 const SECRET_OPTION =
@@ -43,8 +44,6 @@ const PROGRAM_RULES: readonly ProgramRule[] = [
 /** Options whose value is a header line. */
 const HEADER_OPTION = /^(?:-H|--header|--proxy-header)$/;
 const ATTACHED_HEADER = /^(?:-H|--header=|--proxy-header=)(?=[^\s:=]{1,128}:)/;
-const SECRET_HEADER_NAME =
-  /authori[sz]ation|authentication|cookie|key|token|secret|password|passwd|credential|session|signature|jwt|(?:^|[-_])auth(?:$|[-_])/i;
 
 /** `NAME=value` as an argument of its own, as `env` and `docker -e` take it: all of the value is secret. */
 const ASSIGNMENT_ARGUMENT =
@@ -179,7 +178,7 @@ function maskHeader(argument: string, previous: string): string {
   }
   const colon = argument.indexOf(':', attachedAt);
   const isNamed = colon >= attachedAt && colon - attachedAt <= MAX_NAME_CHARS;
-  if (isNamed && SECRET_HEADER_NAME.test(argument.slice(attachedAt, colon))) {
+  if (isNamed && isSecretHeader(argument.slice(attachedAt, colon))) {
     return maskFrom(argument, skipSpace(argument, colon + 1));
   }
   return argument;

@@ -44,6 +44,22 @@ describe('credentials', () => {
       'Ocp-Apim-Subscription-Key',
       'DD-API-KEY',
       'x-csrf-token',
+      'x-rapidapi-key',
+      'x-portkey-virtual-key',
+      'helicone-auth',
+      'x-access-key',
+      'x-litellm-key',
+      'x-master-key',
+      'x-auth',
+      'Authentication',
+      'x-jwt',
+      'x-signature',
+      'x-session-id',
+      'x_user_key',
+      'x-amzn-oidc-accesstoken',
+      'cf-access-jwt-assertion',
+      'X-Auth-Thing',
+      'cookie2',
     ]) {
       assert.ok(isSecretHeader(name), name);
     }
@@ -57,6 +73,18 @@ describe('credentials', () => {
       'etag',
       'idempotency-key-hint',
       'host',
+      'idempotency-key',
+      'x-idempotency-key',
+      'sec-websocket-key',
+      'sec-websocket-accept',
+      'surrogate-key',
+      'x-stainless-retry-count',
+      'anthropic-version',
+      'anthropic-beta',
+      'access-control-allow-credentials',
+      'x-ratelimit-limit-tokens',
+      'www-authenticate',
+      'x-monkey',
     ]) {
       assert.ok(!isSecretHeader(name), name);
     }

@@ -50,6 +50,12 @@ const CASES: [name: string, argv: string[], masked: string[]][] = [
     ['x', '--header=X-Auth-Key: a', '-HDD-API-KEY:b'],
     ['x', '--header=X-Auth-Key: §', '-HDD-API-KEY:§'],
   ],
+  ['a header of a gateway', ['curl', '-H', 'X-Auth-Thing: a'], ['curl', '-H', 'X-Auth-Thing: §']],
+  [
+    'no header that only sounds so',
+    ['x', '-H', 'Idempotency-Key: a'],
+    ['x', '-H', 'Idempotency-Key: a'],
+  ],
   ['no other header', ['curl', '-H', 'Accept: text/html'], ['curl', '-H', 'Accept: text/html']],
   ['an assignment', ['env', 'OPENAI_API_KEY=abc', 'node'], ['env', 'OPENAI_API_KEY=§§§', 'node']],
   ['an assignment to its end', ['env', 'PASSWORD=a;b&c', 'x'], ['env', 'PASSWORD=§§§§§', 'x']],
