@@ -142,7 +142,7 @@ export function createPipeline(
     }
   }
 
-  /** Whatever reports on a process comes before whatever refers to it; its exit comes after its last bytes. */
+  /** Whatever reports on a process comes before whatever refers to it; its end comes after its last bytes. */
   function push(event: CaptureEvent): void {
     switch (event.type) {
       case 'host':
@@ -156,11 +156,12 @@ export function createPipeline(
         transport.push(event);
         break;
       case 'fork':
-      case 'exec':
       case 'snapshot':
       case 'details':
         processes.push(event);
         break;
+      // Both end the process's connections: what was on them belongs to the program that is going.
+      case 'exec':
       case 'exit':
         transport.push(event);
         processes.push(event);
