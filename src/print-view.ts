@@ -144,6 +144,8 @@ function callView(
   const { messages, systemInstructions, toolResults, toolDefinitions, ...request } = call.request;
   return {
     ...call,
+    // A service may quote in it what it was sent, a key included.
+    ...(call.error === undefined ? {} : { error: mapTexts(call.error, redact) }),
     request: {
       ...request,
       messages: messages.length,

@@ -1,0 +1,23 @@
+/** What `--print` shows of a call while message content is off: nothing that a service quoted of a credential. */
+import assert from 'node:assert/strict';
+import type { ModelCall } from '../../../src/llm/model-call.ts';
+import { createPrinter } from '../../../src/print-view.ts';
+import { contentPolicy } from '../../../src/telemetry/content.ts';
+
+describe('a printed call with content off', () => {
+  it("masks a key in the error's message", () => {
+    const shown: unknown[] = [];
+    const content = contentPolicy('NO_CONTENT', (text) =>
+      text.replaceAll('sk-live-1', '*********'),
+    );
+    const print = { stage: 'calls', sink: (_stage: string, value: unknown) => shown.push(value) };
+    const printer = createPrinter(print as never, content, 100);
+    const request = { messages: [], systemInstructions: [], toolResults: [], toolDefinitions: [] };
+    const error = { type: '401', message: 'Incorrect API key provided: sk-live-1' };
+    printer.taps.call?.({ request, error } as unknown as ModelCall);
+    assert.deepEqual((shown[0] as ModelCall).error, {
+      type: '401',
+      message: 'Incorrect API key provided: *********',
+    });
+  });
+});
