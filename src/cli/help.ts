@@ -49,8 +49,8 @@ export const EXIT_CODES: readonly (readonly [string, string])[] = [
   ['0', 'all is well'],
   ['1', 'a check or a run failed'],
   ['2', 'wrong usage or configuration'],
-  ['3', 'capture is impossible here: privilege, kernel or addon'],
-  ['125', 'exec: Sightline itself failed'],
+  ['3', 'capture is impossible here: privilege, kernel or addon (exec: 125)'],
+  ['125', 'exec: Sightline itself failed, or capture is impossible'],
   ['126', 'exec: the command cannot be executed'],
   ['127', 'exec: the command was not found'],
 ];

@@ -134,9 +134,12 @@ function endOnSignal(code: number): { release(): void } {
   };
 }
 
-/** Ours that failed: 125, unless the error has a code of its own. */
+/** Codes that other commands end with and that CMD may have for itself. */
+const NOT_OURS_ALONE: readonly number[] = [ExitCode.failed, ExitCode.captureImpossible];
+
+/** Ours that failed: 125, unless the error is wrong usage or has a code of its own. */
 export function asExecFailure(error: unknown): unknown {
-  if (error instanceof SightlineError && error.exitCode === ExitCode.failed) {
+  if (error instanceof SightlineError && NOT_OURS_ALONE.includes(error.exitCode)) {
     return new SightlineError(error.code, error.message, {
       exitCode: ExitCode.execFailed,
       cause: error,

@@ -96,7 +96,7 @@ describe('the sightline command', () => {
     assert.ok(!outcome.stderr.includes('sk-secret'));
   });
 
-  it('says without privilege that it needs it, with exit code 3', async function () {
+  it('says without privilege that it needs it, with exit code 3, or 125 for a command', async function () {
     const isRoot = process.geteuid?.() === 0;
     // No capability is left after this, whoever runs the tests; the files stay readable by their owner.
     const prefix = isRoot
@@ -105,9 +105,15 @@ describe('the sightline command', () => {
     if (process.platform !== 'linux') {
       this.skip();
     }
-    for (const args of [['run'], ['exec', '--', 'true'], ['record', '-o', '/tmp/never.slrec']]) {
-      const outcome = await sightline(args, { prefix });
-      assertOneLineError(outcome, 3, /needs root, or at least CAP_BPF and CAP_PERFMON/);
+    const file = '/tmp/never.slrec';
+    for (const [code, args] of [
+      [3, ['run']],
+      [3, ['record', '-o', file]],
+      [125, ['exec', '--', 'true']],
+      [125, ['record', '-o', file, '--', 'true']],
+    ] as const) {
+      const outcome = await sightline([...args], { prefix });
+      assertOneLineError(outcome, code, /needs root, or at least CAP_BPF and CAP_PERFMON/);
     }
   });
 
