@@ -9,7 +9,7 @@ import type {
   TelemetryOptions,
   TerminalSettings,
 } from './telemetry/options.ts';
-import { findSecretsInText, maskPlaces } from './util/key-shapes.ts';
+import { maskSecretsInText } from './util/argument-secrets.ts';
 
 const NS_PER_MS = 1_000_000n;
 
@@ -27,9 +27,9 @@ function isContentOn(config: Config): boolean {
   return config.content.capture !== 'NO_CONTENT';
 }
 
-/** Well-known key shapes are masked in whatever text is exported. */
+/** Keys by their shape, and what the words before it call a credential, are masked in whatever text is exported. */
 export function redactSecrets(text: string): string {
-  return maskPlaces(text, findSecretsInText(text));
+  return maskSecretsInText(text);
 }
 
 export interface Surroundings {

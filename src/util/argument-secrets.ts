@@ -63,6 +63,11 @@ const TEXT_RULES: readonly RegExp[] = [
     `(?:authorization|cookie|x-api-key|api-key|x-goog-api-key|x-functions-key|x-auth(?:-[a-z]{1,16})?|application-key)${QUOTE}\\s{0,8}:\\s{0,8}${QUOTE}([^"'\\r\\n]+)`,
     'gi',
   ),
+  // Behind an option that takes header lines, any name that speaks of a credential.
+  new RegExp(
+    `(?<![\\w-])(?:-H|--header|--proxy-header)[\\s=]{0,4}${QUOTE}(?!(?:x-)?idempotency-)(?:[a-z0-9]{1,32}[-_]){0,6}(?:[a-z0-9]{0,32}(?:key|token|secret|password)|auth|jwt|signature|session|credentials?)(?:[-_][a-z0-9]{1,32}){0,3}:\\s{0,8}([^"'\\r\\n]+)`,
+    'gi',
+  ),
   // `name=value` and `"name": "value"` under whatever prefix.
   new RegExp(`(?:${SECRET_NAME})${QUOTE}\\s{0,4}[=:]\\s{0,4}${QUOTE}${VALUE}`, 'gi'),
   // Environment variables may go on behind the word (GITHUB_TOKEN_2); `max_tokens=5` is none.
