@@ -1,6 +1,7 @@
 /** Checks that every signal which is to go out by OTLP finds somebody who takes it. */
 import { otlpSettings, type ResolvedOtlp, SIGNALS } from '../config/otlp-settings.ts';
 import type { Config } from '../config/schema.ts';
+import { scrubTarget } from '../http/credentials.ts';
 import { checkEndpoint } from '../telemetry/endpoint-check.ts';
 import { type CheckResult, fail, note, pass } from './check-result.ts';
 
@@ -15,7 +16,8 @@ export async function checkEndpoints(config: Config): Promise<CheckResult[]> {
 }
 
 async function checkOne(settings: ResolvedOtlp): Promise<CheckResult> {
-  const place = `${settings.url} (${settings.protocol})`;
+  // A key may stand in the query, and the report is copied around.
+  const place = `${scrubTarget(settings.url)} (${settings.protocol})`;
   const verdict = await checkEndpoint(settings);
   if (verdict.ok) {
     return pass(`otlp ${settings.signal}`, place);
@@ -29,7 +31,7 @@ async function checkOne(settings: ResolvedOtlp): Promise<CheckResult> {
   }
   return fail(
     `otlp ${settings.signal}`,
-    `${place}: ${verdict.reason}`,
+    `${place}: ${scrubTarget(verdict.reason)}`,
     'start the receiver, or correct OTEL_EXPORTER_OTLP_ENDPOINT and OTEL_EXPORTER_OTLP_PROTOCOL',
   );
 }

@@ -255,9 +255,13 @@ function refuseWrongValues(
   }
 }
 
-/** On one line, of bearable length, and without a password that a URL may carry. */
+/** On one line, of bearable length, and without what may be a secret in a URL: user information and the query. */
 function showText(text: string): string {
-  const masked = text.replace(/\/\/[^/]*@/, '//***@');
+  const masked = text
+    .replace(/\/\/[^/]*@/, '//***@')
+    .replace(/(\/\/[^?#]*)[?#].*$/s, '$1?***')
+    // Where the scheme was forgotten.
+    .replace(/[?#][^=]*=.*$/s, '?***');
   const cut = masked.length > 100 ? `${masked.slice(0, 100)}…` : masked;
   return JSON.stringify(cut).slice(1, -1);
 }

@@ -92,9 +92,11 @@ describe('check', () => {
         loadConfig({
           OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}`,
           OTEL_EXPORTER_OTLP_PROTOCOL: 'http/protobuf',
+          OTEL_EXPORTER_OTLP_LOGS_ENDPOINT: `http://127.0.0.1:${port}/v1/logs?key=s3cr3t`,
           OTEL_METRICS_EXPORTER: 'none',
         }),
       );
+      assert.ok(!JSON.stringify(results).includes('s3cr3t'), 'a key in a query is not printed');
       assert.deepEqual(
         results.map(({ name, status }) => [name, status]),
         [

@@ -120,8 +120,16 @@ describe('loading the configuration', () => {
       assert.ok(!JSON.stringify(error).includes(secret));
       assert.ok(!error.message.includes(secret));
     }
-    const { message } = refusal({ OTEL_EXPORTER_OTLP_ENDPOINT: `http://user:${secret}@h:1` });
-    assert.ok(!message.includes(secret), message);
+    for (const url of [
+      `http://user:${secret}@h:1`,
+      `ftp://h/v1?key=${secret}`,
+      `http://h:1/v1#token=${secret}`,
+      `http://user:x@h/?${secret}`,
+      `h/v1?key=${secret}`,
+    ]) {
+      const { message } = refusal({ OTEL_EXPORTER_OTLP_ENDPOINT: url });
+      assert.ok(!message.includes(secret), message);
+    }
   });
 
   it('shows a long or odd value on one line', () => {
