@@ -25,6 +25,8 @@ export interface LocatorOptions {
 }
 
 export interface Locator {
+  /** What the cache has of the file. Throws what `locate` rejects with. */
+  recall(path: string): LocatedFile | undefined;
   /** Searches on another thread. Rejects with `code` SL_ELF_… for what is no proper ELF file of this machine. */
   locate(path: string): Promise<LocatedFile>;
   /** Throws what `locate` rejects with. */
@@ -48,12 +50,17 @@ export function createLocator(options: LocatorOptions): Locator {
     return { buildId: identity.buildId, stacks, refusals, isCached: false };
   }
 
+  function recall(path: string): LocatedFile | undefined {
+    return cache && remembered(binding.identify(path));
+  }
+
   return {
+    recall,
     async locate(path) {
-      return remembered(binding.identify(path)) ?? remember(await binding.locate(path, limits));
+      return recall(path) ?? remember(await binding.locate(path, limits));
     },
     locateSync(path) {
-      return remembered(binding.identify(path)) ?? remember(binding.locateSync(path, limits));
+      return recall(path) ?? remember(binding.locateSync(path, limits));
     },
   };
 }
