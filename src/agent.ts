@@ -2,8 +2,9 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { pipelineSettings, redactSecrets, telemetryOptions } from './agent-settings.ts';
 import { loadBinding } from './capture/binding.ts';
-import type { CaptureEvent } from './capture/events.ts';
+import type { CaptureEvent, HostEvent } from './capture/events.ts';
 import { createLiveSource, type LiveSource } from './capture/live-source.ts';
+import { readStat } from './capture/proc-process.ts';
 import { createRecordingWriter, type RecordingWriter } from './capture/recording.ts';
 import { createReplaySource } from './capture/replay-source.ts';
 import { createScrubbingRecorder, type ScrubbingRecorder } from './capture/scrubbing-recorder.ts';
@@ -22,6 +23,7 @@ import { createPipeline, type Pipeline, type PipelineOutput } from './pipeline.t
 import { createPrinter, type Printer } from './print-view.ts';
 import { type Counter, type Counters, createCounters } from './self/counters.ts';
 import type { Log } from './self/log.ts';
+import { ownResource } from './self/own-resource.ts';
 import { type SelfTelemetry, startSelfTelemetry } from './self/telemetry.ts';
 import type { StoryPiece } from './session/story.ts';
 import { discoverProcesses } from './targets/discovery.ts';
@@ -29,6 +31,7 @@ import { createLocatorCache } from './targets/locator-cache.ts';
 import { createTargetFinder, type TargetFinder } from './targets/target-finder.ts';
 import { createTlsLocator } from './targets/tls-location.ts';
 import { contentPolicy } from './telemetry/content.ts';
+import { serviceInstanceId } from './telemetry/deterministic-uuid.ts';
 import { createMetricExporter } from './telemetry/otlp-sender.ts';
 import { createTelemetry, type Telemetry } from './telemetry/telemetry.ts';
 import { messageOf } from './util/errors.ts';
@@ -83,17 +86,23 @@ export function createLiveAgent(config: Config, options: LiveAgentOptions): Agen
     },
   });
   let selfTelemetry: SelfTelemetry | undefined;
+  let host: HostEvent | undefined;
 
   return {
     async start() {
       try {
-        await source.start(analysis.push);
+        await source.start((event) => {
+          if (event.type === 'host') {
+            host = event;
+          }
+          analysis.push(event);
+        });
       } catch (error) {
         recording?.discard();
         await telemetry.shutdown();
         throw error;
       }
-      selfTelemetry = beginSelfTelemetry(config, counters);
+      selfTelemetry = beginSelfTelemetry(config, counters, host);
     },
     watch: (pid) => source.watch(pid),
     async stop() {
@@ -288,7 +297,11 @@ function openRecording(
 }
 
 /** Own metrics go where the workloads' metrics go; when that is nowhere in particular, nowhere. */
-function beginSelfTelemetry(config: Config, counters: Counters): SelfTelemetry | undefined {
+function beginSelfTelemetry(
+  config: Config,
+  counters: Counters,
+  host: HostEvent | undefined,
+): SelfTelemetry | undefined {
   const settings = otlpSettings(config, 'metrics');
   if (settings === undefined || settings.isDefault) {
     return undefined;
@@ -299,6 +312,17 @@ function beginSelfTelemetry(config: Config, counters: Counters): SelfTelemetry |
     exportIntervalMs: config.metrics.exportIntervalMs,
     exportTimeoutMs: config.metrics.exportTimeoutMs,
     version: ownVersion(),
+    ...(host === undefined
+      ? {}
+      : {
+          resource: ownResource({
+            host,
+            pid: process.pid,
+            startTicks: readStat(process.pid)?.startTicks ?? 0n,
+            instanceId: serviceInstanceId,
+            extra: config.otel.resourceAttributes,
+          }),
+        }),
   });
 }
 
