@@ -28,6 +28,9 @@ elif [ -n "$python" ]; then
     specs+=(test/real/agents-in-backends.test.ts)
 fi
 
+# These bring their subjects from npm, and skip loudly what it does not have.
+specs+=(test/real/agent-clis.test.ts test/real/locators.test.ts)
+
 if [ ${#left_out[@]} -gt 0 ]; then
     say "left out: $(printf '%s; ' "${left_out[@]}")"
 fi

@@ -1,4 +1,4 @@
-/** Programs from npm that carry their TLS without symbols; kept in the user's cache between runs. */
+/** Real agent CLIs and runtimes from npm, most without symbols; kept in the user's cache between runs. */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';
