@@ -29,9 +29,13 @@ export function contentPolicy(
 /** Deeper JSON than this is cut: it comes from outside and recursion is bounded by the stack. */
 const MAX_DEPTH = 64;
 
-/** Keys whose text values are credentials whatever they look like. */
+/** Keys of which every text in the value is a credential, whatever it looks like. */
 const SECRET_KEY =
-  /^(authorization|cookie|.*(api|access|secret|private)[-_]?key|.*password|.*secret|.*[-_]token|token)$/i;
+  /^(?:.*(?:authori[sz]ation|cookie|(?:api|access|secret|private)[-_]?keys?|password|passwd|passphrase|secrets?|credentials?|[-_]tokens?|(?:access|auth|id|refresh|session)token)|tokens?|auth|jwt)$/i;
+
+function maskWhole(text: string): string {
+  return '*'.repeat(text.length);
+}
 
 /** A copy of a JSON value with every text passed through `redact`. */
 function redactValue(value: unknown, redact: (text: string) => string, depth = 0): unknown {
@@ -51,38 +55,77 @@ function redactValue(value: unknown, redact: (text: string) => string, depth = 0
   return Object.fromEntries(
     Object.entries(value).map(([key, item]) => [
       key,
-      typeof item === 'string' && SECRET_KEY.test(key)
-        ? '*'.repeat(item.length)
-        : redactValue(item, redact, depth + 1),
+      redactValue(item, SECRET_KEY.test(key) ? maskWhole : redact, depth + 1),
     ]),
   );
 }
 
-/** A string of a JSON text; group 1 is there when it is a key. */
-const JSON_STRING = /"[^"\\]*(?:\\.[^"\\]*)*"(\s*:)?/g;
+/** A string of a JSON text, perhaps cut off by its end, or a bracket or comma; group 1 is there when it is a key. */
+const JSON_PART = /"[^"\\]*(?:\\[\s\S][^"\\]*)*(?:"(\s*:)?|\\?$)|[{}[\],]/g;
 
 /**
- * JSON text (a tool call's arguments) with credentials masked; text that is no JSON is masked as text. All else
- * stays as it was written: read and written again, a large number would be another one.
+ * JSON text (a tool call's arguments) with credentials masked; text that is no JSON, as one that was cut off, is
+ * masked as text, and as far as it goes as JSON. All else stays as it was written: read and written again, a large
+ * number would be another one.
  */
 export function redactJsonText(text: string, redact: (text: string) => string): string {
-  if (!isJson(text)) {
-    return redact(text);
+  if (isJson(text)) {
+    return maskJsonParts(text, (literal, isSecret) => {
+      const value = JSON.parse(literal) as string;
+      const masked = isSecret ? maskWhole(value) : redact(value);
+      return masked === value ? literal : JSON.stringify(masked);
+    });
   }
-  /** End of the last key, when that names a credential. */
-  let secretKeyEnd: number | undefined;
-  return text.replace(JSON_STRING, (literal: string, colon: string | undefined, at: number) => {
-    if (colon !== undefined) {
-      const key = JSON.parse(literal.slice(0, -colon.length)) as string;
-      secretKeyEnd = SECRET_KEY.test(key) ? at + literal.length : undefined;
+  const masked = maskJsonParts(text, (literal, isSecret) => {
+    if (!isSecret) {
       return literal;
     }
-    const value = JSON.parse(literal) as string;
-    const isSecret = secretKeyEnd !== undefined && text.slice(secretKeyEnd, at).trim() === '';
-    secretKeyEnd = undefined;
-    const masked = isSecret ? '*'.repeat(value.length) : redact(value);
-    return masked === value ? literal : JSON.stringify(masked);
+    const end = literal.length > 1 && literal.endsWith('"') ? literal.length - 1 : literal.length;
+    return literal[0] + maskWhole(literal.slice(1, end)) + literal.slice(end);
   });
+  return redact(masked);
+}
+
+/** The text with every string that is no key replaced by what `mask` says. */
+function maskJsonParts(text: string, mask: (literal: string, isSecret: boolean) => string): string {
+  /** The last key named a credential, and its value has not ended. */
+  let isSecretKey = false;
+  let depth = 0;
+  /** Depth at which the value of a secret key began, when that is an object or array. */
+  let secretDepth: number | undefined;
+  return text.replace(JSON_PART, (part: string, colon: string | undefined) => {
+    if (part.startsWith('"')) {
+      if (colon === undefined) {
+        return mask(part, isSecretKey || secretDepth !== undefined);
+      }
+      isSecretKey = SECRET_KEY.test(keyName(part.slice(0, -colon.length)));
+      return part;
+    }
+    if (part === '{' || part === '[') {
+      if (isSecretKey) {
+        secretDepth ??= depth;
+      }
+      depth += 1;
+    } else if (part !== ',') {
+      depth -= 1;
+      if (depth === secretDepth) {
+        secretDepth = undefined;
+      }
+    }
+    isSecretKey = false;
+    return part;
+  });
+}
+
+function keyName(literal: string): string {
+  if (!literal.includes('\\')) {
+    return literal.slice(1, -1);
+  }
+  try {
+    return JSON.parse(literal) as string;
+  } catch {
+    return literal.slice(1, -1);
+  }
 }
 
 function isJson(text: string): boolean {

@@ -1,6 +1,7 @@
 /** Content that is exported: what is masked in JSON, whole or cut off, and in the texts of messages. */
 import assert from 'node:assert/strict';
 import { redactSecrets } from '../../../src/agent-settings.ts';
+import { redactJsonText } from '../../../src/telemetry/content.ts';
 
 describe('exported texts', () => {
   it('lose what their own words give away', () => {
@@ -20,5 +21,43 @@ describe('exported texts', () => {
     redactSecrets('a line of prose: with words = and more\n'.repeat(50_000));
     redactSecrets('-H "a-key-'.repeat(100_000));
     assert.ok(Number(process.hrtime.bigint() - started) / 1e6 < 5000);
+  });
+});
+
+describe('JSON that is exported', () => {
+  const CASES: [name: string, text: string, masked: string][] = [
+    ['a text', '{"password":"ab","n":1}', '{"password":"**","n":1}'],
+    [
+      'an object',
+      '{"secret":{"v":"ab","w":["c"]},"x":"d"}',
+      '{"secret":{"v":"**","w":["*"]},"x":"d"}',
+    ],
+    ['an array', '{"tokens": ["ab"], "max": ["c"]}', '{"tokens": ["**"], "max": ["c"]}'],
+    ['a passphrase', '{"passphrase":"ab"}', '{"passphrase":"**"}'],
+    ['an escaped key', '{"p\\u0061ssword":"ab"}', '{"p\\u0061ssword":"**"}'],
+    ['a variable', '{"env":{"OPENAI_API_KEY":"ab"}}', '{"env":{"OPENAI_API_KEY":"**"}}'],
+    ['a text that is cut behind it', '{"password":"hun","cmd":"x', '{"password":"***","cmd":"x'],
+    ['a text that is cut in it', '{"a":"b","password": "hun', '{"a":"b","password": "***'],
+    ['a text that is cut behind a backslash', '{"token":"hun\\', '{"token":"****'],
+    ['a text that is cut in an object', '{"secret":{"v":"ab', '{"secret":*"v":"**'],
+  ];
+  for (const [name, text, masked] of CASES) {
+    it(`is masked: ${name}`, () => {
+      assert.equal(redactJsonText(text, redactSecrets), masked);
+      assert.equal(redactJsonText(masked, redactSecrets), masked);
+    });
+  }
+
+  it('stays as it is otherwise', () => {
+    const text = '{"tokens": 12345678901234567890, "a": ["b", {"c": "d"}], "key": "e"}';
+    assert.equal(redactJsonText(text, redactSecrets), text);
+  });
+
+  it('is masked in linear time', () => {
+    const started = process.hrtime.bigint();
+    for (const unit of ['"', '"a"', '"\\', '{"secret":', '"a" ', '[', '"secret":"']) {
+      redactJsonText(`{${unit.repeat(40_000)}`, (text) => text);
+    }
+    assert.ok(Number(process.hrtime.bigint() - started) / 1e6 < 3000);
   });
 });
