@@ -90,11 +90,25 @@ function callLinks({ ids, turn }: CallPiece): SpanLink[] {
     : [{ ids: turn, kind: 'turn' }];
 }
 
+/**
+ * What a provider calls a key or token in its message, to the end of its quotes or word: it repeats what it was
+ * sent, which need not look like a key. The last group is the secret.
+ */
+const NAMED_SECRET =
+  /(?:key|token)(?: (?:provided|passed|received|used))?["'`]?\s{0,4}[=:]\s{0,4}((?:["'][^"'\r\n]+|[^\s"',;]+))/gi;
+
+function maskNamedSecrets(message: string): string {
+  return message.replace(NAMED_SECRET, (all: string, secret: string) => {
+    const quote = /^["']/.test(secret) ? 1 : 0;
+    return all.slice(0, all.length - secret.length + quote) + '*'.repeat(secret.length - quote);
+  });
+}
+
 function callError(error: NonNullable<ModelCall['error']>, content: ContentPolicy) {
   // Providers repeat parts of a rejected key in their message.
   return error.message === undefined
     ? {}
-    : { message: content.redact(error.message).slice(0, MAX_STATUS_CHARS) };
+    : { message: maskNamedSecrets(content.redact(error.message)).slice(0, MAX_STATUS_CHARS) };
 }
 
 function describeTool(piece: ToolPiece, content: ContentPolicy): SpanDescription {

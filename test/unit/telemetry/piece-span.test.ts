@@ -222,6 +222,20 @@ describe('the span of a call', () => {
     });
   });
 
+  it('masks what an error message calls a key, of whatever shape', () => {
+    for (const [message, masked] of [
+      ['Received API Key = CANARY12, x', 'Received API Key = ********, x'],
+      ['Incorrect API key provided: ab-c.', 'Incorrect API key provided: *****'],
+      ['Invalid token: "ab c"', 'Invalid token: "****"'],
+      ['Bad x-goog-api-key=ab; retry', 'Bad x-goog-api-key=**; retry'],
+      ['Limit of tokens: 5', 'Limit of tokens: 5'],
+      ['Unexpected token in JSON', 'Unexpected token in JSON'],
+    ]) {
+      const call = makeCall({ error: { type: 'x', message: message as string } });
+      assert.equal(describePiece(callPiece(call), OFF).error?.message, masked);
+    }
+  });
+
   it('names its process when that is not the root of the workload', () => {
     const child = makeProcess({ ref: { pid: 77, startNs: 8n }, executable: '/usr/bin/python3.11' });
     const { attributes } = describeOff(callPiece(makeCall(), { process: child }));
@@ -313,7 +327,7 @@ describe('the span of a tool call', () => {
     const argumentsText =
       '{ "id": 12345678901234567890, "id": 1.0, "q": "caf\\u00e9 hunter2",\n "token" : "a\\"b", "tokens": ["x"], "n": {"api_key":"k"} }';
     const masked =
-      '{ "id": 12345678901234567890, "id": 1.0, "q": "café *******",\n "token" : "***", "tokens": ["x"], "n": {"api_key":"*"} }';
+      '{ "id": 12345678901234567890, "id": 1.0, "q": "café *******",\n "token" : "***", "tokens": ["*"], "n": {"api_key":"*"} }';
     const result = { text: '"hunter2"', isError: false };
     const piece = toolPiece({ toolCall: { name: 'x', argumentsText, timeNs: at(0) }, result });
     const { attributes } = describePiece(piece, ON);
