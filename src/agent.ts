@@ -52,12 +52,7 @@ export function createLiveAgent(config: Config, options: LiveAgentOptions): Agen
   });
   const { maxRemembered, maxAttached, maxWaiting } = config.limits.targets;
   const targets = createTargetFinder({
-<<<<<<< HEAD
     locate: createTlsLocator({ binding, cache: createLocatorCache() }),
-=======
-    binding,
-    cache: createLocatorCache(),
->>>>>>> aad1f18 (Attach to every stack that the locators find; search programs without names on another thread)
     onVerdict: (file) => reportVerdict(file, counters, log),
     maxRemembered,
     maxAttached,

@@ -1,9 +1,5 @@
 /** What a live capture needs of the room that knows where TLS libraries are (src/targets/). */
-<<<<<<< HEAD
 import type { AttachRequest, LocatedBy } from './binding.ts';
-=======
-import type { AttachRequest, LocatedBy, LocatedFunction } from './binding.ts';
->>>>>>> aad1f18 (Attach to every stack that the locators find; search programs without names on another thread)
 import type { TlsStack } from './events.ts';
 
 /**
@@ -15,15 +11,6 @@ import type { TlsStack } from './events.ts';
  */
 export type TargetVerdict = 'attached' | 'attachable' | 'no-tls' | 'refused' | 'failed';
 
-/** A TLS stack in a file, and how its functions are probed. */
-export interface TargetStack {
-  stack: TlsStack;
-  version?: string;
-  locatedBy: LocatedBy;
-  /** Each with the instruction that is probed, and why that one. */
-  functions: Pick<LocatedFunction, 'name' | 'chosen' | 'why' | 'instruction' | 'isEmulated'>[];
-}
-
 /** One executable or library, by inode, and what came of it. */
 export interface TargetFile {
   /** Where it was first found; may go through /proc/PID/root for a container's file. */
@@ -33,21 +20,12 @@ export interface TargetFile {
   verdict: TargetVerdict;
   /** One line: why. */
   reason: string;
-<<<<<<< HEAD
   /** The TLS stacks in it that can be followed. */
   stacks?: TlsStack[];
   buildId?: string;
   /** How the functions were located, and which were. */
   locatedBy?: LocatedBy[];
-=======
-  buildId?: string;
-  /** Of the first stack in it: its name, how the functions were located, and which were. */
-  stack?: TlsStack;
-  locatedBy?: LocatedBy;
->>>>>>> aad1f18 (Attach to every stack that the locators find; search programs without names on another thread)
   functions?: string[];
-  /** Every stack in it that can be probed. */
-  stacks?: TargetStack[];
 }
 
 export interface AttachPort {

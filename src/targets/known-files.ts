@@ -22,13 +22,8 @@ const MULTIARCH: Record<string, string> = {
   arm64: 'aarch64-linux-gnu',
 };
 
-<<<<<<< HEAD
 /** OpenSSL, GnuTLS, NSS and the NSPR below it. */
 const TLS_LIBRARY = /^lib(?:ssl|gnutls|nspr4).*\.so(?:\.|$)/;
-=======
-/** Of OpenSSL and NSS, GnuTLS, and NSPR, which reads and writes for NSS. */
-const TLS_LIBRARY = /^lib(?:ssl.*|gnutls|nspr4)\.so(?:\.|$)/;
->>>>>>> aad1f18 (Attach to every stack that the locators find; search programs without names on another thread)
 const MAX_LINKER_CONFIGURATION_BYTES = 256 * 1024;
 
 /** Every TLS library in the system's library folders, by its real path. */

@@ -25,8 +25,6 @@ export interface LocatorOptions {
 }
 
 export interface Locator {
-  /** What the cache has of the file. Throws what `locate` rejects with. */
-  recall(path: string): LocatedFile | undefined;
   /** Searches on another thread. Rejects with `code` SL_ELF_… for what is no proper ELF file of this machine. */
   locate(path: string): Promise<LocatedFile>;
   /** Throws what `locate` rejects with. */
@@ -50,17 +48,12 @@ export function createLocator(options: LocatorOptions): Locator {
     return { buildId: identity.buildId, stacks, refusals, isCached: false };
   }
 
-  function recall(path: string): LocatedFile | undefined {
-    return cache && remembered(binding.identify(path));
-  }
-
   return {
-    recall,
     async locate(path) {
-      return recall(path) ?? remember(await binding.locate(path, limits));
+      return remembered(binding.identify(path)) ?? remember(await binding.locate(path, limits));
     },
     locateSync(path) {
-      return recall(path) ?? remember(binding.locateSync(path, limits));
+      return remembered(binding.identify(path)) ?? remember(binding.locateSync(path, limits));
     },
   };
 }

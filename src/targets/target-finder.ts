@@ -1,24 +1,12 @@
 /** Finds the executables and libraries with TLS in them and attaches to each once, by inode. */
 import { type BigIntStats, statfsSync, statSync } from 'node:fs';
 import { LRUCache } from 'lru-cache';
-<<<<<<< HEAD
-=======
-import type { AttachRequest, LocatedStack, NativeBinding } from '../capture/binding.ts';
->>>>>>> aad1f18 (Attach to every stack that the locators find; search programs without names on another thread)
 import { listProcesses } from '../capture/proc-process.ts';
 import { rootPrefix } from '../capture/process-root.ts';
 import { readLink } from '../capture/small-file.ts';
-import type {
-  AttachPort,
-  TargetFile,
-  TargetStack,
-  TargetTracker,
-} from '../capture/target-tracker.ts';
+import type { AttachPort, TargetFile, TargetTracker } from '../capture/target-tracker.ts';
 import { messageOf } from '../util/errors.ts';
-import { createDeepSearch, type DeepSearchOptions } from './deep-search.ts';
 import { librariesBeside, runtimesOnPath, systemLibraries } from './known-files.ts';
-import type { LocatorCache } from './locator-cache.ts';
-import { attachRequest, createLocator, type LocatedFile } from './locators.ts';
 import { createMappingWatch } from './mapping-watch.ts';
 import { type FileMapping, readExecutableMappings } from './process-maps.ts';
 import { createRelookSchedule, type RelookScheduleOptions } from './relook-schedule.ts';
@@ -41,24 +29,14 @@ export const DEFAULT_SWEEP_INTERVAL_MS = 30_000;
 const OVERLAY_MAGIC = 0x794c7630;
 
 export interface TargetFinderOptions {
-<<<<<<< HEAD
   /** What is to be probed in a file; see `createTlsLocator`. */
   locate(path: string): TlsLocation;
-=======
-  binding: Pick<
-    NativeBinding,
-    'identify' | 'locate' | 'locateSync' | 'locateSymbols' | 'probedFunctions'
-  >;
-  /** Remembers over restarts what a file has in it; default: nothing is. */
-  cache?: LocatorCache;
->>>>>>> aad1f18 (Attach to every stack that the locators find; search programs without names on another thread)
   /** Told of every file whose verdict is new and of interest: attached, refused or failed. */
   onVerdict?(file: TargetFile): void;
   /** The PATH to find runtimes on; default: our own. */
   searchPath?: string;
   maxRemembered?: number;
   maxAttached?: number;
-  search?: Pick<DeepSearchOptions, 'maxWaiting'>;
   relook?: Pick<RelookScheduleOptions, 'delaysMs' | 'maxWaiting'>;
   sweepIntervalMs?: number;
 }
@@ -68,35 +46,12 @@ export interface TargetFinder extends TargetTracker {
   filesOf(pid: number): TargetFile[];
 }
 
-/** The reason of a file of which nothing is known yet. */
-const SEARCHING = 'is being searched';
-
-/** What is in a file. */
-type Location =
-  | { kind: 'found'; stacks: FoundStack[]; buildId: string | undefined }
-  /** No TLS; `refused`: some, which cannot be probed. */
-  | { kind: 'none' | 'refused' | 'failed'; reason: string; buildId?: string | undefined };
-
-interface FoundStack {
-  located: LocatedStack;
-  /** Without the path. */
-  request: AttachRequest;
-}
-
 interface Attached {
   file: TargetFile;
-<<<<<<< HEAD
   /** One a stack; empty when nothing captures: the finder was used for looking only. */
   ids: number[];
   stamp: string;
   probes: readonly LocatedProbes[];
-=======
-  /** One for each stack; empty when nothing captures: the finder was used for looking only. */
-  ids: number[];
-  stamp: string;
-  /** Where the probes are, as text. */
-  places: string;
->>>>>>> aad1f18 (Attach to every stack that the locators find; search programs without names on another thread)
   isOverlay: boolean;
   /** Attached through another mount namespace, or without a name in ours: kept only while used. */
   isForeign: boolean;
@@ -107,16 +62,7 @@ interface Attached {
 }
 
 export function createTargetFinder(options: TargetFinderOptions): TargetFinder {
-<<<<<<< HEAD
   const { locate } = options;
-=======
-  const locator = createLocator({
-    binding: options.binding,
-    ...(options.cache && { cache: options.cache }),
-  });
-  const probed = options.binding.probedFunctions();
-  const names = [...probed.openssl, ...probed.gnutls, ...probed.nss];
->>>>>>> aad1f18 (Attach to every stack that the locators find; search programs without names on another thread)
   const maxAttached = options.maxAttached ?? DEFAULT_MAX_ATTACHED;
   const limitReason = `${maxAttached} files are attached already, which is the limit`;
   /** By device and inode. */
@@ -127,7 +73,6 @@ export function createTargetFinder(options: TargetFinderOptions): TargetFinder {
   const remembered = new LRUCache<string, TargetFile>({
     max: options.maxRemembered ?? DEFAULT_MAX_REMEMBERED,
   });
-  const search = createDeepSearch({ locator, ...options.search });
   const schedule = createRelookSchedule({ onDue: examine, ...options.relook });
   const mappings = createMappingWatch({ look: lookAt });
   let port: AttachPort | undefined;
@@ -139,7 +84,7 @@ export function createTargetFinder(options: TargetFinderOptions): TargetFinder {
     sweepTimer.unref();
     const runtimes = runtimesOnPath(options.searchPath ?? process.env.PATH ?? '');
     for (const path of [...systemLibraries(), ...runtimes]) {
-      examineNow(path);
+      examinePath(path);
     }
   }
 
@@ -218,12 +163,6 @@ export function createTargetFinder(options: TargetFinderOptions): TargetFinder {
     return stats ? examineStats(path, stats) : undefined;
   }
 
-  /** The same, with all that takes time done before it returns. */
-  function examineNow(path: string): TargetFile | undefined {
-    const stats = statOf(path);
-    return stats ? examineStats(path, stats, path, true) : undefined;
-  }
-
   function isKnown(stats: BigIntStats): boolean {
     return (
       attached.get(inodeKey(stats))?.stamp === stampOf(stats) ||
@@ -231,15 +170,11 @@ export function createTargetFinder(options: TargetFinderOptions): TargetFinder {
     );
   }
 
-  /**
-   * `path` opens the file now; `name` is what it is called, where that differs. Where nothing is captured, nobody is
-   * kept waiting by a search.
-   */
+  /** `path` opens the file now; `name` is what it is called, where that differs. */
   function examineStats(
     path: string,
     stats: BigIntStats,
     name: string = path,
-    isPatient: boolean = port === undefined,
   ): TargetFile | undefined {
     if (!stats.isFile()) {
       return undefined;
@@ -251,7 +186,7 @@ export function createTargetFinder(options: TargetFinderOptions): TargetFinder {
     }
     const key = `${inodeKey(stats)}:${stamp}`;
     const known = remembered.get(key);
-    if (known && !(isPatient && known.reason === SEARCHING)) {
+    if (known) {
       return known;
     }
     const file: TargetFile = {
@@ -261,102 +196,21 @@ export function createTargetFinder(options: TargetFinderOptions): TargetFinder {
       verdict: 'no-tls',
       reason: '',
     };
+    const location = locate(path);
     if (present) {
-      return renew(present, path, stats, locate(path, true), file);
+      return renew(present, path, stats, location, file);
     }
-    const location = locate(path, isPatient);
-    if (location === undefined) {
-      searchLater(key, path, stats, file);
-      return file;
-    }
-    return take(key, path, stats, location, file);
-  }
-
-  function take(
-    key: string,
-    path: string,
-    stats: BigIntStats,
-    location: Location,
-    file: TargetFile,
-  ): TargetFile {
     if (location.kind !== 'found') {
       return settle(key, file, location);
     }
-<<<<<<< HEAD
     describe(file, location.probes, location.buildId);
-=======
-    describe(file, location.stacks, location.buildId);
->>>>>>> aad1f18 (Attach to every stack that the locators find; search programs without names on another thread)
     const twin = overlayTwin(path, stats);
     if (twin) {
       // Not remembered as an inode of its own: uprobes go to the file below, which has them already.
       remembered.set(key, twin.file);
       return twin.file;
     }
-<<<<<<< HEAD
     return attach(path, stats, file, location.probes);
-=======
-    return attach(path, stats, file, location.stacks);
-  }
-
-  /** Its functions may be there without their names, or under names of a language: that takes a search. */
-  function searchLater(key: string, path: string, stats: BigIntStats, file: TargetFile): void {
-    file.reason = SEARCHING;
-    const isWaiting = search.add(path, (result) => {
-      // Examined patiently meanwhile, or forgotten.
-      if (remembered.get(key) !== file) {
-        return;
-      }
-      remembered.delete(key);
-      const now = statOf(path);
-      // What the path leads to by now is another file, or the same written anew: that will be met as such.
-      if (now && inodeKey(now) === inodeKey(stats) && stampOf(now) === stampOf(stats)) {
-        take(key, path, stats, locationOf(result), file);
-      }
-    });
-    if (isWaiting) {
-      remembered.set(key, file);
-    }
->>>>>>> aad1f18 (Attach to every stack that the locators find; search programs without names on another thread)
-  }
-
-  /** Undefined when that takes a search, and the caller is not patient. */
-  function locate(path: string, isPatient: true): Location;
-  function locate(path: string, isPatient: boolean): Location | undefined;
-  function locate(path: string, isPatient: boolean): Location | undefined {
-    try {
-      if (isPatient || hasNames(path)) {
-        return locationOf(locator.locateSync(path));
-      }
-      const recalled = locator.recall(path);
-      return recalled && locationOf(recalled);
-    } catch (error) {
-      return locationOf(error instanceof Error ? error : new Error(String(error)));
-    }
-  }
-
-  /** A file that exports functions of a TLS library: they are found at once. */
-  function hasNames(path: string): boolean {
-    return Object.keys(options.binding.locateSymbols(path, names).offsets).length > 0;
-  }
-
-  function locationOf(result: LocatedFile | Error): Location {
-    if (result instanceof Error) {
-      return (result as NodeJS.ErrnoException).code?.startsWith('SL_ELF_')
-        ? // Scripts and data are mapped, too; only what claims to be ELF and is not is worth a word.
-          { kind: 'none', reason: messageOf(result) }
-        : { kind: 'failed', reason: messageOf(result) };
-    }
-    const { stacks, refusals, buildId } = result;
-    const found = stacks
-      .map((located) => ({ located, request: attachRequest('', located, probed[located.stack]) }))
-      .filter(({ request }) => Object.keys(request.offsets).length > 0);
-    if (found.length > 0) {
-      return { kind: 'found', stacks: found, buildId };
-    }
-    return refusals.length > 0
-      ? { kind: 'refused', reason: refusals.map(({ reason }) => reason).join('; '), buildId }
-      : { kind: 'none', reason: 'defines no function of a TLS stack' };
   }
 
   /** A file without anything to attach to. */
@@ -384,11 +238,7 @@ export function createTargetFinder(options: TargetFinderOptions): TargetFinder {
     path: string,
     stats: BigIntStats,
     file: TargetFile,
-<<<<<<< HEAD
     probes: readonly LocatedProbes[],
-=======
-    stacks: readonly FoundStack[],
->>>>>>> aad1f18 (Attach to every stack that the locators find; search programs without names on another thread)
   ): TargetFile {
     const key = `${inodeKey(stats)}:${stampOf(stats)}`;
     if (attached.size >= maxAttached) {
@@ -396,11 +246,7 @@ export function createTargetFinder(options: TargetFinderOptions): TargetFinder {
     }
     const ids: number[] = [];
     const failures: string[] = [];
-<<<<<<< HEAD
     for (const { reason: _reason, locatedBy: _locatedBy, ...request } of port ? probes : []) {
-=======
-    for (const { request } of port ? stacks : []) {
->>>>>>> aad1f18 (Attach to every stack that the locators find; search programs without names on another thread)
       try {
         ids.push((port as AttachPort).attach({ ...request, path }));
       } catch (error) {
@@ -411,20 +257,12 @@ export function createTargetFinder(options: TargetFinderOptions): TargetFinder {
       return settle(key, file, { kind: 'failed', reason: failures.join('; ') });
     }
     file.verdict = port ? 'attached' : 'attachable';
-<<<<<<< HEAD
     file.reason = [...probes.map(summaryOf), ...failures].join('; ');
-=======
-    file.reason = [...stacks.map(summaryOf), ...failures].join('; ');
->>>>>>> aad1f18 (Attach to every stack that the locators find; search programs without names on another thread)
     const entry: Attached = {
       file,
       ids,
       stamp: stampOf(stats),
-<<<<<<< HEAD
       probes,
-=======
-      places: placesOf(stacks),
->>>>>>> aad1f18 (Attach to every stack that the locators find; search programs without names on another thread)
       isOverlay: isOnOverlay(path),
       isForeign: path.startsWith('/proc/'),
       isNameless: /^\/proc\/\d+\/(?:exe$|map_files\/)/.test(path),
@@ -441,17 +279,10 @@ export function createTargetFinder(options: TargetFinderOptions): TargetFinder {
     present: Attached,
     path: string,
     stats: BigIntStats,
-<<<<<<< HEAD
     location: TlsLocation,
     file: TargetFile,
   ): TargetFile {
     if (location.kind === 'found' && hasSameProbes(present.probes, location.probes)) {
-=======
-    location: Location,
-    file: TargetFile,
-  ): TargetFile {
-    if (location.kind === 'found' && present.places === placesOf(location.stacks)) {
->>>>>>> aad1f18 (Attach to every stack that the locators find; search programs without names on another thread)
       present.stamp = stampOf(stats);
       return present.file;
     }
@@ -459,13 +290,8 @@ export function createTargetFinder(options: TargetFinderOptions): TargetFinder {
     if (location.kind !== 'found') {
       return settle(`${inodeKey(stats)}:${stampOf(stats)}`, file, location);
     }
-<<<<<<< HEAD
     describe(file, location.probes, location.buildId);
     return attach(path, stats, file, location.probes);
-=======
-    describe(file, location.stacks, location.buildId);
-    return attach(path, stats, file, location.stacks);
->>>>>>> aad1f18 (Attach to every stack that the locators find; search programs without names on another thread)
   }
 
   function giveUp(entry: Attached): void {
@@ -533,7 +359,7 @@ export function createTargetFinder(options: TargetFinderOptions): TargetFinder {
     examine,
     executed,
     mapped: (pid, inode, onFound) => mappings.add(pid, inode, onFound),
-    examineFile: examineNow,
+    examineFile: examinePath,
     filesOf: (pid) => filesOf(pid),
     discoveries() {
       const others = [...remembered.values()].filter(({ verdict }) => verdict !== 'no-tls');
@@ -541,7 +367,6 @@ export function createTargetFinder(options: TargetFinderOptions): TargetFinder {
     },
     stop() {
       schedule.stop();
-      search.stop();
       mappings.stop();
       clearInterval(sweepTimer);
       port = undefined;
@@ -551,31 +376,17 @@ export function createTargetFinder(options: TargetFinderOptions): TargetFinder {
 
 function describe(
   file: TargetFile,
-<<<<<<< HEAD
   probes: readonly LocatedProbes[],
   buildId: string | undefined,
 ): void {
   file.stacks = probes.map(({ stack }) => stack);
   file.locatedBy = [...new Set(probes.map(({ locatedBy }) => locatedBy))];
   file.functions = probes.flatMap(({ offsets }) => Object.keys(offsets)).sort();
-=======
-  stacks: readonly FoundStack[],
-  buildId: string | undefined,
-): void {
-  const [first] = stacks;
-  if (first) {
-    file.stack = first.located.stack;
-    file.locatedBy = first.located.locatedBy;
-    file.functions = Object.keys(first.request.offsets).sort();
-  }
-  file.stacks = stacks.map(targetStackOf);
->>>>>>> aad1f18 (Attach to every stack that the locators find; search programs without names on another thread)
   if (buildId) {
     file.buildId = buildId;
   }
 }
 
-<<<<<<< HEAD
 function summaryOf({ stack, offsets, locatedBy }: LocatedProbes): string {
   return `${Object.keys(offsets).length} functions of ${stack} by ${locatedBy}`;
 }
@@ -586,34 +397,6 @@ function hasSameProbes(left: readonly LocatedProbes[], right: readonly LocatedPr
 
 function placesOf({ stack, offsets, returns }: LocatedProbes): unknown {
   return [stack, Object.entries(offsets).sort(), Object.entries(returns ?? {}).sort()];
-=======
-function targetStackOf({ located, request }: FoundStack): TargetStack {
-  return {
-    stack: located.stack,
-    ...(located.version === undefined ? {} : { version: located.version }),
-    locatedBy: located.locatedBy,
-    functions: located.functions
-      .filter(({ name }) => Object.hasOwn(request.offsets, name))
-      .map(({ name, chosen, why, instruction, isEmulated }) => ({
-        name,
-        chosen,
-        why,
-        instruction,
-        isEmulated,
-      })),
-  };
-}
-
-function summaryOf({ located, request }: FoundStack): string {
-  const version = located.version === undefined ? '' : ` ${located.version}`;
-  const count = Object.keys(request.offsets).length;
-  return `${located.stack}${version}: ${count} functions by ${located.locatedBy}`;
-}
-
-/** The same text for the same probes. */
-function placesOf(stacks: readonly FoundStack[]): string {
-  return JSON.stringify(stacks.map(({ request }) => request));
->>>>>>> aad1f18 (Attach to every stack that the locators find; search programs without names on another thread)
 }
 
 function statOf(path: string): BigIntStats | undefined {

@@ -14,72 +14,15 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type {
-  AttachRequest,
-  FileIdentity,
-  LocatedStack,
-  NativeLocations,
-} from '../../../src/capture/binding.ts';
-import type { TlsStack } from '../../../src/capture/events.ts';
+import type { AttachRequest, LocatedSymbols } from '../../../src/capture/binding.ts';
 import type { AttachPort, TargetFile } from '../../../src/capture/target-tracker.ts';
 import {
   createTargetFinder,
   type TargetFinderOptions,
 } from '../../../src/targets/target-finder.ts';
 
-const IDENTITY: FileIdentity = {
-  locatorsRevision: 1,
-  buildId: undefined,
-  sizeBytes: 1,
-  layoutDigest: 1n,
-  device: 1n,
-  inode: 1n,
-  modifiedNs: 1n,
-};
-
-const PROBED: Record<TlsStack, string[]> = {
-  openssl: ['SSL_read', 'SSL_write', 'SSL_free'],
-  boringssl: [],
-  gnutls: ['gnutls_record_send', 'gnutls_record_recv'],
-  nss: [],
-  go: ['Read'],
-  rustls: [],
-  plain: [],
-};
-
-function stackOf(stack: TlsStack, offsets: Record<string, number>): LocatedStack {
-  return {
-    stack,
-    version: undefined,
-    locatedBy: 'symbol',
-    convention: stack === 'go' ? 'go-register' : 'sysv',
-    evidence: '',
-    functions: Object.entries(offsets).map(([name, offset]) => ({
-      name,
-      signature: name,
-      covers: [],
-      functionOffset: offset,
-      offset,
-      chosen: 'entry',
-      why: 'its first instruction is emulated',
-      instruction: 'push rbp',
-      isEmulated: true,
-      canReturnProbe: true,
-      returns: stack === 'go' ? [offset + 1] : [],
-    })),
-  };
-}
-
-function locationsOf(
-  stacks: LocatedStack[],
-  buildId?: string,
-  refusals: NativeLocations['refusals'] = [],
-): NativeLocations {
-  return { identity: { ...IDENTITY, buildId }, stacks, refusals, isComplete: true };
-}
-
-/** Functions by the file's own words, so that a test writes the libraries it needs. */
-function locateSync(path: string): NativeLocations {
+/** Symbols by the file's own words, so that a test writes the libraries it needs. */
+function locateSymbols(path: string, names: readonly string[]): LocatedSymbols {
   const text = execFileSync('head', ['-c', '200', path], { encoding: 'latin1' });
   if (text.startsWith('!')) {
     throw Object.assign(new Error(`${path} is damaged\nmore`), { code: 'SL_ELF_TRUNCATED' });
@@ -88,45 +31,16 @@ function locateSync(path: string): NativeLocations {
   if (first !== 'ELF') {
     throw Object.assign(new Error(`${path} is no ELF file`), { code: 'SL_ELF_FOREIGN' });
   }
-  const found = (names: readonly string[]): Record<string, number> =>
-    Object.fromEntries(
-      words.map((word, at) => [word, 4096 + at] as const).filter(([word]) => names.includes(word)),
-    );
-  const openssl = found([...PROBED.openssl, 'SSL_set_fd']);
-  const others = (['gnutls', 'go'] as const)
-    .map((stack) => stackOf(stack, found(PROBED[stack])))
-    .filter(({ functions }) => functions.length > 0);
-  const buildId = words.at(-1);
-  if ('SSL_read' in openssl && 'SSL_write' in openssl) {
-    return locationsOf([stackOf('openssl', openssl), ...others], buildId);
-  }
-  return 'SSL_read' in openssl
-    ? locationsOf(others, buildId, [
-        { stack: 'openssl', reason: 'it defines SSL_read but not SSL_write' },
-      ])
-    : locationsOf(others, buildId);
-}
-
-function bindingWith(locate: (path: string) => NativeLocations): TargetFinderOptions['binding'] {
-  return {
-    identify: () => IDENTITY,
-    locateSymbols: (path, names) => ({
-      buildId: undefined,
-      offsets: Object.fromEntries(
-        locate(path)
-          .stacks.flatMap(({ functions }) => functions)
-          .filter(({ name }) => names.includes(name))
-          .map(({ name, offset }) => [name, offset]),
-      ),
-    }),
-    locateSync: locate,
-    locate: async (path) => locate(path),
-    probedFunctions: () => PROBED,
-  };
+  const offsets: Record<string, number> = {};
+  words.forEach((word, at) => {
+    if (names.includes(word)) {
+      offsets[word] = 4096 + at;
+    }
+  });
+  return { buildId: words.at(-1), offsets };
 }
 
 /** Finds the functions in this one file, whatever its name. */
-<<<<<<< HEAD
 function onlyIn(inode: bigint): TargetFinderOptions['locate'] {
   return byNames((examined) => {
     const isProgram = statSync(examined, { bigint: true }).ino === inode;
@@ -159,17 +73,6 @@ function byNames(
       return { kind: code?.startsWith('SL_ELF_') ? 'none' : 'failed', reason: message };
     }
   };
-=======
-function onlyIn(
-  inode: bigint,
-  onExamined?: (path: string) => void,
-): TargetFinderOptions['binding'] {
-  return bindingWith((examined) => {
-    onExamined?.(examined);
-    const isProgram = statSync(examined, { bigint: true }).ino === inode;
-    return locationsOf(isProgram ? [stackOf('openssl', { SSL_read: 8, SSL_write: 16 })] : []);
-  });
->>>>>>> aad1f18 (Attach to every stack that the locators find; search programs without names on another thread)
 }
 
 const LIBRARY = 'ELF SSL_read SSL_write SSL_free cafe';
@@ -181,15 +84,11 @@ describe('the target finder', () => {
   let located: string[] = [];
   let verdicts: TargetFile[] = [];
   let attachError: Error | undefined;
-  /** Of the next attach alone. */
-  let attachFirstError: Error | undefined;
 
   const port: AttachPort = {
     attach(request) {
-      const error = attachError ?? attachFirstError;
-      attachFirstError = undefined;
-      if (error) {
-        throw error;
+      if (attachError) {
+        throw attachError;
       }
       attached.push(request);
       return attached.length;
@@ -206,7 +105,6 @@ describe('the target finder', () => {
     located = [];
     verdicts = [];
     attachError = undefined;
-    attachFirstError = undefined;
   });
 
   afterEach(() => {
@@ -215,21 +113,12 @@ describe('the target finder', () => {
 
   function finder(options: Partial<TargetFinderOptions> = {}) {
     const created = createTargetFinder({
-<<<<<<< HEAD
       locate: byNames((path, names) => {
         located.push(path);
         // The system's own libraries are not this test's.
         return path.startsWith(folder) || path.startsWith('/proc/')
           ? locateSymbols(path, names)
           : { buildId: undefined, offsets: {} };
-=======
-      binding: bindingWith((path) => {
-        located.push(path);
-        // The system's own libraries are not this test's.
-        return path.startsWith(folder) || path.startsWith('/proc/')
-          ? locateSync(path)
-          : locationsOf([]);
->>>>>>> aad1f18 (Attach to every stack that the locators find; search programs without names on another thread)
       }),
       onVerdict: (file) => verdicts.push(file),
       searchPath: '',
@@ -265,55 +154,11 @@ describe('the target finder', () => {
     assert.deepEqual(targets.discoveries(), [results[0]]);
   });
 
-  it('attaches every stack of a file, and only functions that there are probes for', () => {
-    const targets = finder();
-    const path = put('program', 'ELF SSL_read SSL_write SSL_set_fd gnutls_record_send Read cafe');
-    const file = targets.examineFile(path);
-    assert.deepEqual(attached, [
-      { stack: 'openssl', path, offsets: { SSL_read: 4096, SSL_write: 4097 } },
-      { stack: 'gnutls', path, offsets: { gnutls_record_send: 4099 } },
-      {
-        stack: 'go',
-        path,
-        offsets: { Read: 4100 },
-        returns: { Read: [4101] },
-        convention: 'go-register',
-      },
-    ]);
-    assert.deepEqual(
-      file?.stacks?.map(({ stack, functions }) => [stack, functions.map(({ name }) => name)]),
-      [
-        ['openssl', ['SSL_read', 'SSL_write']],
-        ['gnutls', ['gnutls_record_send']],
-        ['go', ['Read']],
-      ],
-    );
-    writeFileSync(path, 'ELF nothing');
-    targets.examineFile(path);
-    assert.deepEqual(detached, [1, 2, 3]);
-  });
-
-  it('keeps the stacks that could be attached when another could not', () => {
-    const targets = finder();
-    attachFirstError = Object.assign(new Error('not this one'), { code: 'SL_ATTACH_OFFSET' });
-    const file = targets.examineFile(put('program', `ELF SSL_read SSL_write Read cafe`));
-    assert.equal(file?.verdict, 'attached');
-    assert.match(file?.reason ?? '', /not this one/);
-    assert.deepEqual(
-      attached.map(({ stack }) => stack),
-      ['go'],
-    );
-  });
-
   it('refuses with a reason what has only one direction', () => {
     const targets = finder();
     const file = targets.examineFile(put('half', 'ELF SSL_read SSL_free beef'));
     assert.equal(file?.verdict, 'refused');
-<<<<<<< HEAD
     assert.equal(file?.reason, 'lacks SSL_write');
-=======
-    assert.equal(file?.reason, 'it defines SSL_read but not SSL_write');
->>>>>>> aad1f18 (Attach to every stack that the locators find; search programs without names on another thread)
     assert.deepEqual(targets.discoveries(), [file]);
     assert.deepEqual(verdicts, [file]);
     assert.deepEqual(attached, []);
@@ -399,11 +244,7 @@ describe('the target finder', () => {
   });
 
   it('says attachable when nothing captures', () => {
-<<<<<<< HEAD
     const targets = createTargetFinder({ locate: byNames(locateSymbols) });
-=======
-    const targets = createTargetFinder({ binding: bindingWith(locateSync) });
->>>>>>> aad1f18 (Attach to every stack that the locators find; search programs without names on another thread)
     assert.equal(targets.examineFile(put('libssl.so', LIBRARY))?.verdict, 'attachable');
   });
 
@@ -417,16 +258,12 @@ describe('the target finder', () => {
       renameSync(put('new', 'ELF SSL_read'), path);
       const seen: string[] = [];
       const targets = finder({
-<<<<<<< HEAD
         locate: byNames((examined) => {
           seen.push(examined);
           const isProgram = statSync(examined, { bigint: true }).ino === inode;
           const offsets: Record<string, number> = isProgram ? { SSL_read: 8, SSL_write: 16 } : {};
           return { buildId: undefined, offsets };
         }),
-=======
-        binding: onlyIn(inode, (examined) => seen.push(examined)),
->>>>>>> aad1f18 (Attach to every stack that the locators find; search programs without names on another thread)
       });
       targets.executed(child.pid ?? 0);
       const [file] = targets.discoveries();
@@ -437,68 +274,6 @@ describe('the target finder', () => {
       targets.stop();
     } finally {
       child.kill();
-    }
-  });
-
-  it('searches a program without names later, and attaches it then', async () => {
-    const path = join(folder, 'program');
-    copyFileSync('/bin/sleep', path);
-    const inode = statSync(path, { bigint: true }).ino;
-    const child = spawn(path, ['30'], { stdio: 'ignore' });
-    await new Promise((resolve) => child.once('spawn', resolve));
-    const searches: string[] = [];
-    const targets = finder({
-      binding: {
-        ...bindingWith(() => locationsOf([])),
-        locate: async (examined) => {
-          searches.push(examined);
-          const isProgram = statSync(examined, { bigint: true }).ino === inode;
-          return locationsOf(isProgram ? [stackOf('go', { Read: 8 })] : []);
-        },
-      },
-    });
-    try {
-      targets.executed(child.pid ?? 0);
-      targets.executed(child.pid ?? 0);
-      assert.deepEqual(attached, []);
-      for (let i = 0; i < 100 && attached.length === 0; i++) {
-        await new Promise((resolve) => setTimeout(resolve, 10));
-      }
-      assert.deepEqual(
-        attached.map(({ stack, path: of }) => [stack, of]),
-        [['go', path]],
-      );
-      assert.equal(searches.filter((examined) => examined === path).length, 1);
-      assert.equal(targets.discoveries()[0]?.verdict, 'attached');
-    } finally {
-      child.kill();
-      targets.stop();
-    }
-  });
-
-  it('does not attach what took the name of a file during its search', async () => {
-    const path = join(folder, 'program');
-    copyFileSync('/bin/sleep', path);
-    const child = spawn(path, ['30'], { stdio: 'ignore' });
-    await new Promise((resolve) => child.once('spawn', resolve));
-    const targets = finder({
-      binding: {
-        ...bindingWith(() => locationsOf([])),
-        locate: async (examined) => {
-          if (examined === path) {
-            renameSync(put('new', 'ELF other'), path);
-          }
-          return locationsOf(examined === path ? [stackOf('go', { Read: 8 })] : []);
-        },
-      },
-    });
-    try {
-      targets.executed(child.pid ?? 0);
-      await new Promise((resolve) => setTimeout(resolve, 200));
-      assert.deepEqual(attached, []);
-    } finally {
-      child.kill();
-      targets.stop();
     }
   });
 
