@@ -83,9 +83,7 @@ function announce(output: Output, summary: AgentSummary, kinds: readonly string[
     ...listLines('found', summary.found),
   ];
   if (summary.watches.length === 0) {
-    lines.push(
-      '  nothing to attach to was found yet; a program with OpenSSL that starts now will be',
-    );
+    lines.push('  nothing to attach to was found yet; a program with TLS that starts now will be');
   }
   lines.push('  nothing seen yet: start an agent, or see "npm run demo"; Ctrl-C stops');
   output.stderr(`${lines.join('\n')}\n`);
@@ -110,7 +108,7 @@ export function adviceLines(summary: AgentSummary): string[] {
   return [
     'sightline has seen no HTTP exchange yet. If an agent is at work:',
     '  - "sightline check" says whether capture works here, and how to mend it',
-    '  - this version sees programs that use OpenSSL (Python, Node.js, curl, …)',
+    '  - this version sees programs that use OpenSSL, BoringSSL, GnuTLS, NSS or Go for TLS, and plain HTTP',
     '  - "sightline exec -- curl -s https://example.com/" shows one exchange from start to end',
   ];
 }
