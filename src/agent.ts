@@ -19,6 +19,7 @@ import type {
 } from './cli/agent-surface.ts';
 import { otlpSettings } from './config/otlp-settings.ts';
 import type { Config } from './config/schema.ts';
+import { followHealth } from './own-health.ts';
 import { createPipeline, type Pipeline, type PipelineOutput } from './pipeline.ts';
 import { createPrinter, type Printer } from './print-view.ts';
 import { type Counter, type Counters, createCounters } from './self/counters.ts';
@@ -182,6 +183,7 @@ function createAnalysis(config: Config, parts: AnalysisParts): Analysis {
   const printer = openPrinter(config, parts);
   const hasProcesses = config.capture.kinds.includes('process');
   const events = countEvents(counters);
+  const health = followHealth(counters, telemetry.stats, recording?.scrubber.counters);
   const output: PipelineOutput = {
     ...printer?.taps,
     ...(parts.verdict === undefined ? {} : { verdict: parts.verdict }),
@@ -209,6 +211,9 @@ function createAnalysis(config: Config, parts: AnalysisParts): Analysis {
       printer?.event(event);
       recording?.scrubber.event(event);
       pipeline.push(event);
+      if (event.type === 'tick' || event.type === 'end') {
+        health.update();
+      }
     },
     totals: pipeline.totals,
   };

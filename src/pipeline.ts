@@ -14,6 +14,7 @@ import type { ModelCall, ModelCallObserver } from './llm/model-call.ts';
 import type { Process } from './process/process.ts';
 import { createProcessTable, type ProcessTableLimits } from './process/process-table.ts';
 import type { Counters } from './self/counters.ts';
+import { createTotalsFeed } from './self/totals-feed.ts';
 import type { SessionLimits } from './session/limits.ts';
 import { createSessionStage } from './session/session-stage.ts';
 import type { StoryPiece } from './session/story.ts';
@@ -124,6 +125,23 @@ export function createPipeline(
     },
   });
   registerGauges();
+  const totalsFeed = createTotalsFeed();
+  followLimits();
+
+  function followLimits(): void {
+    const { http2 } = httpCounters;
+    const reached = {
+      'transport.maxConnections': () => transport.counters().evictions,
+      'http.head': () => httpCounters.headLimits,
+      'http2.headerBlock': () => http2.blockLimits,
+      'http2.table': () => http2.tableLimits,
+      'http2.frame': () => http2.frameLimits,
+      'http2.streams': () => http2.streamLimits,
+    };
+    for (const [limit, read] of Object.entries(reached)) {
+      totalsFeed.follow(counters.counter('sightline.limits', { limit }), read);
+    }
+  }
 
   function registerGauges(): void {
     const read = {
@@ -169,11 +187,13 @@ export function createPipeline(
       case 'tick':
         transport.push(event);
         session.tick(event.timeNs);
+        totalsFeed.update();
         output.tick?.(event.timeNs);
         break;
       case 'end':
         transport.push(event);
         session.end(event.timeNs);
+        totalsFeed.update();
         break;
       case 'drops':
         break;

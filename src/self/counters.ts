@@ -46,8 +46,8 @@ export const COUNTERS = {
     attributes: ['stack', 'result'],
   },
   'sightline.export_failures': {
-    unit: '{export}',
-    description: 'Exports that failed, by signal.',
+    unit: '{item}',
+    description: 'Spans, log records and metric exports that were given up, by signal.',
     attributes: ['signal'],
   },
 } as const;
