@@ -10,6 +10,7 @@ import type {
   TerminalSettings,
 } from './telemetry/options.ts';
 import { maskSecretsInText } from './util/argument-secrets.ts';
+import { findCutSecret, maskPlaces } from './util/key-shapes.ts';
 
 const NS_PER_MS = 1_000_000n;
 
@@ -29,7 +30,8 @@ function isContentOn(config: Config): boolean {
 
 /** Keys by their shape, and what the words before it call a credential, are masked in whatever text is exported. */
 export function redactSecrets(text: string): string {
-  return maskSecretsInText(text);
+  const masked = maskSecretsInText(text);
+  return maskPlaces(masked, findCutSecret(masked));
 }
 
 export interface Surroundings {

@@ -16,6 +16,16 @@ describe('exported texts', () => {
     assert.equal(redactSecrets(text), text);
   });
 
+  it('lose what a limit left of a key at their end', () => {
+    const key = `npm_${'A1b2'.repeat(9)}`;
+    for (const keptChars of [12, 24, 33]) {
+      assert.equal(redactSecrets(`x ${key.slice(0, keptChars)}`), `x ${'*'.repeat(keptChars)}`);
+    }
+    for (const text of ['set npm_config_prefix', 'the hf_transfer', 'xnpm_A1b2A1b2']) {
+      assert.equal(redactSecrets(text), text);
+    }
+  });
+
   it('are masked in linear time', () => {
     const started = process.hrtime.bigint();
     redactSecrets('a line of prose: with words = and more\n'.repeat(50_000));
