@@ -56,8 +56,23 @@ const QUOTE = `\\\\{0,3}["']?`;
 const SECRET_NAME =
   'api[-_]?key|access[-_]?key|secret[-_]?key|private[-_]?key|subscription-key|secret|token|password|passwd|passphrase';
 
+/** Words of a simple command in a script, up to an option; and that option's value, unless it is masked. */
+const WORDS = '(?:\\s{1,4}[^\\s;&|]{1,128}){0,8}?\\s{1,4}';
+const OPTION_VALUE = `${QUOTE}(?!\\*)${VALUE}`;
+
+/** The rules of programs, for scripts. */
+const SCRIPT_RULES: readonly RegExp[] = [
+  `curl${WORDS}(?:-[A-Za-z0-9#]{0,16}[uUb]\\s{0,4}|--(?:cookie|user|proxy-user)[\\s=]{1,4})`,
+  `(?:https?|xhs?)${WORDS}-a\\s{0,4}`,
+  `sshpass${WORDS}-p\\s{0,4}`,
+  `redis-cli${WORDS}-a\\s{0,4}`,
+  `(?:mysql|mariadb)(?:dump|admin|check|import)?${WORDS}-p`,
+  `(?:docker|podman|buildah|skopeo|helm|az|oc)(?:\\s{1,4}[a-z]{1,16})?\\s{1,4}login${WORDS}-p\\s{0,4}`,
+].map((rule) => new RegExp(`(?<![\\w.-])${rule}${OPTION_VALUE}`, 'g'));
+
 /** Secrets known by what stands before them in the same text. The last group of each is the secret. */
 const TEXT_RULES: readonly RegExp[] = [
+  ...SCRIPT_RULES,
   // Header lines: the whole value, up to the end of the quoted text.
   new RegExp(
     `(?:authorization|cookie|x-api-key|api-key|x-goog-api-key|x-functions-key|x-auth(?:-[a-z]{1,16})?|application-key)${QUOTE}\\s{0,8}:\\s{0,8}${QUOTE}([^"'\\r\\n]+)`,
@@ -94,7 +109,7 @@ const TEXT_RULES: readonly RegExp[] = [
 
 /** Nothing in a text without any of these can match; most arguments have none. */
 const MAYBE_SECRET =
-  /[=:]|bearer|basic|sk-|gh[pousr]_|github_pat_|hf_|gsk_|xox|[uU]\s|--[a-z0-9_-]{1,64}\s/i;
+  /[=:]|bearer|basic|sk-|gh[pousr]_|github_pat_|hf_|gsk_|xox|[uU]\s|(?:curl|https?|xhs?|sshpass|redis-cli|mysql\w{0,6}|mariadb\w{0,6}|login)\s|--[a-z0-9_-]{1,64}\s/i;
 
 /**
  * One mask can make room for another (a masked word no longer hides the one behind it). Repeated until nothing

@@ -76,6 +76,34 @@ const CASES: [name: string, argv: string[], masked: string[]][] = [
     ['bash', '-c', "gh --auth-token §§§ x && curl -su '§§§' h && curl --user §§§ h"],
   ],
   [
+    'what programs take in a script',
+    ['sh', '-c', 'sshpass -p ab ssh h; mysql -uroot -pab db; redis-cli -h x -a ab ping'],
+    ['sh', '-c', 'sshpass -p §§ ssh h; mysql -uroot -p§§ db; redis-cli -h x -a §§ ping'],
+  ],
+  [
+    'a log-in in a script',
+    [
+      'sh',
+      '-c',
+      'docker login -u me -p ab r && http -a me:ab GET h && /usr/bin/curl --cookie a=b h',
+    ],
+    [
+      'sh',
+      '-c',
+      'docker login -u me -p §§ r && http -a §§§§§ GET h && /usr/bin/curl --cookie §§§ h',
+    ],
+  ],
+  [
+    'two options in a script',
+    ['sh', '-c', 'curl -u tok -b "a=b; c" h'],
+    ['sh', '-c', 'curl -u §§§ -b "§§§§§§" h'],
+  ],
+  [
+    'no port in a script',
+    ['sh', '-c', 'docker run -p 80:80 x; mysql -u root -P 3306; curl -c jar http://h/ -a'],
+    ['sh', '-c', 'docker run -p 80:80 x; mysql -u root -P 3306; curl -c jar http://h/ -a'],
+  ],
+  [
     'JSON in a script',
     ['bash', '-c', 'curl -d "{\\"password\\": \\"a b\\", \\"n\\": 1}" h'],
     ['bash', '-c', 'curl -d "{\\"password\\": \\"§§§§", \\"n\\": 1}" h'],
@@ -195,6 +223,12 @@ const HOSTILE = [
   'x-auth-',
   'SG.',
   'PRIVATE KEY-----',
+  'curl ',
+  'curl -',
+  'curl -u ',
+  'mysql a ',
+  'docker login ',
+  'http -a',
 ];
 
 describe('a text', () => {
