@@ -6,8 +6,6 @@
 
 import { findSecretsInText, maskPlaces, type SecretPlace } from '../util/key-shapes.ts';
 
-export { isSecretHeader } from '../util/secret-headers.ts';
-
 const SECRET_PARAMETER =
   /^(?:key|keys|auth|authorization|pass|pwd|passwd|password|secret|sig|signature|token|jwt|code|code_verifier|client_assertion|assertion|credential|credentials|session|sessionid|session_id|sid|awsaccesskeyid|googleaccessid|x-amz-signature|x-amz-credential|x-amz-security-token|x-goog-signature|x-goog-credential|.*[-_.]?(?:api[-_.]?key|apitoken|subscription[-_.]?key|access[-_.]?key|private[-_.]?key|secret[-_.]?key)|.*[-_.](?:token|secret|password|signature|key)|.*(?:accesstoken|authtoken|refreshtoken|idtoken|sessiontoken|clientsecret|apikey))$/i;
 

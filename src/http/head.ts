@@ -4,7 +4,8 @@
  */
 
 import { findSecretsInText, maskPlaces, type SecretPlace } from '../util/key-shapes.ts';
-import { findSecretsInTarget, isSecretHeader } from './credentials.ts';
+import { isSecretHeader } from '../util/secret-headers.ts';
+import { findSecretsInTarget } from './credentials.ts';
 import type { HeaderField } from './exchange.ts';
 
 export interface RequestLine {

@@ -4,13 +4,13 @@ import { type ConnectionVerdict, NEVER_COPY } from '../capture/verdict.ts';
 import type { Headers } from './exchange.ts';
 
 /** A body with less left to come is copied: a verdict takes about a millisecond to reach the kernel. */
-export const MIN_SKIPPED_BODY_BYTES = 65_536;
+const MIN_SKIPPED_BODY_BYTES = 65_536;
 
 /** What neither direction could be recognised by, before a connection is given up as no HTTP. */
-export const MIN_FOREIGN_BYTES = 4096;
+const MIN_FOREIGN_BYTES = 4096;
 
 /** The same of one direction alone, which may be the middle of a body whose head came before observation began. */
-export const MIN_ONE_SIDED_BYTES = 65_536;
+const MIN_ONE_SIDED_BYTES = 65_536;
 
 /** Types of which nobody reads a part; only these are skipped where the body does not tell its length. */
 const OPAQUE_TYPE =

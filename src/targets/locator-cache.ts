@@ -21,7 +21,7 @@ import type { FileIdentity, LocatedStack, LocateRefusal } from '../capture/bindi
 export const DEFAULT_MAX_ENTRIES = 512;
 
 /** A program with all stacks in it takes some 10 KiB. */
-export const MAX_ENTRY_BYTES = 256 * 1024;
+const MAX_ENTRY_BYTES = 256 * 1024;
 
 const ENTRY_NAME = /^[0-9a-f]{64}\.json$/;
 

@@ -1,8 +1,9 @@
 /** What counts as a credential, what is masked, and what a recorder hears of it. */
 import assert from 'node:assert/strict';
 import type { Direction } from '../../../src/capture/events.ts';
-import { isSecretHeader, scrubTarget } from '../../../src/http/credentials.ts';
+import { scrubTarget } from '../../../src/http/credentials.ts';
 import { findSecretsInText, maskPlaces } from '../../../src/util/key-shapes.ts';
+import { isSecretHeader } from '../../../src/util/secret-headers.ts';
 import {
   type Call,
   callsOf,
@@ -222,6 +223,19 @@ describe('credentials of a conversation, for a recorder', () => {
     assert.equal(live[0]?.exchange.request?.target, '/v1?key=*******&x=1');
     assert.equal(live[0]?.exchange.response?.headers.get('set-cookie'), '*******');
     assert.deepEqual(live[0]?.exchange.response?.trailers?.fields, [['X-Api-Key', '*******']]);
+  });
+
+  it('masks strings of JSON whose key names a secret, under any split', () => {
+    const bodyOf = (secret: string, long: string) =>
+      `{"api_key": "${secret}","max_tokens":"5","password":"${long}","token":"a","n":1}`;
+    const secret = 'a b\\u00e9"'.replace('"', '\\"');
+    const long = 'x y '.repeat(200);
+    const head = `POST / HTTP/1.1\r\nContent-Length: ${bodyOf(secret, long).length}\r\n\r\n`;
+    const expected = head + bodyOf('*'.repeat(secret.length), '*'.repeat(long.length));
+    const calls = callsOf(`>${head}${bodyOf(secret, long)}`);
+    const after = callsOf('<HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n');
+    assert.equal(record(calls.concat(after)).request, expected);
+    assert.equal(record(splitEveryByte(calls).concat(after)).request, expected);
   });
 
   it('masks a key longer than what is kept, and one cut off by the end', () => {

@@ -1,12 +1,12 @@
 /** The examples of RFC 7541 Appendix C, and what an observer meets beyond them. */
 import assert from 'node:assert/strict';
-import { isSecretHeader } from '../../../src/http/credentials.ts';
 import { secretsOfField } from '../../../src/http/head.ts';
 import { createHpackDecoder, type HpackDecoder } from '../../../src/http/http2/hpack-decoder.ts';
 import type { TableEntry } from '../../../src/http/http2/hpack-table.ts';
 import { decodeHuffman } from '../../../src/http/http2/huffman.ts';
 import { HUFFMAN_CODES, HUFFMAN_LENGTHS } from '../../../src/http/http2/huffman-code.ts';
 import { maskHuffman } from '../../../src/http/http2/huffman-mask.ts';
+import { isSecretHeader } from '../../../src/util/secret-headers.ts';
 import { huffman, integer, TestEncoder } from '../../support/http2-writer.ts';
 
 interface Secret {
