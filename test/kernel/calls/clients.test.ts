@@ -23,6 +23,8 @@ const ANSWERS: readonly Scenario[] = [
   { textBytes: 20_000, writeBytes: 'random', chunkBytes: 'random' },
   { text: '', finishReason: 'length' },
   { textBytes: 500, tokens: { input: 1200, output: 80, cacheRead: 1024, reasoning: 32 } },
+  { status: 429, error: { message: 'Too many at once.' } },
+  { textBytes: 900, deltas: 9, fail: { afterEvents: 3, how: 'error-event' } },
 ];
 
 function optionsFor(program: ClientOptions['program']): Partial<ClientOptions>[] {
