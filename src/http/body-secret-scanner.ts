@@ -12,6 +12,20 @@ const TAIL_BYTES = 256;
 const TOKEN_RUN = /^[A-Za-z0-9._~+/=-]*/;
 const PEM_RUN = /^[A-Za-z0-9+/=\s\\:,.]*/;
 
+/** A string of JSON up to its end quote; the last group is a backslash whose character is still to come. */
+const JSON_REST = '[^"\\\\]*(?:\\\\[\\s\\S][^"\\\\]*)*(\\\\)?';
+/** Strings whose key says that they are secret; group 1 is the value as far as it is there. */
+const JSON_SECRET = new RegExp(
+  `"(?:api[-_]?key|password|passwd|secret|client_secret|secret_key|(?:access|refresh|id|auth)_token)"\\s{0,8}:\\s{0,8}"(${JSON_REST})`,
+  'gi',
+);
+const JSON_RUN = new RegExp(`^${JSON_REST}`);
+const JSON_RUN_IN_ESCAPE = new RegExp(`^[\\s\\S]?${JSON_REST}`);
+
+function jsonRun(openEscape: string | undefined): RegExp {
+  return openEscape === undefined ? JSON_RUN : JSON_RUN_IN_ESCAPE;
+}
+
 /** A run of the text with its place in the stream: chunk framing may lie between two. */
 interface Piece {
   text: string;
@@ -44,16 +58,23 @@ export function createBodySecretScanner(
     }
   }
 
+  function isInJson(): boolean {
+    return following === JSON_RUN || following === JSON_RUN_IN_ESCAPE;
+  }
+
   function follow(text: string, position: number): void {
     if (following === undefined) {
       return;
     }
-    const run = following.exec(text)?.[0].length ?? 0;
+    const match = following.exec(text);
+    const run = match?.[0].length ?? 0;
     if (run > 0) {
       onSecret(position, run);
     }
     if (run < text.length) {
       following = undefined;
+    } else if (isInJson() && run > 0) {
+      following = jsonRun(match?.[1]);
     }
   }
 
@@ -66,7 +87,17 @@ export function createBodySecretScanner(
       report(pieces, index, length);
       if (index + length === text.length) {
         const isPem = text.slice(Math.max(0, index - 16), index).endsWith('PRIVATE KEY-----');
-        following = isPem || following === PEM_RUN ? PEM_RUN : TOKEN_RUN;
+        if (!isInJson()) {
+          following = isPem || following === PEM_RUN ? PEM_RUN : TOKEN_RUN;
+        }
+      }
+    }
+    for (const match of text.matchAll(JSON_SECRET)) {
+      const length = match[1]?.length ?? 0;
+      const end = match.index + match[0].length;
+      report(pieces, end - length, length);
+      if (end === text.length) {
+        following = jsonRun(match[2]);
       }
     }
     tail = keepTail(pieces, text.length);

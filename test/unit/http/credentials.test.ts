@@ -229,7 +229,7 @@ describe('credentials of a conversation, for a recorder', () => {
     const bodyOf = (secret: string, long: string) =>
       `{"api_key": "${secret}","max_tokens":"5","password":"${long}","token":"a","n":1}`;
     const secret = 'a b\\u00e9"'.replace('"', '\\"');
-    const long = 'x y '.repeat(200);
+    const long = 'x \\" y \\\\'.repeat(200);
     const head = `POST / HTTP/1.1\r\nContent-Length: ${bodyOf(secret, long).length}\r\n\r\n`;
     const expected = head + bodyOf('*'.repeat(secret.length), '*'.repeat(long.length));
     const calls = callsOf(`>${head}${bodyOf(secret, long)}`);
