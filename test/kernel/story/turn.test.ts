@@ -67,7 +67,11 @@ describe('an agent turn, captured in the kernel', function () {
       assert.equal(exits.at(-1), 3);
       for (const span of spans) {
         assert.equal(span.resource['process.pid'], agentPid, 'children share the resource');
-        assert.notEqual(span.resource['service.name'], 'sightline', 'an agent is not named as we are');
+        assert.notEqual(
+          span.resource['service.name'],
+          'sightline',
+          'an agent is not named as we are',
+        );
       }
     });
   }
