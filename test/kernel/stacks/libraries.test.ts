@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { TlsStack } from '../../../src/capture/events.ts';
 import { requireKernel } from '../../support/kernel-guard.ts';
-import { closeSession, openSession } from '../native/harness.ts';
+import { attachTo, closeSession, openSession } from '../native/harness.ts';
 import { assertSame, attachLocated, runProgram } from './stack-run.ts';
 import { startTappedServer, type TappedServer } from './tapped-server.ts';
 
@@ -44,6 +44,17 @@ const CASES: readonly Case[] = [
     },
   },
 ];
+
+/** Arguments: port, file of the authority, requests over one connection. */
+const PYTHON_CLIENT = `
+import http.client, ssl, sys
+port, ca, count = int(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+connection = http.client.HTTPSConnection('localhost', port, context=ssl.create_default_context(cafile=ca))
+for number in range(count):
+    connection.request('POST', '/v1/messages', b'abc' * 20000)
+    connection.getresponse().read()
+connection.close()
+`;
 
 /** A prime: a double or a loss cannot hide in a round number. */
 const REQUESTS = 23;
@@ -101,6 +112,35 @@ describe('TLS libraries', function () {
         }
       });
     }
+  }
+
+  for (const how of ['located', 'plain'] as const) {
+    it(`openssl: ${REQUESTS} requests of Python, probes: ${how}`, async function () {
+      if (!existsSync('/usr/bin/python3') || !existsSync(library('libssl.so.3'))) {
+        this.skip();
+      }
+      const session = openSession({ ringBytes: 16 * 1024 * 1024 });
+      try {
+        if (how === 'located') {
+          attachLocated(session, library('libssl.so.3'), 'openssl');
+        } else {
+          attachTo(session, library('libssl.so.3'));
+        }
+        const { caPath } = server.certificate;
+        await runProgram(session, '/usr/bin/python3', [
+          '-c',
+          PYTHON_CLIENT,
+          String(server.port),
+          caPath,
+          String(REQUESTS),
+        ]);
+        closeSession(session);
+        assert.equal(server.requests(), REQUESTS);
+        assertSame(session, server, 'openssl');
+      } finally {
+        session.capture.close();
+      }
+    });
   }
 
   it('gnutls: wget', async function () {

@@ -1,0 +1,3 @@
+module sightline.bench/go-pair
+
+go 1.18
