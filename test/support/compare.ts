@@ -75,6 +75,10 @@ function nameOf(truth: ExchangeTruth): string {
 function isNear(span: FlatSpan, truth: ExchangeTruth, toleranceNs: bigint): boolean {
   const firstNs = epochNs(truth, truth.request.firstByteNs);
   const lastNs = epochNs(truth, truth.response.lastByteNs);
+  if (isDamaged(span)) {
+    // Its beginning or its end may be what was lost: what was seen of it lies within the exchange.
+    return span.startNs - toleranceNs <= lastNs && span.endNs + toleranceNs >= firstNs;
+  }
   return span.startNs - toleranceNs <= firstNs && span.endNs + toleranceNs >= lastNs;
 }
 
