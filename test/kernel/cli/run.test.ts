@@ -21,7 +21,7 @@ describe('run on the real kernel', function () {
     const sightline = await startSightline();
     try {
       const { code, stdout, stderr } = await sightline.stop();
-      assert.match(stderr, /^sightline ready: observing this host \(tls, process\)/m);
+      assert.match(stderr, /^sightline ready: observing this host \(tls, plain, process\)/m);
       assert.match(stderr, /^ {2}watching \/.*\(openssl\)$/m);
       assert.match(stderr, /^ {2}nothing seen yet: start an agent/m);
       assert.equal(stdout, '');
@@ -99,7 +99,7 @@ describe('run on the real kernel', function () {
       'addon',
       'bpf',
       'probe',
-      'openssl',
+      'tls',
     ]) {
       assert.equal(statuses.get(name), 'pass', name);
     }
