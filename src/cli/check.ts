@@ -9,7 +9,7 @@ export const check: Command = {
   summary: 'say whether capture and export work here, and how to mend what does not',
   usage: ['check [--json] [--config FILE]'],
   description: [
-    'Looks at the kernel, BTF, uprobes, capabilities, the addon and its BPF programs, OpenSSL libraries and the OTLP endpoints: a line for each, with how to mend it. A "note" is worth knowing but fails nothing.',
+    'Looks at the kernel, BTF, uprobes, capabilities, the addon and its BPF programs, TLS libraries and the OTLP endpoints: a line for each, with how to mend it. A "note" is worth knowing but fails nothing.',
     'The exit code is 1 when capture cannot work, or an endpoint that was set does not take what is sent. Run it with sudo, as run needs it.',
   ],
   options: [{ name: 'json', doc: 'Write the results as one JSON object.' }],
