@@ -26,7 +26,11 @@ describe('rustls', function () {
     }
     folder = mkdtempSync(join(tmpdir(), 'sightline-rustls-'));
     const target = process.env.SIGHTLINE_TEST_CARGO_TARGET ?? folder;
-    execFileSync('cargo', ['build', '--release', '--locked', '--target-dir', target], {
+    if (spawnSync('cargo', ['fetch', '--locked'], { cwd: SOURCE }).status !== 0) {
+      process.stderr.write('*** rustls is left out: crates.io did not give it ***\n');
+      this.skip();
+    }
+    execFileSync('cargo', ['build', '--release', '--locked', '--offline', '--target-dir', target], {
       cwd: SOURCE,
       stdio: ['ignore', 'ignore', 'inherit'],
     });
