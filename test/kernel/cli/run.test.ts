@@ -91,16 +91,7 @@ describe('run on the real kernel', function () {
     };
     assert.equal(report.ok, true);
     const statuses = new Map(report.checks.map(({ name, status }) => [name, status]));
-    for (const name of [
-      'kernel',
-      'btf',
-      'uprobes',
-      'CAP_BPF',
-      'addon',
-      'bpf',
-      'probe',
-      'tls',
-    ]) {
+    for (const name of ['kernel', 'btf', 'uprobes', 'CAP_BPF', 'addon', 'bpf', 'probe', 'tls']) {
       assert.equal(statuses.get(name), 'pass', name);
     }
   });
