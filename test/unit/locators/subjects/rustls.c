@@ -13,7 +13,7 @@
 #else
 #define FAR __attribute__((noinline, noclone))
 #endif
-#define CRATE "/root/.cargo/registry/src/index/rustls-0.23.40/src/"
+#define CRATE "/home/user/.cargo/registry/src/index/rustls-0.23.40/src/"
 
 struct place {
     const char *file;
