@@ -126,7 +126,8 @@ Outcome BpfAgent::load(const AgentOptions &options) {
                        : static_cast<sl_config *>(const_cast<void *>(
                              bpf_map__initial_value(configuration, &config_bytes)));
     if (records_ == nullptr || policies_ == nullptr || verdicts_ == nullptr ||
-        known_files_ == nullptr || counters_ == nullptr || config == nullptr || config_bytes < sizeof(sl_config)) {
+        known_files_ == nullptr || counters_ == nullptr || config == nullptr ||
+        config_bytes < sizeof(sl_config)) {
         return Failure{"SL_BPF_LOAD",
                        "the kernel programs lack a table that is needed; rebuild them with "
                        "\"npm run setup\""};
@@ -157,10 +158,10 @@ bpf_object *BpfAgent::open_object(const std::string &stack) const {
         const bool is_tracing = bpf_program__type(program) == BPF_PROG_TYPE_TRACING;
         const std::string name = bpf_program__name(program);
         const std::vector<std::string> traced = tracing_programs_of(stack);
-        const bool is_wanted = stack == kNoStack ? !is_probe && !is_tracing
-                                                 : is_program_of(stack, name) ||
-                                                       std::ranges::find(traced, name) !=
-                                                           traced.end();
+        const bool is_wanted =
+            stack == kNoStack
+                ? !is_probe && !is_tracing
+                : is_program_of(stack, name) || std::ranges::find(traced, name) != traced.end();
         bpf_program__set_autoload(program, is_wanted);
         if (is_probe) {
             prepare_program(program, link_method_);

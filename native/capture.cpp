@@ -403,7 +403,7 @@ Napi::Value Capture::features(const Napi::CallbackInfo &info) {
     }
     Napi::Object result = Napi::Object::New(env);
     result.Set("mappings", Napi::Boolean::New(env, agent_->has_group(kMappings) ||
-                                                agent_->has_group(kTouchedMappings)));
+                                                       agent_->has_group(kTouchedMappings)));
     result.Set("plain", Napi::Boolean::New(env, agent_->has_group(kPlain)));
     result.Set("missing", Napi::String::New(env, agent_->missing()));
     return result;

@@ -4,8 +4,8 @@
 
 #include "connections.h"
 
-/* Sockets are told apart by the kernel's cookie, which it never gives twice. As an object it is made
- * a multiple of 8 beyond all addresses of user space. */
+/* Sockets are told apart by the kernel's cookie, which it never gives twice. As an object it is
+ * made a multiple of 8 beyond all addresses of user space. */
 #define PLAIN_OBJECT(cookie) ((1ULL << 52) | (cookie) << 3)
 
 enum { PLAIN_HTTP = 1, PLAIN_OTHER = 2 };

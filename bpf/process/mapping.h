@@ -43,7 +43,8 @@ static __always_inline int report_mapping(const struct sl_file *file) {
     return 0;
 }
 
-/* Called for every mmap(2) and for what the kernel itself maps at an exec, just before it is done. */
+/* Called for every mmap(2) and for what the kernel itself maps at an exec, just before it is done.
+ */
 SEC("fentry/security_mmap_file")
 int BPF_PROG(mapping_begin, struct file *file, unsigned long prot) {
     if (!(prot & PROT_EXEC) || !file || !is_seen(bpf_get_current_pid_tgid() >> 32))

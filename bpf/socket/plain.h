@@ -65,8 +65,7 @@ static __always_inline void carry_parts(struct call *part, const struct user_buf
         }
         if (bytes == 0 || i + 1 >= buffers->part_count)
             break;
-        if (bpf_probe_read_user(&at, sizeof(at),
-                                (void *)(buffers->parts + (i + 1) * sizeof(at))))
+        if (bpf_probe_read_user(&at, sizeof(at), (void *)(buffers->parts + (i + 1) * sizeof(at))))
             break;
     }
     if (bytes == 0)

@@ -17,8 +17,7 @@ enum { NR_SENDTO = 44, NR_RECVFROM = 45, NR_SENDMSG = 46, NR_RECVMSG = 47 };
 #else
 enum { NR_READ = 63, NR_WRITE = 64, NR_READV = 65, NR_WRITEV = 66 };
 enum { NR_SENDTO = 206, NR_RECVFROM = 207, NR_SENDMSG = 211, NR_RECVMSG = 212 };
-#define CALL_NUMBER(registers)                                                                     \
-    ((s64)BPF_CORE_READ((struct pt_regs___call *)(registers), syscallno))
+#define CALL_NUMBER(registers) ((s64)BPF_CORE_READ((struct pt_regs___call *)(registers), syscallno))
 #define CALL_ARGUMENT_2(registers) BPF_CORE_READ(registers, user_regs.regs[1])
 #define CALL_ARGUMENT_3(registers) BPF_CORE_READ(registers, user_regs.regs[2])
 #endif
