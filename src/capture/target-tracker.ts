@@ -1,5 +1,5 @@
 /** What a live capture needs of the room that knows where TLS libraries are (src/targets/). */
-import type { AttachRequest, LocatedBy } from './binding.ts';
+import type { AttachRequest, LocatedBy, LocatedStack } from './binding.ts';
 import type { TlsStack } from './events.ts';
 
 /**
@@ -26,6 +26,8 @@ export interface TargetFile {
   /** How the functions were located, and which were. */
   locatedBy?: LocatedBy[];
   functions?: string[];
+  /** Each of its stacks with the functions that are probed: at which instruction, and why at that one. */
+  located?: readonly LocatedStack[];
 }
 
 export interface AttachPort {

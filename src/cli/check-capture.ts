@@ -67,7 +67,7 @@ function checkProbe(
     return note('probe', 'there is no TLS library to try it on', 'install libssl3');
   }
   try {
-    for (const { reason: _reason, locatedBy: _locatedBy, ...request } of file.probes) {
+    for (const { request } of file.probes) {
       capture.detach(capture.attach({ ...request, path: file.path }));
     }
     return pass('probe', `attached to ${file.path} and detached again`);

@@ -246,7 +246,7 @@ export function createTargetFinder(options: TargetFinderOptions): TargetFinder {
     }
     const ids: number[] = [];
     const failures: string[] = [];
-    for (const { reason: _reason, locatedBy: _locatedBy, ...request } of port ? probes : []) {
+    for (const { request } of port ? probes : []) {
       try {
         ids.push((port as AttachPort).attach({ ...request, path }));
       } catch (error) {
@@ -379,23 +379,24 @@ function describe(
   probes: readonly LocatedProbes[],
   buildId: string | undefined,
 ): void {
-  file.stacks = probes.map(({ stack }) => stack);
-  file.locatedBy = [...new Set(probes.map(({ locatedBy }) => locatedBy))];
-  file.functions = probes.flatMap(({ offsets }) => Object.keys(offsets)).sort();
+  file.located = probes.map(({ located }) => located);
+  file.stacks = file.located.map(({ stack }) => stack);
+  file.locatedBy = [...new Set(file.located.map(({ locatedBy }) => locatedBy))];
+  file.functions = probes.flatMap(({ request }) => Object.keys(request.offsets)).sort();
   if (buildId) {
     file.buildId = buildId;
   }
 }
 
-function summaryOf({ stack, offsets, locatedBy }: LocatedProbes): string {
-  return `${Object.keys(offsets).length} functions of ${stack} by ${locatedBy}`;
+function summaryOf({ request, located }: LocatedProbes): string {
+  return `${Object.keys(request.offsets).length} functions of ${located.stack} by ${located.locatedBy}`;
 }
 
 function hasSameProbes(left: readonly LocatedProbes[], right: readonly LocatedProbes[]): boolean {
   return JSON.stringify(left.map(placesOf)) === JSON.stringify(right.map(placesOf));
 }
 
-function placesOf({ stack, offsets, returns }: LocatedProbes): unknown {
+function placesOf({ request: { stack, offsets, returns } }: LocatedProbes): unknown {
   return [stack, Object.entries(offsets).sort(), Object.entries(returns ?? {}).sort()];
 }
 

@@ -4,11 +4,11 @@ import type { TlsStack } from '../capture/events.ts';
 import type { LocatorCache } from './locator-cache.ts';
 import { attachRequest, createLocator } from './locators.ts';
 
-/** What a probe request holds besides the path, which may be another one each time. */
-export interface LocatedProbes extends Omit<AttachRequest, 'path'> {
-  /** One line: how the functions were found. */
-  reason: string;
-  locatedBy: LocatedStack['locatedBy'];
+export interface LocatedProbes {
+  /** What is to be attached; the path may be another one each time. */
+  request: Omit<AttachRequest, 'path'>;
+  /** How it was found, with those of its functions that are probed. */
+  located: LocatedStack;
 }
 
 export type TlsLocation =
@@ -94,7 +94,8 @@ function probesOf(
   if (!isFollowed(located.stack, names)) {
     return `has ${names.join(', ')}, which do not cover both directions`;
   }
-  return { ...request, locatedBy: located.locatedBy, reason: located.evidence };
+  const functions = located.functions.filter(({ name }) => name in request.offsets);
+  return { request, located: { ...located, functions } };
 }
 
 /** NSS keeps its functions in two libraries: reading and writing in NSPR's, what makes them TLS in its own. */

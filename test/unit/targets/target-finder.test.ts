@@ -14,7 +14,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { AttachRequest, LocatedSymbols } from '../../../src/capture/binding.ts';
+import type { AttachRequest, LocatedStack, LocatedSymbols } from '../../../src/capture/binding.ts';
 import type { AttachPort, TargetFile } from '../../../src/capture/target-tracker.ts';
 import {
   createTargetFinder,
@@ -61,7 +61,7 @@ function byNames(
       const missing = ['SSL_read', 'SSL_write'].filter((name) => !(name in offsets));
       if (missing.length === 0) {
         const probes = [
-          { stack: 'openssl' as const, offsets, locatedBy: 'symbol' as const, reason: 'by name' },
+          { request: { stack: 'openssl' as const, offsets }, located: locatedByName(offsets) },
         ];
         return { kind: 'found', probes, buildId };
       }
@@ -72,6 +72,29 @@ function byNames(
       const { code, message } = error as NodeJS.ErrnoException;
       return { kind: code?.startsWith('SL_ELF_') ? 'none' : 'failed', reason: message };
     }
+  };
+}
+
+function locatedByName(offsets: Readonly<Record<string, number>>): LocatedStack {
+  return {
+    stack: 'openssl',
+    version: undefined,
+    locatedBy: 'symbol',
+    convention: 'sysv',
+    evidence: 'by name',
+    functions: Object.entries(offsets).map(([name, offset]) => ({
+      name,
+      signature: name,
+      covers: [],
+      functionOffset: offset,
+      offset,
+      chosen: 'entry',
+      why: 'its first instruction is emulated',
+      instruction: undefined,
+      isEmulated: true,
+      canReturnProbe: true,
+      returns: [],
+    })),
   };
 }
 
