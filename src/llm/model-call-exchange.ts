@@ -4,33 +4,11 @@
  */
 import type { BodySink, Exchange, ExchangeObserver, ResponseMessage } from '../http/exchange.ts';
 import { createSseDecoder } from '../http/sse-decoder.ts';
-import { Damage } from '../util/damage.ts';
-import { createJsonScanner, type JsonResult, type JsonScanner } from '../util/json-scanner.ts';
-import { createAnswer } from './answer.ts';
+import type { Damage } from '../util/damage.ts';
 import { createFormatDetector } from './answer-format.ts';
-import { ChunkClock } from './chunk-clock.ts';
-import { ContentKeeper } from './content-keeper.ts';
-import type { LlmLimits } from './limits.ts';
-import type { ParseStage } from './llm-stage.ts';
-import type { ModelCall, ModelCallObserver, WireApi } from './model-call.ts';
-import { providerOfHost } from './provider-hosts.ts';
-import { serverAddressOf } from './server-address.ts';
-import { validTraceparent } from './traceparent.ts';
-import type {
-  AnswerReader,
-  CallContext,
-  CallTarget,
-  RequestReader,
-  WireApiReader,
-} from './wire-api.ts';
-
-export interface ModelCallOptions {
-  observer: ModelCallObserver;
-  limits: LlmLimits;
-  keepContent: boolean;
-  maxContentBytes: number;
-  onParseFailure(stage: ParseStage, api: WireApi): void;
-}
+import { createCallParts, type ModelCallOptions, newCall } from './call-parts.ts';
+import type { ModelCall } from './model-call.ts';
+import type { AnswerReader, CallTarget, RequestReader, WireApiReader } from './wire-api.ts';
 
 type Phase = 'request' | 'running' | 'finished' | 'no-call';
 
@@ -41,66 +19,13 @@ export function observeModelCall(
   options: ModelCallOptions,
 ): ExchangeObserver {
   const { limits, observer } = options;
-  const call = newCall(exchange, target, api);
-  const content = new ContentKeeper({
-    isOn: options.keepContent,
-    maxFieldBytes: options.maxContentBytes,
-    maxTotalBytes: limits.maxCallContentBytes,
-    damage: call.damage,
-  });
-  const context: CallContext = { call, content, limits };
-  const clock = new ChunkClock(call, limits.maxChunkGaps);
+  const call = newCall(exchange, api, target.request);
+  const { context, answer, scannerOf, judge, finish: complete } = createCallParts(call, options);
   let phase: Phase = 'request';
 
   const requestReader: RequestReader = api.readRequest(context, target);
   const requestScanner = scannerOf(requestReader);
-
-  const answer = createAnswer({
-    call,
-    content,
-    limits,
-    clock,
-    onToolCall(toolCall) {
-      observer.toolCall?.(call, toolCall);
-    },
-  });
   const answerReader: AnswerReader = api.readAnswer(context, answer);
-
-  function scannerOf(reader: RequestReader | AnswerReader): JsonScanner {
-    return createJsonScanner({
-      plan: reader.plan,
-      limits: {
-        maxDepth: limits.maxDepth,
-        maxNodes: limits.maxNodes,
-        maxStringBytes: limits.maxArgumentBytes,
-        maxTextBytes: content.maxFieldBytes,
-        maxTotalTextBytes: limits.maxCallContentBytes,
-      },
-      onItem(name, value, complete) {
-        if ('item' in reader) {
-          reader.item(name, value, complete);
-        }
-      },
-    });
-  }
-
-  function judge(result: JsonResult, isBodyComplete: boolean, stage: ParseStage): void {
-    const { damage } = call;
-    if (result.limited || result.state === 'limit') {
-      damage.add('limit');
-    }
-    if (result.replaced) {
-      damage.add('decode-error');
-    }
-    const isTorn = result.state === 'incomplete' && !damage.kinds.has('gap');
-    if (isTorn && !isBodyComplete) {
-      damage.add('truncated');
-    } else if (isTorn || result.state === 'invalid') {
-      // The body is all there: it ends inside its JSON, or is none.
-      damage.add('decode-error');
-      options.onParseFailure(stage, call.api);
-    }
-  }
 
   /** The request is over, or the answer does not wait for it. */
   function start(isBodyComplete: boolean): void {
@@ -124,14 +49,7 @@ export function observeModelCall(
       return;
     }
     phase = 'finished';
-    call.endNs = endNs;
-    if (call.httpStatus !== undefined && call.httpStatus >= 400) {
-      call.error ??= { type: String(call.httpStatus) };
-      if (call.error.type === '_OTHER') {
-        call.error.type = String(call.httpStatus);
-      }
-    }
-    answer.finish();
+    complete(endNs);
     mergeDamage(call, exchange.damage);
     if (isCutShort && call.error === undefined && !call.damage.kinds.has('gap')) {
       call.damage.add('truncated');
@@ -297,39 +215,6 @@ export function observeModelCall(
 
 /** White space that keeps a connection alive may precede an answer; more of it than this is no answer. */
 const MAX_HELD_BYTES = 64 * 1024;
-
-function newCall(exchange: Exchange, target: CallTarget, api: WireApiReader): ModelCall {
-  const { request } = target;
-  const call: ModelCall = {
-    api: api.api,
-    operation: api.operation,
-    provider: api.provider,
-    exchange,
-    request: {
-      systemInstructions: [],
-      messages: [],
-      fingerprints: [],
-      toolResults: [],
-      toolDefinitions: [],
-    },
-    startNs: request.startNs,
-    endNs: request.endNs,
-    chunkGapsNs: [],
-    complete: false,
-    damage: new Damage(),
-  };
-  const address = serverAddressOf(request);
-  if (address !== undefined) {
-    call.serverAddress = address.host;
-    call.serverPort = address.port;
-    call.provider = providerOfHost(address.host) ?? call.provider;
-  }
-  const traceparent = validTraceparent(request.headers.get('traceparent'));
-  if (traceparent !== undefined) {
-    call.traceparent = traceparent;
-  }
-  return call;
-}
 
 /** A call that is there to its end is not truncated, though its exchange may be: clients stop at `[DONE]`. */
 function mergeDamage(call: ModelCall, damage: Damage): void {
