@@ -54,6 +54,7 @@ export function telemetryOptions(config: Config, surroundings: Surroundings): Te
     sampler: config.traces.sampler,
     samplerRatio: config.traces.samplerRatio,
     captureContent: config.content.capture,
+    conventions: config.semantics.conventions,
     redact: redactSecrets,
     spanBatch: config.traces.batch,
     logBatch: config.logs.batch,

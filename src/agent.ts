@@ -34,6 +34,7 @@ import { createTlsLocator } from './targets/tls-location.ts';
 import { contentPolicy } from './telemetry/content.ts';
 import { serviceInstanceId } from './telemetry/deterministic-uuid.ts';
 import { createMetricExporter } from './telemetry/otlp-sender.ts';
+import { CONVENTIONS } from './telemetry/semconv.ts';
 import { createTelemetry, type Telemetry } from './telemetry/telemetry.ts';
 import { messageOf } from './util/errors.ts';
 
@@ -224,7 +225,8 @@ function openPrinter(config: Config, { print }: AnalysisParts): Printer | undefi
     return undefined;
   }
   const content = contentPolicy(config.content.capture, redactSecrets);
-  return createPrinter(print, content, config.content.maxBytes);
+  const conventions = CONVENTIONS[config.semantics.conventions];
+  return createPrinter(print, content, conventions, config.content.maxBytes);
 }
 
 /** Counts what the capture room delivers. The hot ones are looked up once. */

@@ -10,6 +10,7 @@ import type { PipelineOutput } from './pipeline.ts';
 import type { StoryPiece } from './session/story.ts';
 import type { ContentPolicy } from './telemetry/content.ts';
 import { describePiece } from './telemetry/piece-span.ts';
+import type { Conventions } from './telemetry/semconv.ts';
 import type { ConnectionParserFactory } from './transport/connection.ts';
 
 export interface Printer {
@@ -23,6 +24,7 @@ export interface Printer {
 export function createPrinter(
   print: PrintOptions,
   content: ContentPolicy,
+  conventions: Conventions,
   maxBodyBytes: number,
 ): Printer {
   const isContentOn = content.isOnSpans || content.isOnEvents;
@@ -63,7 +65,7 @@ export function createPrinter(
         show('turns', turnView(piece, isContentOn, content.redact));
       }
       if (isStage('spans')) {
-        show('spans', describePiece(piece, content));
+        show('spans', describePiece(piece, content, conventions));
       }
     },
     taps: {

@@ -50,6 +50,11 @@ const CHAPTERS: readonly Chapter[] = [
     holds: ({ path }) => path.startsWith('capture.'),
   },
   {
+    title: 'Conventions',
+    text: '',
+    holds: ({ path }) => path.startsWith('semantics.'),
+  },
+  {
     title: 'Content',
     text: 'Off by default. Credentials are never exported, whatever is set here.',
     holds: ({ path }) => path.startsWith('content.'),

@@ -228,6 +228,14 @@ export const schema = {
       'An agent turn in which nothing happened for so long is closed as incomplete.',
     ),
   },
+  semantics: {
+    conventions: required(
+      'SIGHTLINE_SEMCONV',
+      choice(['1.41', 'latest']),
+      '1.41',
+      'Which OpenTelemetry semantic conventions for generative AI the names of attributes and metrics follow: 1.41 (the last published set, which backends know) or latest (those written since, which may still change).',
+    ),
+  },
   content: {
     capture: required(
       'OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT',

@@ -43,7 +43,16 @@ function requestPlan(isContentOn: boolean): JsonPlan {
       ['stop_sequences', ALL],
       ['service_tier', ALL],
       ['output_format', FORMAT],
-      ['output_config', { keep: 'all', fields: new Map([['format', FORMAT]]) }],
+      [
+        'output_config',
+        {
+          keep: 'all',
+          fields: new Map<string, JsonPlan>([
+            ['format', FORMAT],
+            ['effort', ALL],
+          ]),
+        },
+      ],
       ['system', isContentOn ? ANTHROPIC_CONTENT_PLAN : { keep: 'skip' }],
       ['messages', { keep: 'all', emit: 'message', items: ANTHROPIC_MESSAGE_PLAN }],
       [
@@ -127,6 +136,7 @@ function readRequest(context: CallContext, target: CallTarget): RequestReader {
     const stops = asArray(body.stop_sequences)?.filter((stop) => typeof stop === 'string');
     set('stopSequences', stops === undefined || stops.length === 0 ? undefined : stops);
     set('serviceTier', asName(body.service_tier));
+    set('reasoningLevel', asName(asObject(body.output_config)?.effort));
     const format = asObject(body.output_format) ?? asObject(asObject(body.output_config)?.format);
     set('outputType', format?.type === 'json_schema' ? 'json' : undefined);
     if (content.isOn) {

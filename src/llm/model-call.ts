@@ -70,7 +70,21 @@ export interface Usage {
   cacheReadInputTokens?: number;
   cacheCreationInputTokens?: number;
   reasoningOutputTokens?: number;
+  /** Parts of the counts above, where the wire splits them by what the tokens stand for. */
+  byModality?: Partial<Record<Modality, ModalityUsage>>;
 }
+
+/** What tokens stand for, as far as the conventions name it. */
+export type Modality = 'text' | 'image' | 'audio';
+
+export interface ModalityUsage {
+  inputTokens?: number;
+  outputTokens?: number;
+  cacheReadInputTokens?: number;
+}
+
+/** The counts that are numbers of their own. */
+export type TokenCount = Exclude<keyof Usage, 'byModality'>;
 
 export interface CallRequest {
   model?: string;
@@ -87,6 +101,8 @@ export interface CallRequest {
   /** `text`, `json`, `image` or `speech`, only when the request asks for a format. */
   outputType?: string;
   serviceTier?: string;
+  /** How much the model is to think, in the API's own word (`low`, `high`). */
+  reasoningLevel?: string;
   /** Formats of the vectors that an embeddings call asks for. */
   encodingFormats?: string[];
   /** Length of the vectors that an embeddings call asks for. */

@@ -42,6 +42,7 @@ const SCALARS = [
   'seed',
   'n',
   'service_tier',
+  'reasoning_effort',
 ] as const;
 
 function requestPlan(isContentOn: boolean): JsonPlan {
@@ -153,6 +154,7 @@ function readRequest(context: CallContext, target: CallTarget): RequestReader {
     set('choiceCount', asCount(body.n));
     set('outputType', outputType(asObject(body.response_format)?.type));
     set('serviceTier', asName(body.service_tier));
+    set('reasoningLevel', asName(body.reasoning_effort));
   }
 
   function set<Field extends keyof typeof request>(

@@ -63,6 +63,7 @@ function requestPlan(isContentOn: boolean): JsonPlan {
       ]),
     },
   });
+  fields.set('reasoning', { keep: 'all', fields: new Map([['effort', ALL]]) });
   fields.set('text', {
     keep: 'all',
     fields: new Map([['format', { keep: 'all', fields: new Map([['type', ALL]]) }]]),
@@ -171,6 +172,7 @@ function readRequest(context: CallContext, target: CallTarget): RequestReader {
     setField(request, 'temperature', asNumber(body.temperature));
     setField(request, 'topP', asNumber(body.top_p));
     setField(request, 'serviceTier', asName(body.service_tier));
+    setField(request, 'reasoningLevel', asName(asObject(body.reasoning)?.effort));
     setField(request, 'outputType', outputType(asObject(asObject(body.text)?.format)?.type));
     setField(request, 'previousResponseId', asName(body.previous_response_id));
     setField(request, 'conversationId', conversationOf(body));

@@ -3,15 +3,25 @@
  * https://platform.openai.com/docs/api-reference/chat/object#chat-object-usage
  */
 import type { JsonPlan } from '../util/json-scanner.ts';
-import { asObject, firstCount, type JsonObject } from './json-access.ts';
-import type { Usage } from './model-call.ts';
+import { asCount, asObject, firstCount, type JsonObject } from './json-access.ts';
+import type { Modality, ModalityUsage, Usage } from './model-call.ts';
+import { setField } from './set-field.ts';
 
 const NUMBER: JsonPlan = { keep: 'all', fields: new Map() };
+
+const MODALITIES = ['text', 'image', 'audio'] as const satisfies readonly Modality[];
+
+const BY_MODALITY: readonly (readonly [string, JsonPlan])[] = MODALITIES.map((modality) => [
+  `${modality}_tokens`,
+  NUMBER,
+]);
 
 const INPUT_DETAILS: JsonPlan = {
   keep: 'all',
   fields: new Map([
+    ...BY_MODALITY,
     ['cached_tokens', NUMBER],
+    ['cached_tokens_details', { keep: 'all', fields: new Map(BY_MODALITY) }],
     ['cache_write_tokens', NUMBER],
     ['cache_creation_tokens', NUMBER],
   ]),
@@ -19,7 +29,7 @@ const INPUT_DETAILS: JsonPlan = {
 
 const OUTPUT_DETAILS: JsonPlan = {
   keep: 'all',
-  fields: new Map([['reasoning_tokens', NUMBER]]),
+  fields: new Map([...BY_MODALITY, ['reasoning_tokens', NUMBER]]),
 };
 
 /** Every count has a plan of its own, so that no limit ever drops one. */
@@ -57,9 +67,9 @@ export function readOpenAiUsage(value: unknown): Usage | undefined {
   const outputDetails: JsonObject =
     asObject(usage.completion_tokens_details) ?? asObject(usage.output_tokens_details) ?? {};
   const result: Usage = {};
-  set(result, 'inputTokens', firstCount(usage.prompt_tokens, usage.input_tokens));
-  set(result, 'outputTokens', firstCount(usage.completion_tokens, usage.output_tokens));
-  set(
+  setField(result, 'inputTokens', firstCount(usage.prompt_tokens, usage.input_tokens));
+  setField(result, 'outputTokens', firstCount(usage.completion_tokens, usage.output_tokens));
+  setField(
     result,
     'cacheReadInputTokens',
     firstCount(
@@ -69,7 +79,7 @@ export function readOpenAiUsage(value: unknown): Usage | undefined {
       usage.cache_read_input_tokens,
     ),
   );
-  set(
+  setField(
     result,
     'cacheCreationInputTokens',
     firstCount(
@@ -79,16 +89,31 @@ export function readOpenAiUsage(value: unknown): Usage | undefined {
       usage.cache_creation_input_tokens,
     ),
   );
-  set(
+  setField(
     result,
     'reasoningOutputTokens',
     firstCount(outputDetails.reasoning_tokens, usage.reasoning_tokens),
   );
+  const byModality = readModalities(inputDetails, outputDetails);
+  if (byModality !== undefined) {
+    result.byModality = byModality;
+  }
   return Object.keys(result).length === 0 ? undefined : result;
 }
 
-function set(usage: Usage, field: keyof Usage, count: number | undefined): void {
-  if (count !== undefined) {
-    usage[field] = count;
+/** Undefined when the wire does not split its counts; a modality of no tokens at all is left out. */
+function readModalities(input: JsonObject, output: JsonObject): Usage['byModality'] {
+  const cached = asObject(input.cached_tokens_details) ?? {};
+  const split: NonNullable<Usage['byModality']> = {};
+  for (const modality of MODALITIES) {
+    const field = `${modality}_tokens`;
+    const usage: ModalityUsage = {};
+    setField(usage, 'inputTokens', asCount(input[field]));
+    setField(usage, 'outputTokens', asCount(output[field]));
+    setField(usage, 'cacheReadInputTokens', asCount(cached[field]));
+    if (Object.values(usage).some((count) => count > 0)) {
+      split[modality] = usage;
+    }
   }
+  return Object.keys(split).length === 0 ? undefined : split;
 }

@@ -3,9 +3,9 @@
  * https://github.com/open-telemetry/semantic-conventions/blob/v1.41.0/docs/gen-ai/gen-ai-spans.md#inference
  */
 import type { Attributes } from '@opentelemetry/api';
-import type { ModelCall } from '../llm/model-call.ts';
+import type { Modality, ModalityUsage, ModelCall, Usage } from '../llm/model-call.ts';
 import { putDamage } from './damage-attributes.ts';
-import { Attr } from './semconv.ts';
+import { Attr, type Conventions } from './semconv.ts';
 import { put } from './span-description.ts';
 import { secondsBetween } from './wall-time.ts';
 
@@ -13,14 +13,17 @@ import { secondsBetween } from './wall-time.ts';
 const OPENAI_APIS = 'openai.';
 
 /** All but content; of the provider's name too, which the log event does without. */
-export function callAttributes(call: ModelCall): Attributes {
+export function callAttributes(call: ModelCall, conventions: Conventions): Attributes {
   const attributes: Attributes = {
     [Attr.operationName]: call.operation,
     [Attr.providerName]: call.provider,
   };
   putServer(attributes, call);
   putRequest(attributes, call);
-  putResponse(attributes, call);
+  putResponse(attributes, call, conventions);
+  if (conventions.hasLaterCallAttributes) {
+    putLater(attributes, call);
+  }
   putOpenai(attributes, call);
   put(attributes, Attr.errorType, call.error?.type);
   putDamage(attributes, call.damage);
@@ -58,7 +61,7 @@ function putRequest(attributes: Attributes, call: ModelCall): void {
   put(attributes, Attr.embeddingsDimensionCount, request.dimensionCount);
 }
 
-function putResponse(attributes: Attributes, call: ModelCall): void {
+function putResponse(attributes: Attributes, call: ModelCall, conventions: Conventions): void {
   const { response } = call;
   if (call.firstChunkNs !== undefined && call.request.stream === true) {
     attributes[Attr.responseTimeToFirstChunk] = secondsBetween(call.startNs, call.firstChunkNs);
@@ -69,11 +72,55 @@ function putResponse(attributes: Attributes, call: ModelCall): void {
   put(attributes, Attr.responseId, response.id);
   put(attributes, Attr.responseModel, response.model);
   put(attributes, Attr.responseFinishReasons, response.finishReasons);
-  put(attributes, Attr.usageInputTokens, response.usage.inputTokens);
-  put(attributes, Attr.usageOutputTokens, response.usage.outputTokens);
-  put(attributes, Attr.usageCacheReadInputTokens, response.usage.cacheReadInputTokens);
-  put(attributes, Attr.usageCacheCreationInputTokens, response.usage.cacheCreationInputTokens);
-  put(attributes, Attr.usageReasoningOutputTokens, response.usage.reasoningOutputTokens);
+  putUsage(attributes, response.usage);
+  putCacheUsage(attributes, response.usage, conventions);
+}
+
+/** The counts that every generation and every span has by the same name. */
+export function putUsage(attributes: Attributes, usage: Usage): void {
+  put(attributes, Attr.usageInputTokens, usage.inputTokens);
+  put(attributes, Attr.usageOutputTokens, usage.outputTokens);
+  put(attributes, Attr.usageReasoningOutputTokens, usage.reasoningOutputTokens);
+}
+
+export function putCacheUsage(
+  attributes: Attributes,
+  usage: Usage,
+  conventions: Conventions,
+): void {
+  put(attributes, Attr.usageCacheReadInputTokens, usage.cacheReadInputTokens);
+  put(attributes, conventions.usageCacheWrite, usage.cacheCreationInputTokens);
+}
+
+const MODALITY_NAMES: Readonly<Record<Modality, Readonly<Record<keyof ModalityUsage, string>>>> = {
+  text: {
+    inputTokens: Attr.usageTextInputTokens,
+    outputTokens: Attr.usageTextOutputTokens,
+    cacheReadInputTokens: Attr.usageTextCacheReadInputTokens,
+  },
+  image: {
+    inputTokens: Attr.usageImageInputTokens,
+    outputTokens: Attr.usageImageOutputTokens,
+    cacheReadInputTokens: Attr.usageImageCacheReadInputTokens,
+  },
+  audio: {
+    inputTokens: Attr.usageAudioInputTokens,
+    outputTokens: Attr.usageAudioOutputTokens,
+    cacheReadInputTokens: Attr.usageAudioCacheReadInputTokens,
+  },
+};
+
+/** What the conventions have only since 1.41.0. */
+function putLater(attributes: Attributes, call: ModelCall): void {
+  put(attributes, Attr.requestPreviousResponseId, call.request.previousResponseId);
+  put(attributes, Attr.requestReasoningLevel, call.request.reasoningLevel);
+  const byModality = call.response?.usage.byModality ?? {};
+  for (const [modality, names] of Object.entries(MODALITY_NAMES)) {
+    const usage = byModality[modality as Modality];
+    for (const [field, name] of Object.entries(names)) {
+      put(attributes, name, usage?.[field as keyof ModalityUsage]);
+    }
+  }
 }
 
 function putOpenai(attributes: Attributes, call: ModelCall): void {

@@ -5,9 +5,9 @@
 
 import type { Attributes } from '@opentelemetry/api';
 import type { AnyValueMap } from '@opentelemetry/api-logs';
-import type { ModelCall, OutputMessage } from '../llm/model-call.ts';
+import type { Message, ModelCall, OutputMessage } from '../llm/model-call.ts';
 import type { CaptureContent } from './options.ts';
-import { Attr } from './semconv.ts';
+import { Attr, type Conventions } from './semconv.ts';
 
 export interface ContentPolicy {
   isOnSpans: boolean;
@@ -138,17 +138,24 @@ function isJson(text: string): boolean {
 }
 
 /** The content attributes of a call, structured. What the call has none of is left out. */
-export function callContent(call: ModelCall, redact: (text: string) => string): AnyValueMap {
+export function callContent(
+  call: ModelCall,
+  redact: (text: string) => string,
+  conventions: Conventions,
+): AnyValueMap {
   const { request, response } = call;
   const content: Record<string, unknown> = {};
-  if (request.systemInstructions.length > 0) {
-    content[Attr.systemInstructions] = request.systemInstructions;
+  const system = conventions.isSystemTextOnly
+    ? request.systemInstructions.filter((part) => part.type === 'text')
+    : request.systemInstructions;
+  if (system.length > 0) {
+    content[Attr.systemInstructions] = system;
   }
   if (request.messages.length > 0) {
     content[Attr.inputMessages] = request.messages;
   }
   if (response !== undefined && response.messages.length > 0) {
-    content[Attr.outputMessages] = response.messages;
+    content[Attr.outputMessages] = outputMessages(response.messages, conventions);
   }
   if (request.toolDefinitions.length > 0) {
     // Description and parameters are not recommended by default: they are long and always the same.
@@ -160,10 +167,20 @@ export function callContent(call: ModelCall, redact: (text: string) => string): 
   return redactValue(content, redact) as AnyValueMap;
 }
 
+function outputMessages(
+  messages: readonly OutputMessage[],
+  conventions: Conventions,
+): readonly (OutputMessage | Message)[] {
+  return conventions.hasMessageFinishReason
+    ? messages
+    : messages.map(({ finish_reason: _, ...message }) => message);
+}
+
 /** Content on a turn: the prompt that began it and the answer that ended it. */
 export function turnContent(
   calls: readonly ModelCall[],
   redact: (text: string) => string,
+  conventions: Conventions,
 ): AnyValueMap {
   const content: Record<string, unknown> = {};
   const prompt = calls[0]?.request.messages.findLast((message) => message.role === 'user');
@@ -172,7 +189,7 @@ export function turnContent(
   }
   const answer: readonly OutputMessage[] = calls.at(-1)?.response?.messages ?? [];
   if (answer.length > 0) {
-    content[Attr.outputMessages] = answer;
+    content[Attr.outputMessages] = outputMessages(answer, conventions);
   }
   return redactValue(content, redact) as AnyValueMap;
 }

@@ -9,7 +9,7 @@ import { LoggerProvider, type ReadableLogRecord } from '@opentelemetry/sdk-logs'
 import type { CallPiece } from '../session/story.ts';
 import { callAttributes } from './call-attributes.ts';
 import { callContent } from './content.ts';
-import { Attr, INFERENCE_EVENT, SCHEMA_URL, SCOPE_NAME } from './semconv.ts';
+import { Attr, type Conventions, INFERENCE_EVENT, SCOPE_NAME } from './semconv.ts';
 import type { TraceSampler } from './trace-sampler.ts';
 import { wallTime } from './wall-time.ts';
 import { type AttributeLimits, createWorkloadCache, sdkLimits } from './workload-cache.ts';
@@ -27,6 +27,7 @@ export interface EventWriter {
 
 export interface EventWriterOptions extends AttributeLimits {
   version: string;
+  conventions: Conventions;
   sampler: TraceSampler;
   redact: (text: string) => string;
   sinks: readonly ((record: ReadableLogRecord) => void)[];
@@ -51,7 +52,9 @@ export function createEventWriter(options: EventWriterOptions): EventWriter {
       processors: [processor],
       logRecordLimits: sdkLimits(options),
     });
-    return provider.getLogger(SCOPE_NAME, options.version, { schemaUrl: SCHEMA_URL });
+    return provider.getLogger(SCOPE_NAME, options.version, {
+      schemaUrl: options.conventions.schemaUrl,
+    });
   }
 
   return {
@@ -61,10 +64,12 @@ export function createEventWriter(options: EventWriterOptions): EventWriter {
         // The event is of inference calls.
         return;
       }
-      const attributes: AnyValueMap = { ...callAttributes(call) } as AnyValueMap;
+      const attributes: AnyValueMap = {
+        ...callAttributes(call, options.conventions),
+      } as AnyValueMap;
       // The event's attribute list of these conventions is the span's without the provider.
       delete attributes[Attr.providerName];
-      Object.assign(attributes, callContent(call, options.redact));
+      Object.assign(attributes, callContent(call, options.redact, options.conventions));
       const time = wallTime(call.endNs, clockOffsetNs);
       const logger = loggers.get(workloadKey, signature, () => makeLogger(resource()));
       logger.emit({

@@ -6,6 +6,7 @@ import type { StoryPiece } from '../session/story.ts';
 import type { EndpointHealth } from './endpoint-health.ts';
 import type { Temporality } from './options.ts';
 import type { Sender } from './otlp-sender.ts';
+import type { Conventions } from './semconv.ts';
 import { createServiceMetrics, type ServiceMetrics } from './service-metrics.ts';
 
 export interface MetricStats {
@@ -27,6 +28,7 @@ export interface MetricPusher {
 
 export interface MetricPusherOptions {
   version: string;
+  conventions: Conventions;
   temporality: Temporality;
   intervalMs: number;
   maxServices: number;
@@ -153,6 +155,7 @@ export function createMetricPusher(options: MetricPusherOptions): MetricPusher {
       if (service === undefined) {
         service = createServiceMetrics({
           version: options.version,
+          conventions: options.conventions,
           resource: resource(),
           readers,
           temporality: options.temporality,

@@ -1,4 +1,6 @@
 /** Everything telemetry can be told. Plain values in the shapes `config/` reads them; no environment here. */
+import type { Generation } from './semconv.ts';
+
 export type Signal = 'traces' | 'metrics' | 'logs';
 
 /** Where and how one signal is sent. https://opentelemetry.io/docs/specs/otel/protocol/exporter/ */
@@ -81,6 +83,8 @@ export interface TelemetryOptions {
   /** 0 to 1, for the traceidratio samplers. */
   samplerRatio?: number;
   captureContent?: CaptureContent;
+  /** SIGHTLINE_SEMCONV; absent: 1.41.0. */
+  conventions?: Generation;
   /** Masks credentials in a text with as many `*`, so that lengths stay true. */
   redact?: (text: string) => string;
   spanBatch?: Partial<BatchSettings>;

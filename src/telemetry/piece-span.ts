@@ -15,7 +15,7 @@ import type {
 } from '../session/story.ts';
 import { parseTraceparent } from '../session/traceparent.ts';
 import { Damage } from '../util/damage.ts';
-import { callAttributes } from './call-attributes.ts';
+import { callAttributes, putCacheUsage, putUsage } from './call-attributes.ts';
 import {
   type ContentPolicy,
   callContent,
@@ -26,36 +26,51 @@ import {
 import { putDamage } from './damage-attributes.ts';
 import { currentProgram, executableName, putProcess } from './process-attributes.ts';
 import { processEnd } from './process-end.ts';
-import { Attr, ERROR_OTHER, ERROR_TIMEOUT, ERROR_TOOL, Operations } from './semconv.ts';
+import {
+  Attr,
+  type Conventions,
+  ERROR_OTHER,
+  ERROR_TIMEOUT,
+  ERROR_TOOL,
+  Operations,
+} from './semconv.ts';
 import { put, type SpanDescription, type SpanLink, spanName } from './span-description.ts';
 import { sumUsage } from './usage-sum.ts';
 
 /** Longest status description; a provider's error message comes from the wire. */
 const MAX_STATUS_CHARS = 1024;
 
-export function describePiece(piece: StoryPiece, content: ContentPolicy): SpanDescription {
+export function describePiece(
+  piece: StoryPiece,
+  content: ContentPolicy,
+  conventions: Conventions,
+): SpanDescription {
   switch (piece.kind) {
     case 'call':
-      return describeCall(piece, content);
+      return describeCall(piece, content, conventions);
     case 'tool':
       return describeTool(piece, content);
     case 'process':
       return describeProcess(piece, content);
     case 'turn':
-      return describeTurn(piece, content);
+      return describeTurn(piece, content, conventions);
   }
 }
 
-function describeCall(piece: CallPiece, content: ContentPolicy): SpanDescription {
+function describeCall(
+  piece: CallPiece,
+  content: ContentPolicy,
+  conventions: Conventions,
+): SpanDescription {
   const { call } = piece;
-  const attributes = callAttributes(call);
+  const attributes = callAttributes(call, conventions);
   if (piece.process.key !== piece.workload.root.key) {
     // The resource tells of the workload's root; a child that calls a model says so itself.
     attributes[Attr.processPid] = piece.process.ref.pid;
     put(attributes, Attr.processExecutableName, executableName(piece.process));
   }
   if (content.isOnSpans) {
-    putContentText(attributes, callContent(call, content.redact));
+    putContentText(attributes, callContent(call, content.redact, conventions));
   }
   const remoteFlags = remoteParentFlags(piece);
   return {
@@ -178,27 +193,32 @@ function processDamage(piece: ProcessPiece): Damage {
   return damage;
 }
 
-function describeTurn(piece: TurnPiece, content: ContentPolicy): SpanDescription {
+function describeTurn(
+  piece: TurnPiece,
+  content: ContentPolicy,
+  conventions: Conventions,
+): SpanDescription {
   const { calls } = piece;
   const attributes: Attributes = { [Attr.operationName]: Operations.invokeAgent };
-  // Of several providers or models none is the turn's: each call says its own.
-  put(attributes, Attr.providerName, calls[0]?.provider);
+  // Of several models none is the turn's, and the provider is the first call's: each call says its own.
+  if (conventions.isTurnDetailed) {
+    put(attributes, Attr.providerName, calls[0]?.provider);
+  }
   put(attributes, Attr.agentName, piece.agentName === '' ? undefined : piece.agentName);
   put(attributes, Attr.requestModel, onlyValue(calls.map((call) => call.request.model)));
   // Calls that were not kept are missing from every sum.
   const usage: Usage = calls.length < callCountOf(piece) ? {} : sumUsage(calls);
-  put(attributes, Attr.usageInputTokens, usage.inputTokens);
-  put(attributes, Attr.usageOutputTokens, usage.outputTokens);
-  put(attributes, Attr.usageCacheReadInputTokens, usage.cacheReadInputTokens);
-  put(attributes, Attr.usageCacheCreationInputTokens, usage.cacheCreationInputTokens);
-  put(attributes, Attr.usageReasoningOutputTokens, usage.reasoningOutputTokens);
+  putUsage(attributes, usage);
+  if (conventions.isTurnDetailed) {
+    putCacheUsage(attributes, usage, conventions);
+  }
   put(attributes, Attr.responseFinishReasons, calls.at(-1)?.response?.finishReasons);
   attributes[Attr.turnEndedBy] = piece.endedBy;
   const errorType = turnErrorType(piece);
   put(attributes, Attr.errorType, errorType);
   putDamage(attributes, piece.damage);
   if (content.isOnSpans) {
-    putContentText(attributes, turnContent(calls, content.redact));
+    putContentText(attributes, turnContent(calls, content.redact, conventions));
   }
   return {
     name: spanName(Operations.invokeAgent, piece.agentName),

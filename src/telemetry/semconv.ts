@@ -1,11 +1,10 @@
 /**
  * Every name we emit, in one table: a copy of the OpenTelemetry semantic conventions 1.41.0 (GenAI is in
- * Development there, and its npm constants can vanish in any minor release), plus our own `sightline.` names.
+ * Development there, and its npm constants can vanish in any minor release), what the conventions that came after
+ * have otherwise, and our own `sightline.` names.
  * https://github.com/open-telemetry/semantic-conventions/tree/v1.41.0/docs/gen-ai
+ * https://github.com/open-telemetry/semantic-conventions-genai
  */
-
-/** Says which conventions the names follow; carried by every scope. */
-export const SCHEMA_URL = 'https://opentelemetry.io/schemas/1.41.0';
 
 /** Name of our instrumentation scope. */
 export const SCOPE_NAME = 'sightline';
@@ -42,6 +41,21 @@ export const Attr = {
   usageCacheCreationInputTokens: 'gen_ai.usage.cache_creation.input_tokens',
   usageReasoningOutputTokens: 'gen_ai.usage.reasoning.output_tokens',
   tokenType: 'gen_ai.token.type',
+
+  // Of the conventions after 1.41.0.
+  requestPreviousResponseId: 'gen_ai.request.previous_response.id',
+  requestReasoningLevel: 'gen_ai.request.reasoning.level',
+  usageCacheWriteInputTokens: 'gen_ai.usage.cache_write.input_tokens',
+  usageTextInputTokens: 'gen_ai.usage.text.input_tokens',
+  usageTextOutputTokens: 'gen_ai.usage.text.output_tokens',
+  usageTextCacheReadInputTokens: 'gen_ai.usage.text.cache_read.input_tokens',
+  usageImageInputTokens: 'gen_ai.usage.image.input_tokens',
+  usageImageOutputTokens: 'gen_ai.usage.image.output_tokens',
+  usageImageCacheReadInputTokens: 'gen_ai.usage.image.cache_read.input_tokens',
+  usageAudioInputTokens: 'gen_ai.usage.audio.input_tokens',
+  usageAudioOutputTokens: 'gen_ai.usage.audio.output_tokens',
+  usageAudioCacheReadInputTokens: 'gen_ai.usage.audio.cache_read.input_tokens',
+  tokenModality: 'gen_ai.token.modality',
 
   systemInstructions: 'gen_ai.system_instructions',
   inputMessages: 'gen_ai.input.messages',
@@ -126,71 +140,152 @@ const TURN_BUCKETS = [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 51.2, 102.4
 /** Calls in a turn. */
 const COUNT_BUCKETS = [1, 2, 4, 8, 16, 32, 64, 128];
 
-export interface HistogramDefinition {
+export interface MetricDefinition {
+  instrument: 'histogram' | 'counter';
   name: string;
   unit: string;
   description: string;
+  /** Empty for a counter. */
   buckets: readonly number[];
   /** Values are whole numbers. */
   whole: boolean;
 }
 
-export const Metrics = {
-  tokenUsage: {
-    name: 'gen_ai.client.token.usage',
-    unit: '{token}',
-    description: 'Number of input and output tokens used.',
-    buckets: TOKEN_BUCKETS,
-    whole: true,
+function seconds(name: string, description: string, buckets = DURATION_BUCKETS): MetricDefinition {
+  return { instrument: 'histogram', name, unit: 's', description, buckets, whole: false };
+}
+
+function counts(
+  name: string,
+  unit: string,
+  description: string,
+  buckets: readonly number[],
+): MetricDefinition {
+  return { instrument: 'histogram', name, unit, description, buckets, whole: true };
+}
+
+function tokenCounter(name: string, description: string): MetricDefinition {
+  return { instrument: 'counter', name, unit: '{token}', description, buckets: [], whole: true };
+}
+
+/** Of agents and tools; 1.41.0 has no metric for them, so the names after it serve both generations. */
+export const StoryMetrics = {
+  invokeAgentDuration: seconds(
+    'gen_ai.invoke_agent.duration',
+    'Duration of an agent turn.',
+    TURN_BUCKETS,
+  ),
+  invokeAgentInferenceCalls: counts(
+    'gen_ai.invoke_agent.inference_calls',
+    '{inference_call}',
+    'Model calls of an agent turn.',
+    COUNT_BUCKETS,
+  ),
+  invokeAgentToolCalls: counts(
+    'gen_ai.invoke_agent.tool_calls',
+    '{tool_call}',
+    'Tool calls of an agent turn.',
+    COUNT_BUCKETS,
+  ),
+  executeToolDuration: seconds('gen_ai.execute_tool.duration', 'Duration of a tool call.'),
+} as const satisfies Record<string, MetricDefinition>;
+
+/** Of model calls, as 1.41.0 has them. */
+export const CallMetrics = {
+  tokenUsage: counts(
+    'gen_ai.client.token.usage',
+    '{token}',
+    'Number of input and output tokens used.',
+    TOKEN_BUCKETS,
+  ),
+  operationDuration: seconds('gen_ai.client.operation.duration', 'GenAI operation duration.'),
+  timeToFirstChunk: seconds(
+    'gen_ai.client.operation.time_to_first_chunk',
+    'Time from the request to the first chunk of a streamed answer.',
+  ),
+  timePerOutputChunk: seconds(
+    'gen_ai.client.operation.time_per_output_chunk',
+    'Time between neighbouring chunks of a streamed answer.',
+  ),
+} as const satisfies Record<string, MetricDefinition>;
+
+/** Of model calls, as the conventions after 1.41.0 have them. */
+export const LatestCallMetrics = {
+  inferenceDuration: seconds('gen_ai.client.inference.duration', 'Duration of an inference.'),
+  operationDuration: CallMetrics.operationDuration,
+  timeToFirstChunk: seconds(
+    'gen_ai.client.inference.time_to_first_chunk',
+    CallMetrics.timeToFirstChunk.description,
+  ),
+  timePerOutputChunk: seconds(
+    'gen_ai.client.inference.time_per_output_chunk',
+    CallMetrics.timePerOutputChunk.description,
+  ),
+  inputTokens: tokenCounter('gen_ai.client.inference.usage.input_tokens', 'Input tokens used.'),
+  outputTokens: tokenCounter('gen_ai.client.inference.usage.output_tokens', 'Output tokens used.'),
+  cacheReadInputTokens: tokenCounter(
+    'gen_ai.client.inference.usage.cache_read.input_tokens',
+    'Input tokens read from a cache of the provider.',
+  ),
+  cacheWriteInputTokens: tokenCounter(
+    'gen_ai.client.inference.usage.cache_write.input_tokens',
+    'Input tokens written to a cache of the provider.',
+  ),
+  reasoningOutputTokens: tokenCounter(
+    'gen_ai.client.inference.usage.reasoning.output_tokens',
+    'Output tokens used for reasoning.',
+  ),
+  operationInputTokens: counts(
+    'gen_ai.client.inference.operation.input_tokens',
+    '{token}',
+    'Input tokens of one inference.',
+    TOKEN_BUCKETS,
+  ),
+  operationOutputTokens: counts(
+    'gen_ai.client.inference.operation.output_tokens',
+    '{token}',
+    'Output tokens of one inference.',
+    TOKEN_BUCKETS,
+  ),
+} as const satisfies Record<string, MetricDefinition>;
+
+/** Which conventions are followed: SIGHTLINE_SEMCONV. */
+export type Generation = '1.41' | 'latest';
+
+/** Where the generations differ on spans and events. */
+export interface Conventions {
+  generation: Generation;
+  /** Carried by every scope. */
+  schemaUrl: string;
+  /** Name of the count of input tokens written to a provider's cache. */
+  usageCacheWrite: string;
+  /** An output message says why it ended, beside `gen_ai.response.finish_reasons`. */
+  hasMessageFinishReason: boolean;
+  /** System instructions hold text alone. */
+  isSystemTextOnly: boolean;
+  /** A turn inside a process says provider and cache counts too. */
+  isTurnDetailed: boolean;
+  /** Counts by modality, the response a request goes on from, how much reasoning it asks for. */
+  hasLaterCallAttributes: boolean;
+}
+
+export const CONVENTIONS: Readonly<Record<Generation, Conventions>> = {
+  '1.41': {
+    generation: '1.41',
+    schemaUrl: 'https://opentelemetry.io/schemas/1.41.0',
+    usageCacheWrite: Attr.usageCacheCreationInputTokens,
+    hasMessageFinishReason: true,
+    isSystemTextOnly: false,
+    isTurnDetailed: true,
+    hasLaterCallAttributes: false,
   },
-  operationDuration: {
-    name: 'gen_ai.client.operation.duration',
-    unit: 's',
-    description: 'GenAI operation duration.',
-    buckets: DURATION_BUCKETS,
-    whole: false,
+  latest: {
+    generation: 'latest',
+    schemaUrl: 'https://opentelemetry.io/schemas/gen-ai/1.42.0',
+    usageCacheWrite: Attr.usageCacheWriteInputTokens,
+    hasMessageFinishReason: false,
+    isSystemTextOnly: true,
+    isTurnDetailed: false,
+    hasLaterCallAttributes: true,
   },
-  timeToFirstChunk: {
-    name: 'gen_ai.client.operation.time_to_first_chunk',
-    unit: 's',
-    description: 'Time from the request to the first chunk of a streamed answer.',
-    buckets: DURATION_BUCKETS,
-    whole: false,
-  },
-  timePerOutputChunk: {
-    name: 'gen_ai.client.operation.time_per_output_chunk',
-    unit: 's',
-    description: 'Time between neighbouring chunks of a streamed answer.',
-    buckets: DURATION_BUCKETS,
-    whole: false,
-  },
-  // The names below are of the conventions after 1.41.0, which has no metric for agents and tools.
-  invokeAgentDuration: {
-    name: 'gen_ai.invoke_agent.duration',
-    unit: 's',
-    description: 'Duration of an agent turn.',
-    buckets: TURN_BUCKETS,
-    whole: false,
-  },
-  invokeAgentInferenceCalls: {
-    name: 'gen_ai.invoke_agent.inference_calls',
-    unit: '{inference_call}',
-    description: 'Model calls of an agent turn.',
-    buckets: COUNT_BUCKETS,
-    whole: true,
-  },
-  invokeAgentToolCalls: {
-    name: 'gen_ai.invoke_agent.tool_calls',
-    unit: '{tool_call}',
-    description: 'Tool calls of an agent turn.',
-    buckets: COUNT_BUCKETS,
-    whole: true,
-  },
-  executeToolDuration: {
-    name: 'gen_ai.execute_tool.duration',
-    unit: 's',
-    description: 'Duration of a tool call.',
-    buckets: DURATION_BUCKETS,
-    whole: false,
-  },
-} as const satisfies Record<string, HistogramDefinition>;
+};

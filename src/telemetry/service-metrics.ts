@@ -2,7 +2,7 @@
  * Metrics of one service: every histogram of the conventions that applies to what we see.
  * https://github.com/open-telemetry/semantic-conventions/blob/v1.41.0/docs/gen-ai/gen-ai-metrics.md
  */
-import { type Attributes, type Histogram, ValueType } from '@opentelemetry/api';
+import type { Attributes } from '@opentelemetry/api';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import {
   AggregationTemporality,
@@ -11,23 +11,14 @@ import {
   MetricReader,
   type ResourceMetrics,
 } from '@opentelemetry/sdk-metrics';
-import type { ModelCall } from '../llm/model-call.ts';
 import type { StoryPiece, ToolPiece, TurnPiece } from '../session/story.ts';
-import { putOpenaiResponse, putServer } from './call-attributes.ts';
+import { createCallRecorder } from './call-metrics.ts';
+import { createInstruments, type Instrument } from './instruments.ts';
 import type { Temporality } from './options.ts';
 import { callCountOf, turnErrorType } from './piece-span.ts';
-import {
-  Attr,
-  ERROR_TOOL,
-  type HistogramDefinition,
-  Metrics,
-  SCHEMA_URL,
-  SCOPE_NAME,
-} from './semconv.ts';
+import { Attr, type Conventions, ERROR_TOOL, SCOPE_NAME, StoryMetrics } from './semconv.ts';
 import { put } from './span-description.ts';
 import { secondsBetween } from './wall-time.ts';
-
-const NS_PER_SECOND = 1e9;
 
 /** Read when somebody asks; the asking is timed for all services together. */
 class PullReader extends MetricReader {
@@ -44,6 +35,7 @@ export interface ServiceMetrics {
 
 export interface ServiceMetricsOptions {
   version: string;
+  conventions: Conventions;
   resource: Attributes;
   /** Independent readers: the endpoint, and the file. */
   readers: number;
@@ -51,7 +43,7 @@ export interface ServiceMetricsOptions {
   maxSeries: number;
 }
 
-type Instruments = Record<keyof typeof Metrics, Histogram>;
+type Instruments = Readonly<Record<keyof typeof StoryMetrics, Instrument>>;
 
 export function createServiceMetrics(options: ServiceMetricsOptions): ServiceMetrics {
   const readers = Array.from(
@@ -66,24 +58,16 @@ export function createServiceMetrics(options: ServiceMetricsOptions): ServiceMet
     resource: resourceFromAttributes(options.resource),
     readers,
   });
-  const meter = provider.getMeter(SCOPE_NAME, options.version, { schemaUrl: SCHEMA_URL });
-  const instruments = Object.fromEntries(
-    Object.entries<HistogramDefinition>(Metrics).map(([key, definition]) => [
-      key,
-      meter.createHistogram(definition.name, {
-        unit: definition.unit,
-        description: definition.description,
-        valueType: definition.whole ? ValueType.INT : ValueType.DOUBLE,
-        advice: { explicitBucketBoundaries: [...definition.buckets] },
-      }),
-    ]),
-  ) as Instruments;
+  const { schemaUrl } = options.conventions;
+  const meter = provider.getMeter(SCOPE_NAME, options.version, { schemaUrl });
+  const instruments = createInstruments(meter, StoryMetrics);
+  const recordCall = createCallRecorder(meter, options.conventions);
 
   return {
     record(piece) {
       switch (piece.kind) {
         case 'call':
-          recordCall(instruments, piece.call);
+          recordCall(piece.call);
           break;
         case 'tool':
           recordTool(instruments, piece);
@@ -116,47 +100,6 @@ function temporalityOf(preference: Temporality, type: InstrumentType): Aggregati
       : preference === 'lowmemory' &&
         (type === InstrumentType.COUNTER || type === InstrumentType.HISTOGRAM);
   return isDelta ? AggregationTemporality.DELTA : AggregationTemporality.CUMULATIVE;
-}
-
-function recordCall(instruments: Instruments, call: ModelCall): void {
-  const base: Attributes = {
-    [Attr.operationName]: call.operation,
-    [Attr.providerName]: call.provider,
-  };
-  put(base, Attr.requestModel, call.request.model);
-  put(base, Attr.responseModel, call.response?.model);
-  putServer(base, call);
-  putOpenaiResponse(base, call);
-
-  const withError =
-    call.error === undefined ? base : { ...base, [Attr.errorType]: call.error.type };
-  instruments.operationDuration.record(secondsBetween(call.startNs, call.endNs), withError);
-
-  const usage = call.response?.usage;
-  recordTokens(instruments, base, 'input', usage?.inputTokens);
-  recordTokens(instruments, base, 'output', usage?.outputTokens);
-
-  if (call.request.stream !== true) {
-    return;
-  }
-  if (call.firstChunkNs !== undefined) {
-    instruments.timeToFirstChunk.record(secondsBetween(call.startNs, call.firstChunkNs), base);
-  }
-  for (const gapNs of call.chunkGapsNs) {
-    instruments.timePerOutputChunk.record(gapNs / NS_PER_SECOND, base);
-  }
-}
-
-/** A count that the wire did not give is no measurement, not 0. */
-function recordTokens(
-  instruments: Instruments,
-  base: Attributes,
-  type: 'input' | 'output',
-  tokens: number | undefined,
-): void {
-  if (tokens !== undefined) {
-    instruments.tokenUsage.record(tokens, { ...base, [Attr.tokenType]: type });
-  }
 }
 
 function recordTool(instruments: Instruments, piece: ToolPiece): void {

@@ -10,7 +10,7 @@ import {
 } from '@opentelemetry/api';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import { type ReadableSpan, type SpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace';
-import { Attr, SCHEMA_URL, SCOPE_NAME } from './semconv.ts';
+import { Attr, type Conventions, SCOPE_NAME } from './semconv.ts';
 import type { SpanDescription } from './span-description.ts';
 import type { TraceSampler } from './trace-sampler.ts';
 import { wallTime } from './wall-time.ts';
@@ -31,6 +31,7 @@ export interface SpanWriter {
 
 export interface SpanWriterOptions extends AttributeLimits {
   version: string;
+  conventions: Conventions;
   sampler: TraceSampler;
   /** Called with each finished, sampled span, in order. */
   sinks: readonly ((span: ReadableSpan) => void)[];
@@ -65,7 +66,9 @@ export function createSpanWriter(options: SpanWriterOptions): SpanWriter {
       spanProcessors: [processor],
       spanLimits: sdkLimits(options),
     });
-    return provider.getTracer(SCOPE_NAME, options.version, { schemaUrl: SCHEMA_URL });
+    return provider.getTracer(SCOPE_NAME, options.version, {
+      schemaUrl: options.conventions.schemaUrl,
+    });
   }
 
   function parentContext(span: SpanDescription): Context {

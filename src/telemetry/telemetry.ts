@@ -33,6 +33,7 @@ import { createLogSender, createMetricSender, createSpanSender } from './otlp-se
 import { recordBytes, spanBytes } from './payload-size.ts';
 import { describePiece } from './piece-span.ts';
 import { eventLine, metricLines } from './readable-signals.ts';
+import { CONVENTIONS } from './semconv.ts';
 import { createSpanWriter } from './span-writer.ts';
 import { createTraceSampler } from './trace-sampler.ts';
 import { createTraceTrees, type TraceTreeStats } from './trace-tree.ts';
@@ -76,6 +77,7 @@ export interface Telemetry {
 export function createTelemetry(options: TelemetryOptions): Telemetry {
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const { terminal, notice } = options;
+  const conventions = CONVENTIONS[options.conventions ?? '1.41'];
   const content = contentPolicy(options.captureContent, options.redact);
   const sampler = createTraceSampler(options.sampler, options.samplerRatio);
   const notices = createEndpointNotices(notice, treeMode(options) !== 'never');
@@ -138,6 +140,7 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
 
   const spanWriter = createSpanWriter({
     version: options.version,
+    conventions,
     sampler,
     sinks: [
       ...(file === undefined ? [] : [(span: ReadableSpan) => file.write(spanJson(span))]),
@@ -152,6 +155,7 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
 
   const eventWriter = createEventWriter({
     version: options.version,
+    conventions,
     sampler,
     redact: content.redact,
     sinks: [
@@ -170,6 +174,7 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
 
   const metrics = createMetricPusher({
     version: options.version,
+    conventions,
     temporality: options.temporality ?? 'cumulative',
     intervalMs: options.metricIntervalMs ?? DEFAULT_METRIC_INTERVAL_MS,
     maxServices: limits.maxServices,
@@ -204,7 +209,7 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
     const { clockOffsetNs } = known.host;
     const signature = resourceSignature(workload);
     const resource = () => workloadResource(workload, known);
-    const description = describePiece(piece, content);
+    const description = describePiece(piece, content, conventions);
     spanWriter.write(workload.root.key, signature, resource, description, clockOffsetNs);
     if (piece.kind === 'call' && content.isOnEvents) {
       eventWriter.write(workload.root.key, signature, resource, piece, clockOffsetNs);

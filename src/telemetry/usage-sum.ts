@@ -1,5 +1,5 @@
 /** Token counts of a turn: exact sums or nothing. */
-import type { ModelCall, Usage } from '../llm/model-call.ts';
+import type { ModelCall, TokenCount, Usage } from '../llm/model-call.ts';
 
 const FIELDS = [
   'inputTokens',
@@ -7,7 +7,7 @@ const FIELDS = [
   'cacheReadInputTokens',
   'cacheCreationInputTokens',
   'reasoningOutputTokens',
-] as const satisfies readonly (keyof Usage)[];
+] as const satisfies readonly TokenCount[];
 
 /** From here on an HTTP status says that the request was refused, so that nothing was generated. */
 const FIRST_ERROR_STATUS = 400;
@@ -35,7 +35,7 @@ function isRefused(call: ModelCall): boolean {
   return call.httpStatus !== undefined && call.httpStatus >= FIRST_ERROR_STATUS;
 }
 
-function sumField(calls: readonly ModelCall[], field: keyof Usage): number | undefined {
+function sumField(calls: readonly ModelCall[], field: TokenCount): number | undefined {
   let total = 0;
   for (const call of calls) {
     const count = call.response?.usage[field];

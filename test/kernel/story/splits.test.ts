@@ -12,6 +12,7 @@ import { createPipeline } from '../../../src/pipeline.ts';
 import { createCounters } from '../../../src/self/counters.ts';
 import { contentPolicy } from '../../../src/telemetry/content.ts';
 import { describePiece } from '../../../src/telemetry/piece-span.ts';
+import { CONVENTIONS } from '../../../src/telemetry/semconv.ts';
 import { runAgent } from '../../support/agents/run-agent.ts';
 import { runClient } from '../../support/clients/run-client.ts';
 import { requireKernel } from '../../support/kernel-guard.ts';
@@ -40,7 +41,10 @@ function storyOf(events: readonly CaptureEvent[]): unknown[] {
   const content = contentPolicy('SPAN_ONLY');
   const pipeline = createPipeline(
     pipelineSettings(loadConfig(CONTENT_ON)),
-    { host: () => {}, piece: (piece) => spans.push(describePiece(piece, content)) },
+    {
+      host: () => {},
+      piece: (piece) => spans.push(describePiece(piece, content, CONVENTIONS['1.41'])),
+    },
     createCounters(),
   );
   for (const event of events) {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import OpenAI from 'openai';
 import { callAttributes } from '../../../src/telemetry/call-attributes.ts';
+import { CONVENTIONS } from '../../../src/telemetry/semconv.ts';
 import { runExchange } from '../../support/llm-fixtures/run-exchange.ts';
 
 function ask(target: string, request: unknown) {
@@ -24,7 +25,7 @@ describe('a request of embeddings', () => {
     const call = ask('/v1/embeddings', body);
     assert.ok(call);
     assert.equal(call.operation, 'embeddings');
-    const attributes = callAttributes(call);
+    const attributes = callAttributes(call, CONVENTIONS['1.41']);
     assert.equal(attributes['gen_ai.operation.name'], 'embeddings');
     assert.equal(attributes['gen_ai.request.model'], 'm');
     assert.deepEqual(attributes['gen_ai.request.encoding_formats'], ['base64']);

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import type { ModelCall } from '../../../src/llm/model-call.ts';
 import { createPrinter } from '../../../src/print-view.ts';
 import { contentPolicy } from '../../../src/telemetry/content.ts';
+import { CONVENTIONS } from '../../../src/telemetry/semconv.ts';
 
 describe('a printed call with content off', () => {
   it("masks a key in the error's message", () => {
@@ -11,7 +12,7 @@ describe('a printed call with content off', () => {
       text.replaceAll('sk-live-1', '*********'),
     );
     const print = { stage: 'calls', sink: (_stage: string, value: unknown) => shown.push(value) };
-    const printer = createPrinter(print as never, content, 100);
+    const printer = createPrinter(print as never, content, CONVENTIONS['1.41'], 100);
     const request = { messages: [], systemInstructions: [], toolResults: [], toolDefinitions: [] };
     const error = { type: '401', message: 'Incorrect API key provided: sk-live-1' };
     printer.taps.call?.({ request, error } as unknown as ModelCall);

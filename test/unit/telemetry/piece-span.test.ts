@@ -5,6 +5,7 @@ import type { CallRequest, CallResponse, ModelCall } from '../../../src/llm/mode
 import type { StoryPiece } from '../../../src/session/story.ts';
 import { contentPolicy } from '../../../src/telemetry/content.ts';
 import { describePiece } from '../../../src/telemetry/piece-span.ts';
+import { CONVENTIONS, type Generation } from '../../../src/telemetry/semconv.ts';
 import {
   at,
   callPiece,
@@ -22,7 +23,9 @@ import {
 const OFF = contentPolicy('NO_CONTENT');
 const ON = contentPolicy('SPAN_ONLY', (text) => text.replace(/hunter2/g, '*******'));
 
-const describeOff = (piece: StoryPiece) => describePiece(piece, OFF);
+const describeIn = (piece: StoryPiece, content = OFF, generation: Generation = '1.41') =>
+  describePiece(piece, content, CONVENTIONS[generation]);
+const describeOff = (piece: StoryPiece) => describeIn(piece);
 
 function requestWith(fields: Partial<CallRequest>): ModelCall {
   const call = makeCall();
@@ -217,7 +220,7 @@ describe('the span of a call', () => {
 
   it("masks credentials in a provider's error message", () => {
     const call = makeCall({ error: { type: 'x', message: 'Incorrect key: hunter2' } });
-    assert.deepEqual(describePiece(callPiece(call), ON).error, {
+    assert.deepEqual(describeIn(callPiece(call), ON).error, {
       message: 'Incorrect key: *******',
     });
   });
@@ -232,7 +235,7 @@ describe('the span of a call', () => {
       ['Unexpected token in JSON', 'Unexpected token in JSON'],
     ]) {
       const call = makeCall({ error: { type: 'x', message: message as string } });
-      assert.equal(describePiece(callPiece(call), OFF).error?.message, masked);
+      assert.equal(describeIn(callPiece(call), OFF).error?.message, masked);
     }
   });
 
@@ -283,7 +286,7 @@ describe('the span of a call', () => {
     });
     const off = describeOff(callPiece(call)).attributes;
     assert.ok(!Object.keys(off).some((key) => /messages|instructions|definitions/.test(key)));
-    const on = describePiece(callPiece(call), ON).attributes;
+    const on = describeIn(callPiece(call), ON).attributes;
     assert.equal(on['gen_ai.system_instructions'], '[{"type":"text","content":"Be brief."}]');
     assert.deepEqual(JSON.parse(String(on['gen_ai.input.messages'])), [
       { role: 'user', parts: [{ type: 'text', content: 'My password is *******' }] },
@@ -330,13 +333,13 @@ describe('the span of a tool call', () => {
       '{ "id": 12345678901234567890, "id": 1.0, "q": "café *******",\n "token" : "***", "tokens": ["*"], "n": {"api_key":"*"} }';
     const result = { text: '"hunter2"', isError: false };
     const piece = toolPiece({ toolCall: { name: 'x', argumentsText, timeNs: at(0) }, result });
-    const { attributes } = describePiece(piece, ON);
+    const { attributes } = describeIn(piece, ON);
     assert.equal(attributes['gen_ai.tool.call.arguments'], masked);
     assert.equal(attributes['gen_ai.tool.call.result'], '"*******"');
   });
 
   it('carries arguments and result only when content is on', () => {
-    const { attributes } = describePiece(
+    const { attributes } = describeIn(
       toolPiece({
         toolCall: { name: 'Bash', argumentsText: '{"command": "echo hunter2"}', timeNs: at(0) },
       }),
@@ -474,7 +477,7 @@ describe('the span of a turn', () => {
   });
 
   it('carries the prompt and the answer when content is on', () => {
-    const { attributes } = describePiece(turnPiece(), ON);
+    const { attributes } = describeIn(turnPiece(), ON);
     assert.match(String(attributes['gen_ai.input.messages']), /Which files are here\?/);
     assert.match(String(attributes['gen_ai.output.messages']), /Two: a and b\./);
   });

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { AggregationTemporality, DataPointType } from '@opentelemetry/sdk-metrics';
 import type { StoryPiece } from '../../../src/session/story.ts';
 import type { Temporality } from '../../../src/telemetry/options.ts';
+import { CONVENTIONS, type Generation } from '../../../src/telemetry/semconv.ts';
 import {
   createServiceMetrics,
   type ServiceMetrics,
@@ -28,9 +29,14 @@ interface Point {
   bounds: readonly number[];
 }
 
-function start(temporality: Temporality = 'cumulative', maxSeries = 2000): ServiceMetrics {
+function start(
+  temporality: Temporality = 'cumulative',
+  maxSeries = 2000,
+  generation: Generation = '1.41',
+): ServiceMetrics {
   return createServiceMetrics({
     version: '1',
+    conventions: CONVENTIONS[generation],
     resource: { 'service.name': 's' },
     readers: 1,
     temporality,
