@@ -1,19 +1,36 @@
 /**
- * Tells by an answer's first bytes whether it is one JSON text or a stream of server-sent events: what the
- * Content-Type says is wrong too often, in both directions.
+ * Tells by an answer's first bytes whether it is one JSON text or a stream of records, and of which framing: what
+ * the Content-Type says is wrong too often, in both directions.
  */
+import {
+  createStreamFormatDetector,
+  type StreamFormat,
+  streamFormatOf,
+} from '../http/stream-format.ts';
+import type { RecordFormat } from '../http/stream-reader.ts';
 
-export type AnswerFormat = 'json' | 'events' | 'other';
+/** One JSON text, a stream of records, or nothing that a model's answer could be. */
+export type AnswerFormat = 'json' | RecordFormat | 'other';
 
-/** The fields of https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream */
-const FIELDS = ['data:', 'event:', 'id:', 'retry:', 'data\n', 'data\r'] as const;
+/**
+ * What a body is to a wire API, by what it looks like: a body that begins with `[` is a list of records to one API
+ * and an error in a list to another.
+ */
+export type FormatChoice = (seen: StreamFormat) => AnswerFormat;
 
-/** Enough to tell the longest of the fields. */
-const MAX_FIELD_CHARS = 6;
-
-const CURLY = 0x7b;
-const SQUARE = 0x5b;
-const COLON = 0x3a;
+/** For APIs that answer with one JSON text or with server-sent events. */
+export const jsonOrEvents: FormatChoice = (seen) => {
+  switch (seen) {
+    case 'sse':
+      return 'sse';
+    case 'json':
+    case 'json-array':
+    case 'ndjson':
+      return 'json';
+    default:
+      return 'other';
+  }
+};
 
 export interface FormatDetector {
   /** The format, as soon as the bytes so far tell it; call with more bytes until then. */
@@ -22,44 +39,28 @@ export interface FormatDetector {
   end(): AnswerFormat;
 }
 
-export function createFormatDetector(contentType: string | undefined): FormatDetector {
-  const isEventStream = /^\s*text\/event-stream/i.test(contentType ?? '');
-  /** The beginning without white space and byte order mark, as latin1. */
-  let head = '';
-
-  function judge(isEnd: boolean): AnswerFormat | undefined {
-    if (head.length === 0) {
-      return isEnd ? (isEventStream ? 'events' : 'other') : undefined;
-    }
-    const first = head.charCodeAt(0);
-    if (first === CURLY || first === SQUARE) {
-      return 'json';
-    }
-    if (first === COLON || isEventStream) {
-      return 'events';
-    }
-    const fits = FIELDS.some((field) => head.startsWith(field));
-    if (fits) {
-      return 'events';
-    }
-    const couldFit = FIELDS.some((field) => field.startsWith(head));
-    return couldFit && !isEnd ? undefined : 'other';
-  }
-
+/** `contentType` is the header's value. */
+export function createFormatDetector(
+  contentType: string | undefined,
+  choose: FormatChoice,
+): FormatDetector {
+  const detector = createStreamFormatDetector(contentType);
   return {
     push(bytes) {
-      for (const byte of bytes) {
-        const isBlank = byte === 0x20 || byte === 0x09 || byte === 0x0a || byte === 0x0d;
-        const isMark = byte === 0xef || byte === 0xbb || byte === 0xbf;
-        if (head.length > 0 || !(isBlank || isMark)) {
-          head += String.fromCharCode(byte);
-        }
-        if (head.length >= MAX_FIELD_CHARS) {
-          break;
-        }
-      }
-      return judge(false);
+      const seen = detector.push(bytes);
+      return seen && choose(seen);
     },
-    end: () => judge(true) ?? 'other',
+    end() {
+      const seen = detector.end();
+      return choose(seen === 'empty' ? (declaredFormat(contentType) ?? 'empty') : seen);
+    },
   };
+}
+
+/** A byte that no format begins with: what is told of it is what the header says. */
+const ANY_BYTE: Uint8Array = Buffer.from('x');
+
+/** What the Content-Type alone says of a body without bytes. */
+function declaredFormat(contentType: string | undefined): StreamFormat | undefined {
+  return streamFormatOf(contentType, ANY_BYTE);
 }

@@ -334,16 +334,22 @@ function conventionalReason(reason: string | undefined, hasToolCall: boolean): s
     case 'tool_calls':
     case 'function_call':
     case 'tool_use':
+    case 'TOOL_CALL':
       return 'tool_call';
     case 'end_turn':
     case 'stop_sequence':
+    case 'STOP_SEQUENCE':
+    case 'FINISH':
       return 'stop';
     case 'completed':
+    case 'COMPLETE':
     case 'STOP':
       return hasToolCall ? 'tool_call' : 'stop';
     case 'max_tokens':
     case 'max_output_tokens':
     case 'MAX_TOKENS':
+    case 'LENGTH':
+    case 'model_context_window_exceeded':
       return 'length';
     case 'refusal':
     case 'SAFETY':
@@ -351,9 +357,18 @@ function conventionalReason(reason: string | undefined, hasToolCall: boolean): s
     case 'BLOCKLIST':
     case 'PROHIBITED_CONTENT':
     case 'SPII':
+    case 'IMAGE_SAFETY':
+    case 'IMAGE_PROHIBITED_CONTENT':
+    case 'ERROR_TOXIC':
+    case 'CONTENT_FILTERED':
+    case 'content_filtered':
+    case 'guardrail_intervened':
       return 'content_filter';
     case 'failed':
     case 'cancelled':
+    case 'ERROR':
+    case 'ERROR_LIMIT':
+    case 'MALFORMED_FUNCTION_CALL':
       return 'error';
     default:
       return reason;

@@ -3,9 +3,9 @@
  * first of: the end its own protocol marks, the end of the answer's body, the end of the exchange.
  */
 import type { BodySink, Exchange, ExchangeObserver, ResponseMessage } from '../http/exchange.ts';
-import { createSseDecoder } from '../http/sse-decoder.ts';
+import { createStreamReader, type RecordFormat } from '../http/stream-reader.ts';
 import type { Damage } from '../util/damage.ts';
-import { createFormatDetector } from './answer-format.ts';
+import { type AnswerFormat, createFormatDetector, jsonOrEvents } from './answer-format.ts';
 import { createCallParts, type ModelCallOptions, newCall } from './call-parts.ts';
 import type { ModelCall } from './model-call.ts';
 import type { AnswerReader, CallTarget, RequestReader, WireApiReader } from './wire-api.ts';
@@ -79,16 +79,16 @@ export function observeModelCall(
     };
   }
 
-  function eventSink(): BodySink {
+  function recordSink(format: RecordFormat): BodySink {
     let lastNs = 0n;
-    const decoder = createSseDecoder({
-      maxEventBytes: limits.maxEventBytes,
-      onEvent(event, timeNs) {
+    const decoder = createStreamReader(format, {
+      maxRecordBytes: limits.maxEventBytes,
+      onRecord({ name, text, isException, complete }, timeNs) {
         if (phase !== 'running') {
           return;
         }
         // Half an event is no event; clients, too, take the last one only when it is readable.
-        if (!answerReader.event(event.event, event.data, timeNs) && event.complete) {
+        if (!answerReader.event(name, text, timeNs, isException) && complete) {
           call.damage.add('decode-error');
           options.onParseFailure('llm.event', call.api);
         }
@@ -97,8 +97,14 @@ export function observeModelCall(
           finish(timeNs, false);
         }
       },
-      onLimit() {
-        call.damage.add('limit');
+      onDamage(kind) {
+        if (phase !== 'running') {
+          return;
+        }
+        call.damage.add(kind);
+        if (kind === 'decode-error') {
+          options.onParseFailure('llm.event', call.api);
+        }
       },
     });
     return {
@@ -121,7 +127,7 @@ export function observeModelCall(
     };
   }
 
-  /** Neither JSON nor events: the page of a proxy, or nothing. */
+  /** Neither JSON nor records: the page of a proxy, or nothing. */
   function otherSink(): BodySink {
     let lastNs = 0n;
     return {
@@ -144,12 +150,14 @@ export function observeModelCall(
 
   /** Holds the first bytes back until they tell what the body is. */
   function answerSink(response: ResponseMessage): BodySink {
-    const detector = createFormatDetector(response.headers.get('content-type'));
+    const detector = createFormatDetector(response.headers.get('content-type'), (seen) =>
+      (answerReader.formatOf ?? jsonOrEvents)(seen),
+    );
     let held: Buffer = Buffer.alloc(0);
     let sink: BodySink | undefined;
 
-    function choose(format: 'json' | 'events' | 'other', timeNs: bigint): BodySink {
-      sink = format === 'json' ? jsonSink() : format === 'events' ? eventSink() : otherSink();
+    function choose(format: AnswerFormat, timeNs: bigint): BodySink {
+      sink = format === 'json' ? jsonSink() : format === 'other' ? otherSink() : recordSink(format);
       if (held.length > 0) {
         sink.data(held, timeNs);
       }
@@ -175,6 +183,10 @@ export function observeModelCall(
       },
       gap(timeNs) {
         call.damage.add('gap');
+        start(false);
+        if (phase !== 'running') {
+          return;
+        }
         // What begins with a hole and does not call itself a stream is lost as a whole.
         const format = detector.end();
         (sink ?? choose(format === 'other' ? 'json' : format, timeNs)).gap(timeNs);

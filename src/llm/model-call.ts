@@ -8,10 +8,20 @@ export type WireApi =
   | 'openai.responses'
   | 'openai.completions'
   | 'openai.embeddings'
-  | 'anthropic.messages';
+  | 'anthropic.messages'
+  | 'gemini.generate_content'
+  | 'gemini.embeddings'
+  | 'ollama.chat'
+  | 'ollama.generate'
+  | 'ollama.embeddings'
+  | 'cohere.chat'
+  | 'cohere.chat_v1'
+  | 'cohere.embeddings'
+  | 'bedrock.converse'
+  | 'bedrock.invoke_model';
 
 /** gen_ai.operation.name. */
-export type Operation = 'chat' | 'text_completion' | 'embeddings';
+export type Operation = 'chat' | 'text_completion' | 'generate_content' | 'embeddings';
 
 /** A part of a message, in the shapes of the semantic conventions' JSON schemas. */
 export type Part =

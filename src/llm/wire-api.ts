@@ -2,6 +2,7 @@
 import type { RequestMessage } from '../http/exchange.ts';
 import type { JsonPlan } from '../util/json-scanner.ts';
 import type { Answer } from './answer.ts';
+import type { FormatChoice } from './answer-format.ts';
 import type { ContentKeeper } from './content-keeper.ts';
 import type { LlmLimits } from './limits.ts';
 import type { ModelCall, Operation, WireApi } from './model-call.ts';
@@ -50,8 +51,14 @@ export interface AnswerReader {
   readonly plan: JsonPlan;
   /** An answer that is one JSON text; `root` is undefined when nothing of it could be read. */
   body(root: unknown, isWhole: boolean, timeNs: bigint): void;
-  /** One event of a streamed answer; false when its data is not what the API sends. */
-  event(name: string, data: string, timeNs: bigint): boolean;
+  /** What a body that looks like this is to the API; absent: one JSON text, or server-sent events. */
+  readonly formatOf?: FormatChoice;
+  /**
+   * One record of a streamed answer: an event, a line, an element of an array, a message; `name` is empty where the
+   * framing has none. `isFailure`: the framing itself says that the service failed. False when the data is not what
+   * the API sends.
+   */
+  event(name: string, data: string, timeNs: bigint, isFailure?: boolean): boolean;
   /** The stream's bytes have a hole here. */
   gap(): void;
   /** The protocol's own end of a stream was seen (`[DONE]`, `message_stop`). */

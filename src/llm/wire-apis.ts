@@ -1,5 +1,7 @@
 /** Every wire API that is understood, in the order in which they are asked whether a request is theirs. */
 import { anthropicMessages } from './anthropic-messages.ts';
+import { geminiEmbeddings } from './gemini-embeddings.ts';
+import { geminiGenerateContent } from './gemini-generate-content.ts';
 import { openAiChatCompletions } from './openai-chat-completions.ts';
 import { openAiCompletions } from './openai-completions.ts';
 import { openAiEmbeddings } from './openai-embeddings.ts';
@@ -12,4 +14,6 @@ export const WIRE_APIS: readonly WireApiReader[] = [
   openAiCompletions,
   openAiEmbeddings,
   anthropicMessages,
+  geminiGenerateContent,
+  geminiEmbeddings,
 ];

@@ -1,21 +1,11 @@
 /** However an exchange comes in pieces, and whatever is lost of it, the call read from it is the same or marked. */
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { ANTHROPIC_FIXTURES } from '../support/llm-fixtures/anthropic-fixtures.ts';
+import { FIXTURES_BY_API } from '../support/llm-fixtures/all-fixtures.ts';
 import { checkCall } from '../support/llm-fixtures/check-call.ts';
-import { COMPLETIONS_FIXTURES } from '../support/llm-fixtures/completions-fixtures.ts';
-import { EMBEDDINGS_FIXTURES } from '../support/llm-fixtures/embeddings-fixtures.ts';
-import { OPENAI_FIXTURES } from '../support/llm-fixtures/openai-fixtures.ts';
-import { RESPONSES_FIXTURES } from '../support/llm-fixtures/responses-fixtures.ts';
 import { type Observed, runExchange } from '../support/llm-fixtures/run-exchange.ts';
 
-const FIXTURES = [
-  ...OPENAI_FIXTURES,
-  ...RESPONSES_FIXTURES,
-  ...COMPLETIONS_FIXTURES,
-  ...EMBEDDINGS_FIXTURES,
-  ...ANTHROPIC_FIXTURES,
-];
+const FIXTURES = FIXTURES_BY_API.flatMap(([, fixtures]) => fixtures);
 const fixture = fc.constantFrom(...FIXTURES);
 const sizes = fc.array(fc.integer({ min: 1, max: 200 }), { minLength: 1, maxLength: 8 });
 
@@ -143,7 +133,10 @@ describe('llm property: model calls', () => {
 });
 
 /** Offset behind which bytes are no part of the answer: after `[DONE]`, `message_stop`, or the JSON's end. */
-function endOfAnswer(response: string): number {
+function endOfAnswer(response: string | Buffer): number {
+  if (typeof response !== 'string') {
+    return response.length;
+  }
   const marks = ['data: [DONE]\n\n', '"type":"message_stop"}\n\n'];
   for (const mark of marks) {
     const at = response.indexOf(mark);

@@ -15,8 +15,9 @@ export interface WireExchange {
   /** Undefined: no response came. */
   status?: number | undefined;
   contentType?: string;
-  /** A string, or the events of a stream. */
-  response?: string;
+  responseHeaders?: Record<string, string>;
+  /** The body: text, or bytes where the framing is binary. */
+  response?: string | Buffer;
   /** Whether the response's framing said that it was over; true by default. */
   isResponseComplete?: boolean;
   isRequestComplete?: boolean;
@@ -95,7 +96,10 @@ export function runExchange(
       startNs: nowNs,
       endNs: nowNs,
       status: wire.status,
-      headers: new Headers([['Content-Type', wire.contentType ?? 'application/json']]),
+      headers: new Headers([
+        ['Content-Type', wire.contentType ?? 'application/json'],
+        ...Object.entries(wire.responseHeaders ?? {}),
+      ]),
       bodyBytes: 0,
       complete: false,
     };

@@ -1,10 +1,6 @@
 /** Every shape of answer that real services give, whole and byte by byte, with content and without. */
-import { ANTHROPIC_FIXTURES } from '../../support/llm-fixtures/anthropic-fixtures.ts';
+import { FIXTURES_BY_API } from '../../support/llm-fixtures/all-fixtures.ts';
 import { checkCall } from '../../support/llm-fixtures/check-call.ts';
-import { COMPLETIONS_FIXTURES } from '../../support/llm-fixtures/completions-fixtures.ts';
-import { EMBEDDINGS_FIXTURES } from '../../support/llm-fixtures/embeddings-fixtures.ts';
-import { OPENAI_FIXTURES } from '../../support/llm-fixtures/openai-fixtures.ts';
-import { RESPONSES_FIXTURES } from '../../support/llm-fixtures/responses-fixtures.ts';
 import { runExchange } from '../../support/llm-fixtures/run-exchange.ts';
 
 const SPLITS: readonly (readonly [string, number[]])[] = [
@@ -13,13 +9,7 @@ const SPLITS: readonly (readonly [string, number[]])[] = [
   ['in uneven pieces', [3, 64, 1, 17]],
 ];
 
-for (const [api, fixtures] of [
-  ['chat completions', OPENAI_FIXTURES],
-  ['responses', RESPONSES_FIXTURES],
-  ['completions', COMPLETIONS_FIXTURES],
-  ['embeddings', EMBEDDINGS_FIXTURES],
-  ['messages', ANTHROPIC_FIXTURES],
-] as const) {
+for (const [api, fixtures] of FIXTURES_BY_API) {
   describe(`an answer of ${api}`, () => {
     for (const fixture of fixtures) {
       it(fixture.name, () => {

@@ -1,0 +1,18 @@
+/** The fixtures of every wire API. */
+import { ANTHROPIC_FIXTURES } from './anthropic-fixtures.ts';
+import { COMPLETIONS_FIXTURES } from './completions-fixtures.ts';
+import { EMBEDDINGS_FIXTURES } from './embeddings-fixtures.ts';
+import type { Fixture } from './fixture.ts';
+import { GEMINI_EMBEDDINGS_FIXTURES, GEMINI_FIXTURES } from './gemini-fixtures.ts';
+import { OPENAI_FIXTURES } from './openai-fixtures.ts';
+import { RESPONSES_FIXTURES } from './responses-fixtures.ts';
+
+export const FIXTURES_BY_API: readonly (readonly [api: string, fixtures: readonly Fixture[]])[] = [
+  ['chat completions', OPENAI_FIXTURES],
+  ['responses', RESPONSES_FIXTURES],
+  ['completions', COMPLETIONS_FIXTURES],
+  ['embeddings', EMBEDDINGS_FIXTURES],
+  ['messages', ANTHROPIC_FIXTURES],
+  ['generateContent', GEMINI_FIXTURES],
+  ["Gemini's embeddings", GEMINI_EMBEDDINGS_FIXTURES],
+];
