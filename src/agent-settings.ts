@@ -1,6 +1,8 @@
 /** Turns the configuration into what each room is told. */
+import { readFileSync } from 'node:fs';
 import { otlpSettings } from './config/otlp-settings.ts';
 import type { Config } from './config/schema.ts';
+import { builtInPriceTable, type PriceTable, readPriceTable } from './llm/price-table.ts';
 import type { PipelineSettings } from './pipeline.ts';
 import type {
   Notice,
@@ -14,14 +16,22 @@ import { findCutSecret, maskPlaces } from './util/key-shapes.ts';
 
 const NS_PER_MS = 1_000_000n;
 
+/** Throws a SightlineError for a configuration that cannot be used. */
 export function pipelineSettings(config: Config): PipelineSettings {
   return {
     streamTimeoutNs: BigInt(config.capture.streamTimeoutMs) * NS_PER_MS,
     turnTimeoutNs: BigInt(config.capture.turnTimeoutMs) * NS_PER_MS,
     keepContent: isContentOn(config),
     maxContentBytes: config.content.maxBytes,
+    prices: priceTable(config),
     limits: config.limits,
   };
+}
+
+function priceTable({ cost }: Config): PriceTable {
+  return cost.prices === undefined
+    ? builtInPriceTable()
+    : readPriceTable(readFileSync(cost.prices, 'utf8'), cost.prices);
 }
 
 function isContentOn(config: Config): boolean {

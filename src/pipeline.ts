@@ -8,9 +8,11 @@ import type { Exchange, ExchangeHandler } from './http/exchange.ts';
 import { createHttpCounters } from './http/http-options.ts';
 import { createHttpStage } from './http/http-stage.ts';
 import type { HttpLimits } from './http/limits.ts';
+import { estimateCostUsd } from './llm/call-cost.ts';
 import type { LlmLimits } from './llm/limits.ts';
 import { createLlmStage } from './llm/llm-stage.ts';
 import type { ModelCall, ModelCallObserver } from './llm/model-call.ts';
+import type { PriceTable } from './llm/price-table.ts';
 import type { Process } from './process/process.ts';
 import { createProcessTable, type ProcessTableLimits } from './process/process-table.ts';
 import type { Counters } from './self/counters.ts';
@@ -29,6 +31,8 @@ export interface PipelineSettings {
   /** Message content is kept, each field up to `maxContentBytes`. */
   keepContent: boolean;
   maxContentBytes: number;
+  /** What models cost; absent: no cost is estimated. */
+  prices?: PriceTable;
   limits: {
     transport: Partial<TransportLimits>;
     http: Partial<HttpLimits>;
@@ -93,7 +97,7 @@ export function createPipeline(
     counters,
   });
   const llm = createLlmStage({
-    observer: observeCalls(session, (call) => {
+    observer: observeCalls(session, settings.prices, (call) => {
       totals.calls += 1;
       output.call?.(call);
     }),
@@ -205,12 +209,17 @@ export function createPipeline(
 
 function observeCalls(
   next: Required<ModelCallObserver>,
+  prices: PriceTable | undefined,
   onFinished: (call: ModelCall) => void,
 ): ModelCallObserver {
   return {
     started: (call) => next.started(call),
     toolCall: (call, toolCall) => next.toolCall(call, toolCall),
     finished: (call) => {
+      const costUsd = prices && estimateCostUsd(call, prices);
+      if (costUsd !== undefined) {
+        call.costUsd = costUsd;
+      }
       onFinished(call);
       next.finished(call);
     },

@@ -43,6 +43,28 @@ Header values may hold API keys: they appear in no error and no log.
 name is the one in the environment of the *observed* process. Sightline's own telemetry is the service \`sightline\`.
 `;
 
+const PRICES_TEXT = `Without a file, list prices of well-known models at their makers' own APIs are used (as published by 2026-07-24). A file is in place of
+them, or with \`"extends": "built-in"\` before them. Prices are US dollars for a million tokens, by \`gen_ai.provider.name\` (\`*\`: any) and model; a
+model's name also stands for its dated versions. \`tiers\` are factors by service tier, and a tier that is not named has no known price.
+
+\`\`\`json
+{
+  "extends": "built-in",
+  "prices": {
+    "*": { "our-model": { "input": 0.2, "output": 0.6 } },
+    "aws.bedrock": {
+      "anthropic.claude-opus-4-1-20250805-v1:0": {
+        "input": 15, "output": 75, "cacheRead": 1.5, "cacheWrite": 18.75, "cacheWrite1h": 30,
+        "tiers": { "batch": 0.5 },
+        "longContext": { "aboveInputTokens": 200000, "input": 30, "output": 112.5 }
+      }
+    }
+  }
+}
+\`\`\`
+
+A cost is an estimate: no discount, tax, minimum or charge for anything but tokens is in it. A model, a tier or a count that is not known gives none.`;
+
 const CHAPTERS: readonly Chapter[] = [
   {
     title: 'Capture',
@@ -53,6 +75,11 @@ const CHAPTERS: readonly Chapter[] = [
     title: 'Conventions',
     text: '',
     holds: ({ path }) => path.startsWith('semantics.'),
+  },
+  {
+    title: 'Cost',
+    text: PRICES_TEXT,
+    holds: ({ path }) => path.startsWith('cost.'),
   },
   {
     title: 'Content',

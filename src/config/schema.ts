@@ -236,6 +236,14 @@ export const schema = {
       'Which OpenTelemetry semantic conventions for generative AI the names of attributes and metrics follow: 1.41 (the last published set, which backends know) or latest (those written since, which may still change).',
     ),
   },
+  cost: {
+    prices: optional(
+      'SIGHTLINE_PRICES',
+      readableFile(),
+      'the built-in table',
+      'A JSON file of model prices, from which the cost of calls is estimated.',
+    ),
+  },
   content: {
     capture: required(
       'OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT',

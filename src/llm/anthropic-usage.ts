@@ -43,6 +43,7 @@ export function createAnthropicUsage(): AnthropicUsage {
   let output: number | undefined;
   let cacheRead: number | undefined;
   let cacheCreation: number | undefined;
+  let hourCacheCreation: number | undefined;
   let thinking: number | undefined;
 
   return {
@@ -58,6 +59,8 @@ export function createAnthropicUsage(): AnthropicUsage {
         asCount(usage.cache_creation_input_tokens) ??
         sumByLifetime(usage.cache_creation) ??
         cacheCreation;
+      hourCacheCreation =
+        asCount(asObject(usage.cache_creation)?.ephemeral_1h_input_tokens) ?? hourCacheCreation;
       thinking = asCount(asObject(usage.output_tokens_details)?.thinking_tokens) ?? thinking;
     },
     read() {
@@ -74,6 +77,9 @@ export function createAnthropicUsage(): AnthropicUsage {
       }
       if (cacheCreation !== undefined) {
         usage.cacheCreationInputTokens = cacheCreation;
+      }
+      if (hourCacheCreation !== undefined) {
+        usage.hourCacheCreationInputTokens = hourCacheCreation;
       }
       if (thinking !== undefined) {
         usage.reasoningOutputTokens = thinking;

@@ -79,6 +79,8 @@ export interface Usage {
   outputTokens?: number;
   cacheReadInputTokens?: number;
   cacheCreationInputTokens?: number;
+  /** Of `cacheCreationInputTokens`, those kept for an hour, which cost more. */
+  hourCacheCreationInputTokens?: number;
   reasoningOutputTokens?: number;
   /** Parts of the counts above, where the wire splits them by what the tokens stand for. */
   byModality?: Partial<Record<Modality, ModalityUsage>>;
@@ -166,6 +168,8 @@ export interface ModelCall {
   /** Nanoseconds between neighbouring chunks of a streamed answer, for the per-chunk histogram. */
   chunkGapsNs: number[];
   httpStatus?: number;
+  /** US dollars, estimated from a table of prices; absent where that knows none. */
+  costUsd?: number;
   /** Absent on success. `type` is the provider's code, the HTTP status, or `_OTHER`. */
   error?: { type: string; message?: string };
   /** The answer is there to its end, as its own protocol defines it (`[DONE]`, `message_stop`, whole JSON). */

@@ -25,6 +25,7 @@ export function callAttributes(call: ModelCall, conventions: Conventions): Attri
     putLater(attributes, call);
   }
   putOpenai(attributes, call);
+  put(attributes, Attr.costEstimate, call.costUsd);
   put(attributes, Attr.errorType, call.error?.type);
   putDamage(attributes, call.damage);
   return attributes;

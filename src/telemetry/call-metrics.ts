@@ -7,7 +7,7 @@ import type { Attributes, Meter } from '@opentelemetry/api';
 import type { Modality, ModalityUsage, ModelCall, TokenCount, Usage } from '../llm/model-call.ts';
 import { putOpenaiResponse, putServer } from './call-attributes.ts';
 import { createInstruments, type Instrument } from './instruments.ts';
-import { Attr, CallMetrics, type Conventions, LatestCallMetrics } from './semconv.ts';
+import { Attr, CallMetrics, COST_METRIC, type Conventions, LatestCallMetrics } from './semconv.ts';
 import { put } from './span-description.ts';
 import { secondsBetween } from './wall-time.ts';
 
@@ -16,12 +16,22 @@ const NS_PER_SECOND = 1e9;
 export type CallRecorder = (call: ModelCall) => void;
 
 export function createCallRecorder(meter: Meter, conventions: Conventions): CallRecorder {
-  return conventions.generation === 'latest'
-    ? createLatestRecorder(meter)
-    : createFirstRecorder(meter);
+  const record =
+    conventions.generation === 'latest' ? createLatestRecorder(meter) : createFirstRecorder(meter);
+  const { cost } = createInstruments(meter, { cost: COST_METRIC });
+  return (call) => {
+    const base = baseAttributes(call);
+    record(call, base);
+    if (call.costUsd !== undefined) {
+      cost.record(call.costUsd, base);
+    }
+  };
 }
 
-function createFirstRecorder(meter: Meter): CallRecorder {
+/** Records a call; `base` is what every metric of it carries. */
+type BaseRecorder = (call: ModelCall, base: Attributes) => void;
+
+function createFirstRecorder(meter: Meter): BaseRecorder {
   const instruments = createInstruments(meter, CallMetrics);
 
   /** A count that the wire did not give is no measurement, not 0. */
@@ -31,8 +41,7 @@ function createFirstRecorder(meter: Meter): CallRecorder {
     }
   }
 
-  return (call) => {
-    const base = baseAttributes(call);
+  return (call, base) => {
     recordDuration(instruments.operationDuration, call, base);
     recordTokens(base, 'input', call.response?.usage.inputTokens);
     recordTokens(base, 'output', call.response?.usage.outputTokens);
@@ -40,7 +49,7 @@ function createFirstRecorder(meter: Meter): CallRecorder {
   };
 }
 
-function createLatestRecorder(meter: Meter): CallRecorder {
+function createLatestRecorder(meter: Meter): BaseRecorder {
   const instruments = createInstruments(meter, LatestCallMetrics);
 
   function recordInference(call: ModelCall, base: Attributes): void {
@@ -49,8 +58,7 @@ function createLatestRecorder(meter: Meter): CallRecorder {
     recordOperationTokens(instruments.operationOutputTokens, call, base, 'outputTokens');
   }
 
-  return (call) => {
-    const base = baseAttributes(call);
+  return (call, base) => {
     if (call.operation === 'embeddings') {
       // The older name stays that of every operation that is no inference.
       recordDuration(instruments.operationDuration, call, base);

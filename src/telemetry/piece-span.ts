@@ -35,7 +35,7 @@ import {
   Operations,
 } from './semconv.ts';
 import { put, type SpanDescription, type SpanLink, spanName } from './span-description.ts';
-import { sumUsage } from './usage-sum.ts';
+import { sumCostUsd, sumUsage } from './usage-sum.ts';
 
 /** Longest status description; a provider's error message comes from the wire. */
 const MAX_STATUS_CHARS = 1024;
@@ -207,8 +207,10 @@ function describeTurn(
   put(attributes, Attr.agentName, piece.agentName === '' ? undefined : piece.agentName);
   put(attributes, Attr.requestModel, onlyValue(calls.map((call) => call.request.model)));
   // Calls that were not kept are missing from every sum.
-  const usage: Usage = calls.length < callCountOf(piece) ? {} : sumUsage(calls);
+  const isWhole = calls.length >= callCountOf(piece);
+  const usage: Usage = isWhole ? sumUsage(calls) : {};
   putUsage(attributes, usage);
+  put(attributes, Attr.costEstimate, isWhole ? sumCostUsd(calls) : undefined);
   if (conventions.isTurnDetailed) {
     putCacheUsage(attributes, usage, conventions);
   }

@@ -102,6 +102,7 @@ export const Attr = {
   damage: 'sightline.damage',
   lostBytes: 'sightline.lost_bytes',
   evidence: 'sightline.evidence',
+  costEstimate: 'sightline.cost.estimate',
   turnEndedBy: 'sightline.turn.ended_by',
   linkKind: 'sightline.link.kind',
 } as const;
@@ -248,6 +249,16 @@ export const LatestCallMetrics = {
     TOKEN_BUCKETS,
   ),
 } as const satisfies Record<string, MetricDefinition>;
+
+/** Ours: no conventions have a cost. */
+export const COST_METRIC: MetricDefinition = {
+  instrument: 'counter',
+  name: 'sightline.cost.usage',
+  unit: '{USD}',
+  description: 'Estimated cost of model calls in US dollars, from a table of list prices.',
+  buckets: [],
+  whole: false,
+};
 
 /** Which conventions are followed: SIGHTLINE_SEMCONV. */
 export type Generation = '1.41' | 'latest';

@@ -31,6 +31,19 @@ export function sumUsage(calls: readonly ModelCall[]): Usage {
   return sum;
 }
 
+/** Estimated US dollars of all calls; undefined when there is none, or one that was answered has no known cost. */
+export function sumCostUsd(calls: readonly ModelCall[]): number | undefined {
+  const answered = calls.filter((call) => !isRefused(call));
+  let total: number | undefined;
+  for (const { costUsd } of answered) {
+    if (costUsd === undefined) {
+      return undefined;
+    }
+    total = (total ?? 0) + costUsd;
+  }
+  return total;
+}
+
 function isRefused(call: ModelCall): boolean {
   return call.httpStatus !== undefined && call.httpStatus >= FIRST_ERROR_STATUS;
 }

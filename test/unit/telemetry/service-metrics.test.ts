@@ -137,6 +137,22 @@ describe('the metrics of a call', () => {
     );
   });
 
+  it('add up what calls cost, where that is known', async () => {
+    const metrics = start();
+    metrics.record(callPiece({ ...makeCall(), costUsd: 0.25 }));
+    metrics.record(callPiece({ ...makeCall(), costUsd: 0.5 }));
+    metrics.record(callPiece());
+    const collected = await metrics.collect(0);
+    const cost = collected?.scopeMetrics[0]?.metrics.find(
+      ({ descriptor }) => descriptor.name === 'sightline.cost.usage',
+    );
+    assert.equal(cost?.descriptor.unit, '{USD}');
+    assert.deepEqual(
+      cost?.dataPoints.map(({ value, attributes }) => [value, attributes]),
+      [[0.75, BASE]],
+    );
+  });
+
   it('carry the error type on the duration alone', async () => {
     const points = await record(callPiece(makeCall({ error: { type: '529' } })));
     for (const [name, all] of points) {
