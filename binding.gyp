@@ -27,6 +27,7 @@
         "native/locators/symbol-locator.cpp",
         "native/probe-links.cpp",
         "native/slab-reader.cpp",
+        "native/stack-objects.cpp",
         "native/tracing-programs.cpp",
         "native/symbols-binding.cpp"
       ],

@@ -29,6 +29,7 @@ constexpr uint64_t kWakeMaxBytes = 256 * 1024;
 constexpr size_t kMaxDetaching = 8;
 
 const char *const kNoStack = "";
+const char *const kEveryHostsStack = "openssl";
 
 constexpr const char *kTracepoints[] = {"process_fork", "process_exec", "process_exit"};
 
@@ -92,6 +93,9 @@ Outcome BpfAgent::open(const AgentOptions &options) {
         close();
         return failure;
     }
+    if (options.load_ahead) {
+        load_others_ahead();
+    }
     if (options.mappings && !attach_group(kMappings)) {
         attach_group(kTouchedMappings);
     }
@@ -141,8 +145,20 @@ Outcome BpfAgent::load(const AgentOptions &options) {
     if (error != 0) {
         return load_failure(error, log);
     }
-    // The one that every host has: what the kernel has against such programs is known at once.
-    return load_stack("openssl");
+    // What the kernel has against such programs is known at once.
+    return stacks_.require(kEveryHostsStack);
+}
+
+// Those that the agents of many users are built with come first.
+void BpfAgent::load_others_ahead() {
+    std::vector<std::string> others = {"rustls", "boringssl"};
+    for (const std::string &stack : probed_stacks()) {
+        if (stack != kEveryHostsStack &&
+            std::find(others.begin(), others.end(), stack) == others.end()) {
+            others.push_back(stack);
+        }
+    }
+    stacks_.load_ahead(std::move(others));
 }
 
 // The programs of one stack, or those of no stack; the others are not loaded with it.
@@ -170,12 +186,8 @@ bpf_object *BpfAgent::open_object(const std::string &stack) const {
     return object;
 }
 
-// Each program costs time to verify, so a stack's are loaded when the first file with it is
-// attached to. They share the tables of the first object.
-Outcome BpfAgent::load_stack(const std::string &stack) {
-    if (stack_objects_.contains(stack)) {
-        return std::nullopt;
-    }
+// They share the tables of the first object.
+Outcome BpfAgent::load_stack(const std::string &stack, bpf_object **loaded) const {
     LogScope log;
     bpf_object *object = open_object(stack);
     if (object == nullptr) {
@@ -196,7 +208,7 @@ Outcome BpfAgent::load_stack(const std::string &stack) {
         bpf_object__close(object);
         return load_failure(error, log);
     }
-    stack_objects_.emplace(stack, object);
+    *loaded = object;
     return std::nullopt;
 }
 
@@ -221,15 +233,14 @@ Outcome BpfAgent::attach_tracepoints() {
 bool BpfAgent::attach_group(const std::string &group) {
     constexpr int kInformation = 1;
     LogScope optional(kInformation);
-    Outcome failure = load_stack(group);
+    Outcome failure = stacks_.require(group);
     std::vector<ProbeLink> links;
     for (const std::string &name : tracing_programs_of(group)) {
         if (failure) {
             break;
         }
         LogScope log;
-        bpf_program *program =
-            bpf_object__find_program_by_name(stack_objects_.at(group), name.c_str());
+        bpf_program *program = bpf_object__find_program_by_name(stacks_.find(group), name.c_str());
         bpf_link *link = program == nullptr ? nullptr : bpf_program__attach(program);
         if (link == nullptr) {
             failure = Failure{"SL_ATTACH_TRACING",
@@ -244,18 +255,14 @@ bool BpfAgent::attach_group(const std::string &group) {
     }
     missing_ += (missing_.empty() ? "" : "; ") + group + ": " + failure->message;
     end_probes(links);
-    const auto found = stack_objects_.find(group);
-    if (found != stack_objects_.end()) {
-        bpf_object__close(found->second);
-        stack_objects_.erase(found);
-    }
+    stacks_.drop(group);
     return false;
 }
 
 Outcome BpfAgent::attach(const AttachTarget &target, int *id) {
     Outcome failure = check(target);
     if (!failure) {
-        failure = load_stack(target.stack);
+        failure = stacks_.require(target.stack);
     }
     if (failure) {
         return failure;
@@ -348,7 +355,7 @@ std::vector<ProbeRequest> BpfAgent::plan(const AttachTarget &target) const {
 void BpfAgent::add_place(const AttachTarget &target, const char *program_name, uint64_t offset,
                          bool is_return, std::vector<ProbeRequest> *requests) const {
     bpf_program *program =
-        bpf_object__find_program_by_name(stack_objects_.at(target.stack), program_name);
+        bpf_object__find_program_by_name(stacks_.find(target.stack), program_name);
     for (ProbeRequest &request : *requests) {
         if (request.program == program && request.is_return == is_return) {
             // Two names of one function: once.
@@ -497,10 +504,7 @@ int BpfAgent::ring_fd() const {
 
 void BpfAgent::close() {
     detach_all();
-    for (const auto &[stack, object] : stack_objects_) {
-        bpf_object__close(object);
-    }
-    stack_objects_.clear();
+    stacks_.close();
     if (object_ != nullptr) {
         bpf_object__close(object_);
         object_ = nullptr;

@@ -4,6 +4,7 @@
 
 #include "failure.h"
 #include "probe-links.h"
+#include "stack-objects.h"
 
 #include "../bpf/abi/events.h"
 
@@ -28,6 +29,8 @@ struct AgentOptions {
     bool mappings;
     // Socket calls of plain HTTP are captured, where the kernel can.
     bool plain;
+    // The programs of all stacks are loaded in the background, before anything needs them.
+    bool load_ahead;
 };
 
 // A function that is to be probed, and where in its file.
@@ -73,7 +76,7 @@ class BpfAgent {
     Outcome set_file_known(const sl_file &file);
     // Whether executable mappings are reported, and plain HTTP is captured: on most kernels.
     bool has_group(const std::string &group) const {
-        return stack_objects_.contains(group);
+        return stacks_.find(group) != nullptr;
     }
     // Why a group of programs that was wanted is not there.
     const std::string &missing() const {
@@ -93,7 +96,8 @@ class BpfAgent {
     Outcome load(const AgentOptions &options);
     Outcome attach_tracepoints();
     bpf_object *open_object(const std::string &stack) const;
-    Outcome load_stack(const std::string &stack);
+    Outcome load_stack(const std::string &stack, bpf_object **loaded) const;
+    void load_others_ahead();
     bool attach_group(const std::string &group);
     static Outcome check(const AttachTarget &target);
     std::vector<ProbeRequest> plan(const AttachTarget &target) const;
@@ -104,7 +108,9 @@ class BpfAgent {
 
     // What belongs to no stack, and all tables.
     bpf_object *object_ = nullptr;
-    std::map<std::string, bpf_object *> stack_objects_;
+    StackObjects stacks_{[this](const std::string &stack, bpf_object **loaded) {
+        return load_stack(stack, loaded);
+    }};
     bpf_map *records_ = nullptr;
     bpf_map *policies_ = nullptr;
     bpf_map *verdicts_ = nullptr;

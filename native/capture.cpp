@@ -506,6 +506,7 @@ Napi::Value open_capture(const Napi::CallbackInfo &info) {
     const Napi::Value probe_links = options.Get("probeLinks");
     const Napi::Value mappings = options.Get("mappings");
     const Napi::Value plain = options.Get("plain");
+    const Napi::Value load_ahead = options.Get("loadAhead");
     if (!ring.IsNumber() || !watch_all.IsBoolean() || !on_slab.IsFunction() ||
         !on_log.IsFunction()) {
         throw_argument(
@@ -542,6 +543,7 @@ Napi::Value open_capture(const Napi::CallbackInfo &info) {
         .single_links = links == "single",
         .mappings = mappings.IsBoolean() && mappings.As<Napi::Boolean>().Value(),
         .plain = plain.IsBoolean() && plain.As<Napi::Boolean>().Value(),
+        .load_ahead = load_ahead.IsBoolean() && load_ahead.As<Napi::Boolean>().Value(),
     };
     if (!capture->start(env, agent_options, on_slab.As<Napi::Function>(),
                         on_log.As<Napi::Function>())) {

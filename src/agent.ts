@@ -66,6 +66,7 @@ export function createLiveAgent(config: Config, options: LiveAgentOptions): Agen
     watchAll: options.mode === 'host',
     ringBytes: config.capture.ringBytes,
     plain: config.capture.kinds.includes('plain'),
+    loadAhead: config.capture.kinds.includes('tls'),
     onMissing: (reason) =>
       log.warn(`unencrypted HTTP is not captured: this kernel cannot do it (${reason})`),
     limits: config.limits.capture,

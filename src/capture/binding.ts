@@ -28,6 +28,11 @@ export interface NativeCaptureOptions {
   mappings?: boolean;
   /** Socket calls that carry unencrypted HTTP are captured, where the kernel can. Default: false. */
   plain?: boolean;
+  /**
+   * The programs of every TLS stack are loaded in the background, which takes the kernel about a second. Default:
+   * false, each when the first file with its stack is attached to.
+   */
+  loadAhead?: boolean;
   /** A line of libbpf's log; level 0 warning, 1 info, 2 debug. */
   onLog(level: number, line: string): void;
 }

@@ -56,6 +56,8 @@ export interface LiveSourceOptions {
   limits?: Partial<CaptureLimits>;
   /** True: unencrypted HTTP is captured as well. */
   plain?: boolean;
+  /** True: the kernel programs of every TLS stack are there before the first program that needs them. */
+  loadAhead?: boolean;
   /** Told when something that was asked for cannot be done on this kernel, and why. */
   onMissing?(reason: string): void;
   /** A line of libbpf's log. */
@@ -385,6 +387,7 @@ export function createLiveSource(options: LiveSourceOptions): LiveSource {
         watchAll,
         mappings: true,
         plain: options.plain ?? false,
+        loadAhead: options.loadAhead ?? false,
         onSlab,
         onLog: (level, line) => options.onLog?.(level, line),
       });
