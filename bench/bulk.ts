@@ -84,7 +84,7 @@ async function countCopied(url: string): Promise<string> {
   let skipped = 0;
   const source = createLiveSource({
     binding,
-    targets: createTargetFinder({ locate: createTlsLocator({ binding }) }),
+    targets: createTargetFinder({ locator: createTlsLocator({ binding }) }),
     watchAll: true,
     ringBytes: RING_BYTES,
   });

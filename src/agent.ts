@@ -27,9 +27,10 @@ import type { Log } from './self/log.ts';
 import { ownResource } from './self/own-resource.ts';
 import { type SelfTelemetry, startSelfTelemetry } from './self/telemetry.ts';
 import type { StoryPiece } from './session/story.ts';
+import { commandFiles } from './targets/command-files.ts';
 import { discoverProcesses } from './targets/discovery.ts';
 import { createLocatorCache } from './targets/locator-cache.ts';
-import { createTargetFinder, type TargetFinder } from './targets/target-finder.ts';
+import { createTargetFinder, type LateAttach, type TargetFinder } from './targets/target-finder.ts';
 import { createTlsLocator } from './targets/tls-location.ts';
 import { contentPolicy } from './telemetry/content.ts';
 import { serviceInstanceId } from './telemetry/deterministic-uuid.ts';
@@ -53,9 +54,17 @@ export function createLiveAgent(config: Config, options: LiveAgentOptions): Agen
     verdict: (connection, verdict) => source.setVerdict(connection, verdict),
   });
   const { maxRemembered, maxAttached, maxWaiting } = config.limits.targets;
+  const cache = createLocatorCache();
   const targets = createTargetFinder({
-    locate: createTlsLocator({ binding, cache: createLocatorCache() }),
+    locator: createTlsLocator({ binding, cache }),
+    knownPrograms: cache.programs,
     onVerdict: (file) => reportVerdict(file, counters, log),
+    onLate: (attach) => reportLate(attach, counters, log),
+    onDefect: (error) => {
+      counters.counter('sightline.faults', { place: 'targets' }).add();
+      log.warnSometimes('defect', `a defect of ours lost a file: ${messageOf(error)}`);
+      log.trouble('defect', error);
+    },
     maxRemembered,
     maxAttached,
     relook: { maxWaiting },
@@ -101,6 +110,11 @@ export function createLiveAgent(config: Config, options: LiveAgentOptions): Agen
         throw error;
       }
       selfTelemetry = beginSelfTelemetry(config, counters, host);
+    },
+    expect(command, env) {
+      for (const path of commandFiles(command, { directory: process.cwd(), env })) {
+        targets.examineFile(path);
+      }
     },
     watch: (pid) => source.watch(pid),
     async stop() {
@@ -336,7 +350,8 @@ function withoutTargets(targets: TargetFinder): TargetFinder {
     begin: () => {},
     examine: () => {},
     executed: () => {},
-    mapped: (_pid, _inode, onFound) => onFound(),
+    mapped: (_pid, _inode, _timeNs, onFound) => onFound(),
+    settled: () => Promise.resolve(),
     examineFile: () => undefined,
   };
 }
@@ -351,6 +366,24 @@ function reportVerdict(file: TargetFile, counters: Counters, log: Log): void {
   } else {
     log.debug(line);
   }
+}
+
+/** Upper ends of the classes that late attaches are counted in. */
+const LATE_CLASSES_MS: readonly [number, string][] = [
+  [10, '10ms'],
+  [100, '100ms'],
+  [1000, '1s'],
+];
+
+function reportLate({ pid, file, lateNs }: LateAttach, counters: Counters, log: Log): void {
+  const lateMs = Number(lateNs) / 1e6;
+  const within = LATE_CLASSES_MS.find(([limitMs]) => lateMs <= limitMs)?.[1] ?? 'more';
+  for (const stack of file.stacks ?? []) {
+    counters.counter('sightline.late_attaches', { stack, within }).add();
+  }
+  log.info(
+    `${file.path} was new: process ${pid} ran it for ${lateMs.toFixed(0)} ms before it could be observed; requests of that time are not seen`,
+  );
 }
 
 function reportLosses(source: LiveSource, log: Log): void {

@@ -147,6 +147,7 @@ export interface MalformedRecord {
 
 /** A file that is about to be mapped executable. */
 export interface MappedFile {
+  timeNs: bigint;
   pid: number;
   inode: bigint;
   /** For `setFileKnown`. */
@@ -361,6 +362,7 @@ export function createRecordDecoder(options: RecordDecoderOptions): RecordDecode
   function decodeMapping(at: number): boolean {
     const fileAt = at + abi['sl_mapping_record.file'];
     options.onMapping?.({
+      timeNs: readTime(at + abi['sl_mapping_record.time_ns']),
       pid: view.getUint32(at + abi['sl_mapping_record.process'] + abi['sl_process.pid'], true),
       inode: readTime(fileAt + abi['sl_file.inode']),
       key: bytes.slice(fileAt, fileAt + abi['sizeof.sl_file']),

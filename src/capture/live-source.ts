@@ -36,6 +36,9 @@ const MAX_SUSPECTS = 1024;
 /** The user database is looked at again after this many ticks. */
 const REFRESH_TICKS = 30;
 
+/** How long `start` waits for the search of what it found, at most. */
+const MAX_SETTLE_MS = 10_000;
+
 /** How deep a chain of descendants is followed when a running process is watched. */
 const MAX_WATCH_ROUNDS = 16;
 
@@ -110,12 +113,12 @@ export function createLiveSource(options: LiveSourceOptions): LiveSource {
     onMapping,
   });
 
-  function onMapping({ pid, inode, key }: MappedFile): void {
+  function onMapping({ timeNs, pid, inode, key }: MappedFile): void {
     if (pid === ownPid) {
       return;
     }
     try {
-      targets.mapped(pid, inode, () => capture?.setFileKnown(key));
+      targets.mapped(pid, inode, timeNs, () => capture?.setFileKnown(key));
     } catch (error) {
       options.onDefect?.(error);
     }
@@ -201,7 +204,7 @@ export function createLiveSource(options: LiveSourceOptions): LiveSource {
       return;
     }
     // First of all, because the program is running: its next instructions may be a TLS handshake.
-    targets.executed(pid);
+    targets.executed(pid, event.timeNs);
     identities.fromKernel(event.process);
     event.process = identities.resolve(event.process);
     event.parent = identities.resolve(event.parent);
@@ -431,6 +434,8 @@ export function createLiveSource(options: LiveSourceOptions): LiveSource {
       throw error;
     }
     timer = setInterval(onTimer, TICK_INTERVAL_MS);
+    // Meanwhile events are delivered; on a host where large programs start all the time this has no other end.
+    await Promise.race([targets.settled(), passed(MAX_SETTLE_MS)]);
   }
 
   async function stop(): Promise<void> {
@@ -475,6 +480,12 @@ export function createLiveSource(options: LiveSourceOptions): LiveSource {
       return capture ? capture.counters() : counters;
     },
   };
+}
+
+function passed(timeMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, timeMs).unref();
+  });
 }
 
 function portOf(capture: NativeCapture): AttachPort {

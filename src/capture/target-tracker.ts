@@ -5,11 +5,18 @@ import type { TlsStack } from './events.ts';
 /**
  * - `attached`: its probes are in place.
  * - `attachable`: they could be; nothing captures at the moment.
+ * - `searching`: its search goes on, on another thread.
  * - `no-tls`: it defines no function of a known TLS stack.
  * - `refused`: it has some of them, but not what is needed to follow a connection, or a limit was reached.
  * - `failed`: the kernel did not take the probes, or the file could not be read.
  */
-export type TargetVerdict = 'attached' | 'attachable' | 'no-tls' | 'refused' | 'failed';
+export type TargetVerdict =
+  | 'attached'
+  | 'attachable'
+  | 'searching'
+  | 'no-tls'
+  | 'refused'
+  | 'failed';
 
 /** One executable or library, by inode, and what came of it. */
 export interface TargetFile {
@@ -42,15 +49,20 @@ export interface TargetTracker {
   begin(port: AttachPort): void;
   /** Examines a running process's executable and mapped libraries, now. */
   examine(pid: number): void;
-  /** A process started a program: examines the executable now, and its libraries as they get mapped. */
-  executed(pid: number): void;
   /**
-   * A process maps a file to run code from it. `onFound` is called once the file was truly looked at, now or a
+   * A process started a program, at `timeNs` (boot clock): examines the executable now, and its libraries as they
+   * get mapped.
+   */
+  executed(pid: number, timeNs: bigint): void;
+  /**
+   * A process maps a file to run code from it, at `timeNs` (boot clock). `onFound` is called once the file was truly looked at, now or a
    * few milliseconds later: the mapping is reported just before it is there.
    */
-  mapped(pid: number, inode: bigint, onFound: () => void): void;
+  mapped(pid: number, inode: bigint, timeNs: bigint, onFound: () => void): void;
   /** Examines a file that is about to be run, so that it is covered from its first instruction. */
   examineFile(path: string): TargetFile | undefined;
+  /** Resolves when all files found by now have been searched. */
+  settled(): Promise<void>;
   /** Every file with TLS in it that was found, and why others of interest were refused. */
   discoveries(): TargetFile[];
   /** Ends what is scheduled. Probes are removed by the capture itself. */

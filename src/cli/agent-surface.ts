@@ -36,6 +36,8 @@ export interface AgentSummary {
 export interface Agent {
   /** Resolves when every probe is in place. Throws a SightlineError when capture is impossible. */
   start(): Promise<void>;
+  /** A command that is about to be started: attaches to what it is known to run, before this returns. */
+  expect(command: readonly string[], env: NodeJS.ProcessEnv): void;
   /** `tree` mode: observe this process and its descendants from now on. */
   watch(pid: number): void;
   /** Detaches and exports everything that is still held. */

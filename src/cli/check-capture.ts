@@ -95,9 +95,9 @@ function checkLibraries(files: readonly TlsFile[]): CheckResult {
 function findTls(binding: NativeBinding): TlsFile[] {
   const paths = [...systemLibraries(), ...runtimesOnPath(process.env.PATH ?? ''), process.execPath];
   const found: TlsFile[] = [];
-  const locate = createTlsLocator({ binding });
+  const locator = createTlsLocator({ binding });
   for (const path of new Set(paths)) {
-    const location = locate(path);
+    const location = locator.locateNow(path);
     if (location.kind === 'found') {
       found.push({ path, probes: location.probes });
     }

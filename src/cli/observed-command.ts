@@ -43,6 +43,7 @@ export async function runObserved(
     ...(options.print === undefined ? {} : { print: options.print }),
   });
   await agent.start();
+  agent.expect(options.command, commandEnv);
   const child = await holdCommand(agent, {
     command: options.command,
     env: commandEnv,

@@ -45,6 +45,12 @@ export const COUNTERS = {
     description: 'Attempts to attach to a TLS library, by stack and result.',
     attributes: ['stack', 'result'],
   },
+  'sightline.late_attaches': {
+    unit: '{process}',
+    description:
+      'Processes that ran a TLS stack before its probes were in place, by stack and by how long at most.',
+    attributes: ['stack', 'within'],
+  },
   'sightline.export_failures': {
     unit: '{item}',
     description: 'Spans, log records and metric exports that were given up, by signal.',

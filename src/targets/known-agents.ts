@@ -3,6 +3,8 @@
 export interface KnownAgent {
   /** The `service.name` it gets. */
   name: string;
+  /** What its installation puts on the PATH, where that starts a program with TLS of its own. */
+  commands?: readonly string[];
   /** npm or Python packages whose scripts are the agent. */
   packages?: readonly string[];
   /** Patterns of the executable's path. */
@@ -17,6 +19,7 @@ export interface KnownAgent {
 export const KNOWN_AGENTS: readonly KnownAgent[] = [
   {
     name: 'claude-code',
+    commands: ['claude'],
     // The native build is a package per platform; its installer keeps versions as files named by number.
     packages: ['@anthropic-ai/claude-code'],
     executables: [
@@ -28,6 +31,7 @@ export const KNOWN_AGENTS: readonly KnownAgent[] = [
   },
   {
     name: 'codex',
+    commands: ['codex'],
     packages: ['@openai/codex'],
     executables: [/\/@openai\/codex[^/]*\//, /(?:^|\/)codex$/],
     scripts: [/\/@openai\/codex\//, /\/bin\/codex$/],
@@ -44,6 +48,7 @@ export const KNOWN_AGENTS: readonly KnownAgent[] = [
   },
   {
     name: 'opencode',
+    commands: ['opencode'],
     packages: ['opencode-ai'],
     executables: [/\/opencode-[a-z0-9]+-[a-z0-9-]+\/bin\/opencode$/, /(?:^|\/)opencode$/],
     scripts: [/\/opencode-ai\//, /\/bin\/opencode$/],
@@ -55,12 +60,14 @@ export const KNOWN_AGENTS: readonly KnownAgent[] = [
   },
   {
     name: 'copilot-cli',
+    commands: ['copilot'],
     packages: ['@github/copilot'],
     executables: [/\/@github\/copilot[^/]*\//],
     scripts: [/\/@github\/copilot\//],
   },
   {
     name: 'cursor-agent',
+    commands: ['cursor-agent'],
     executables: [/(?:^|\/)cursor-agent$/, /\/cursor-agent\/versions\//],
     scripts: [/\/cursor-agent\/versions\//],
   },
@@ -72,7 +79,12 @@ export const KNOWN_AGENTS: readonly KnownAgent[] = [
   { name: 'auggie', packages: ['@augmentcode/auggie'], scripts: [/\/@augmentcode\/auggie\//] },
   { name: 'cline', packages: ['cline'], scripts: [/\/node_modules\/cline\//] },
   { name: 'continue', packages: ['@continuedev/cli'], scripts: [/\/@continuedev\/cli\//] },
-  { name: 'crush', packages: ['@charmland/crush'], executables: [/\/@charmland\/crush[^/]*\//] },
+  {
+    name: 'crush',
+    commands: ['crush'],
+    packages: ['@charmland/crush'],
+    executables: [/\/@charmland\/crush[^/]*\//],
+  },
   { name: 'openhands', packages: ['openhands', 'openhands-ai'], scripts: [/^openhands(?:\.|$)/] },
   { name: 'swe-agent', packages: ['sweagent'], scripts: [/^sweagent(?:\.|$)/] },
   { name: 'mini-swe-agent', packages: ['mini-swe-agent'], scripts: [/^minisweagent(?:\.|$)/] },

@@ -2,6 +2,7 @@
 import { readdirSync, realpathSync } from 'node:fs';
 import { posix } from 'node:path';
 import { readSmallText } from '../capture/small-file.ts';
+import { KNOWN_AGENTS } from './known-agents.ts';
 
 /** Where the dynamic linker looks without being told (ld.so(8)), and where administrators install. */
 const LIBRARY_FOLDERS = [
@@ -24,6 +25,8 @@ const MULTIARCH: Record<string, string> = {
 
 /** OpenSSL, GnuTLS, NSS and the NSPR below it. */
 const TLS_LIBRARY = /^lib(?:ssl|gnutls|nspr4).*\.so(?:\.|$)/;
+/** Users whose homes are looked into for agents. */
+const MAX_HOMES = 64;
 const MAX_LINKER_CONFIGURATION_BYTES = 256 * 1024;
 
 /** Every TLS library in the system's library folders, by its real path. */
@@ -47,14 +50,26 @@ export function librariesBeside(executable: string): string[] {
 
 /** The runtimes on the PATH that carry their TLS in the executable. */
 export function runtimesOnPath(path: string): string[] {
-  const folders = [...path.split(':'), '/usr/local/bin', '/usr/bin'];
-  return realPaths(
-    folders
-      .filter((folder) => folder.startsWith('/'))
-      .flatMap((folder) =>
-        ['node', 'nodejs', 'bun', 'deno'].map((name) => posix.join(folder, name)),
-      ),
-  );
+  return commandsIn(foldersOf(path), ['node', 'nodejs', 'bun', 'deno']);
+}
+
+/** The commands of known agents: on the PATH, and where their installers put them for each user. */
+export function agentCommands(path: string): string[] {
+  const homes = ['/root', ...list('/home').map((name) => `/home/${name}`)].slice(0, MAX_HOMES);
+  const folders = homes.flatMap((home) => [
+    ...['.local/bin', 'bin', '.npm-global/bin', '.bun/bin'].map((name) => `${home}/${name}`),
+    ...list(`${home}/.nvm/versions/node`).map((name) => `${home}/.nvm/versions/node/${name}/bin`),
+  ]);
+  const names = KNOWN_AGENTS.flatMap(({ commands }) => commands ?? []);
+  return commandsIn([...foldersOf(path), ...folders], names);
+}
+
+function foldersOf(path: string): string[] {
+  return [...path.split(':'), '/usr/local/bin', '/usr/bin'].filter((one) => one.startsWith('/'));
+}
+
+function commandsIn(folders: readonly string[], names: readonly string[]): string[] {
+  return realPaths(folders.flatMap((folder) => names.map((name) => posix.join(folder, name))));
 }
 
 function librariesIn(folder: string): string[] {

@@ -23,6 +23,9 @@ export const DEFAULT_MAX_ENTRIES = 512;
 /** A program with all stacks in it takes some 10 KiB. */
 const MAX_ENTRY_BYTES = 256 * 1024;
 
+/** Programs of earlier runs that are looked at when Sightline starts. */
+const MAX_PROGRAMS = 128;
+
 const ENTRY_NAME = /^[0-9a-f]{64}\.json$/;
 
 export interface CachedLocations {
@@ -38,7 +41,10 @@ export interface LocatorCacheOptions {
 
 export interface LocatorCache {
   get(identity: FileIdentity): CachedLocations | undefined;
-  put(identity: FileIdentity, locations: CachedLocations): void;
+  /** `path`: where the file is now. */
+  put(identity: FileIdentity, locations: CachedLocations, path?: string): void;
+  /** Where files with TLS in them were, most recently searched first: programs that will be started again. */
+  programs(): string[];
 }
 
 /** /var/cache/sightline for root, else in $XDG_CACHE_HOME: https://specifications.freedesktop.org/basedir-spec/latest/ */
@@ -93,25 +99,49 @@ export function createLocatorCache(options: LocatorCacheOptions = {}): LocatorCa
         return undefined;
       }
     },
-    put(identity, locations) {
+    put(identity, locations, path) {
       if (!canUse()) {
         return;
       }
-      const text = JSON.stringify({ key: keyText(identity), ...locations });
+      const text = JSON.stringify({ key: keyText(identity), path, ...locations });
       if (text.length > MAX_ENTRY_BYTES) {
         return;
       }
-      const path = pathOf(identity);
-      const unfinished = `${path}.${process.pid}`;
+      const entry = pathOf(identity);
+      const unfinished = `${entry}.${process.pid}`;
       try {
         makeRoom(folder, maxEntries);
         writeFileSync(unfinished, text, { mode: 0o600, flag: 'wx' });
-        renameSync(unfinished, path);
+        renameSync(unfinished, entry);
       } catch {
         remove(unfinished);
       }
     },
+    programs() {
+      try {
+        return canUse() ? programsIn(folder) : [];
+      } catch {
+        return [];
+      }
+    },
   };
+}
+
+function programsIn(folder: string): string[] {
+  const paths = byAge(folder)
+    .reverse()
+    .map(({ path }) => programOf(readFileSync(path, 'utf8')))
+    .filter((path) => path !== undefined);
+  return [...new Set(paths)].slice(0, MAX_PROGRAMS);
+}
+
+/** Nothing else of the entry is believed here: the file is looked at anew. */
+function programOf(text: string): string | undefined {
+  const entry: unknown = JSON.parse(text);
+  if (!isRecord(entry) || !Array.isArray(entry.stacks) || entry.stacks.length === 0) {
+    return undefined;
+  }
+  return isText(entry.path) && entry.path.startsWith('/') ? entry.path : undefined;
 }
 
 /**
@@ -145,17 +175,25 @@ function isOursAlone(folder: string): boolean {
 }
 
 function makeRoom(folder: string, maxEntries: number): void {
-  const entries = readdirSync(folder).filter((name) => ENTRY_NAME.test(name));
+  const entries = entriesOf(folder);
   if (entries.length < maxEntries) {
     return;
   }
-  const byAge = entries
+  for (const { path } of byAge(folder).slice(0, entries.length - maxEntries + 1)) {
+    remove(path);
+  }
+}
+
+function entriesOf(folder: string): string[] {
+  return readdirSync(folder).filter((name) => ENTRY_NAME.test(name));
+}
+
+/** Oldest first. */
+function byAge(folder: string): { path: string; modifiedMs: number }[] {
+  return entriesOf(folder)
     .map((name) => posix.join(folder, name))
     .map((path) => ({ path, modifiedMs: statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0 }))
     .sort((left, right) => left.modifiedMs - right.modifiedMs);
-  for (const { path } of byAge.slice(0, entries.length - maxEntries + 1)) {
-    remove(path);
-  }
 }
 
 function remove(path: string): void {

@@ -25,10 +25,15 @@ export interface LocatorOptions {
 }
 
 export interface Locator {
-  /** Searches on another thread. Rejects with `code` SL_ELF_… for what is no proper ELF file of this machine. */
-  locate(path: string): Promise<LocatedFile>;
+  /**
+   * Searches on another thread. Rejects with `code` SL_ELF_… for what is no proper ELF file of this machine. `name`
+   * is what the file is called, where `path` is another way to it.
+   */
+  locate(path: string, name?: string): Promise<LocatedFile>;
   /** Throws what `locate` rejects with. */
-  locateSync(path: string): LocatedFile;
+  locateSync(path: string, name?: string): LocatedFile;
+  /** As `locateSync`, but undefined when the file is larger than `maxBytes` and not in the cache. */
+  locateWithin(path: string, maxBytes: number, name?: string): LocatedFile | undefined;
 }
 
 export function createLocator(options: LocatorOptions): Locator {
@@ -40,20 +45,33 @@ export function createLocator(options: LocatorOptions): Locator {
     return found && { buildId: identity.buildId, ...found, isCached: true };
   }
 
-  function remember(locations: Awaited<ReturnType<NativeBinding['locate']>>): LocatedFile {
+  function remember(
+    locations: Awaited<ReturnType<NativeBinding['locate']>>,
+    name: string,
+  ): LocatedFile {
     const { identity, stacks, refusals } = locations;
     if (locations.isComplete) {
-      cache?.put(identity, { stacks, refusals });
+      cache?.put(identity, { stacks, refusals }, name);
     }
     return { buildId: identity.buildId, stacks, refusals, isCached: false };
   }
 
   return {
-    async locate(path) {
-      return remembered(binding.identify(path)) ?? remember(await binding.locate(path, limits));
+    async locate(path, name = path) {
+      return (
+        remembered(binding.identify(path)) ?? remember(await binding.locate(path, limits), name)
+      );
     },
-    locateSync(path) {
-      return remembered(binding.identify(path)) ?? remember(binding.locateSync(path, limits));
+    locateSync(path, name = path) {
+      return remembered(binding.identify(path)) ?? remember(binding.locateSync(path, limits), name);
+    },
+    locateWithin(path, maxBytes, name = path) {
+      const identity = binding.identify(path);
+      const found = remembered(identity);
+      if (found || identity.sizeBytes > maxBytes) {
+        return found;
+      }
+      return remember(binding.locateSync(path, limits), name);
     },
   };
 }

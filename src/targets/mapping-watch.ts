@@ -10,19 +10,20 @@ const RETRY_DELAYS_MS: readonly number[] = [2, 20, 200];
 export const DEFAULT_MAX_WAITING_MAPPINGS = 4096;
 
 export interface MappingWatchOptions {
-  /** Examines what the process has mapped, and says which inodes that were. */
-  look(pid: number): ReadonlySet<bigint>;
+  /** Examines what the process has mapped since `timeNs`, and says of which inodes the verdict is known. */
+  look(pid: number, timeNs: bigint): ReadonlySet<bigint>;
   maxWaiting?: number;
 }
 
 export interface MappingWatch {
-  add(pid: number, inode: bigint, onFound: () => void): void;
+  add(pid: number, inode: bigint, timeNs: bigint, onFound: () => void): void;
   stop(): void;
 }
 
 interface Waiting {
   pid: number;
   inode: bigint;
+  timeNs: bigint;
   onFound: () => void;
   looks: number;
 }
@@ -41,7 +42,7 @@ export function createMappingWatch(options: MappingWatchOptions): MappingWatch {
     for (const one of waiting) {
       let inodes = seen.get(one.pid);
       if (inodes === undefined) {
-        inodes = options.look(one.pid);
+        inodes = options.look(one.pid, one.timeNs);
         seen.set(one.pid, inodes);
       }
       if (inodes.has(one.inode)) {
@@ -76,12 +77,12 @@ export function createMappingWatch(options: MappingWatchOptions): MappingWatch {
   }
 
   return {
-    add(pid, inode, onFound) {
+    add(pid, inode, timeNs, onFound) {
       if (waitingCount >= maxWaiting) {
         return;
       }
       waitingCount += 1;
-      fresh.push({ pid, inode, onFound, looks: 0 });
+      fresh.push({ pid, inode, timeNs, onFound, looks: 0 });
       immediate ??= setImmediate(() => {
         const due = fresh;
         fresh = [];

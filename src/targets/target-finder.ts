@@ -1,16 +1,19 @@
 /** Finds the executables and libraries with TLS in them and attaches to each once, by inode. */
 import { type BigIntStats, statfsSync, statSync } from 'node:fs';
 import { LRUCache } from 'lru-cache';
+import { createHostClock } from '../capture/host-clock.ts';
 import { listProcesses } from '../capture/proc-process.ts';
 import { rootPrefix } from '../capture/process-root.ts';
 import { readLink } from '../capture/small-file.ts';
 import type { AttachPort, TargetFile, TargetTracker } from '../capture/target-tracker.ts';
 import { messageOf } from '../util/errors.ts';
-import { librariesBeside, runtimesOnPath, systemLibraries } from './known-files.ts';
+import { commandFiles } from './command-files.ts';
+import { createFileSearches } from './file-searches.ts';
+import { agentCommands, librariesBeside, runtimesOnPath, systemLibraries } from './known-files.ts';
 import { createMappingWatch } from './mapping-watch.ts';
 import { type FileMapping, readExecutableMappings } from './process-maps.ts';
 import { createRelookSchedule, type RelookScheduleOptions } from './relook-schedule.ts';
-import type { LocatedProbes, TlsLocation } from './tls-location.ts';
+import type { LocatedProbes, TlsLocation, TlsLocator } from './tls-location.ts';
 
 /** Files remembered that have nothing to attach to. A host runs from some hundred to some thousand files. */
 export const DEFAULT_MAX_REMEMBERED = 8192;
@@ -25,18 +28,38 @@ export const DEFAULT_MAX_ATTACHED = 512;
  */
 export const DEFAULT_SWEEP_INTERVAL_MS = 30_000;
 
+/** Processes remembered to have run a file while it was searched. */
+const MAX_USERS = 1024;
+
 /** OVERLAYFS_SUPER_MAGIC of linux/magic.h. */
 const OVERLAY_MAGIC = 0x794c7630;
 
+/** A process ran code of a file before its probes were in place: what it sent until then is not seen. */
+export interface LateAttach {
+  pid: number;
+  file: TargetFile;
+  /** From the start of the program, or the mapping of the library, to the attaching. */
+  lateNs: bigint;
+}
+
 export interface TargetFinderOptions {
-  /** What is to be probed in a file; see `createTlsLocator`. */
-  locate(path: string): TlsLocation;
+  /** What is to be probed in a file. */
+  locator: TlsLocator;
+  /** Where files with TLS were in earlier runs. */
+  knownPrograms?(): readonly string[];
+  /** Told of every process that ran code of a new file, during the capture, before its probes were in place. */
+  onLate?(attach: LateAttach): void;
+  /** Nanoseconds of CLOCK_BOOTTIME, now. */
+  bootNs?(): bigint;
+  /** A defect of ours after a search. */
+  onDefect?(error: unknown): void;
   /** Told of every file whose verdict is new and of interest: attached, refused or failed. */
   onVerdict?(file: TargetFile): void;
   /** The PATH to find runtimes on; default: our own. */
   searchPath?: string;
   maxRemembered?: number;
   maxAttached?: number;
+  maxWaitingSearches?: number;
   relook?: Pick<RelookScheduleOptions, 'delaysMs' | 'maxWaiting'>;
   sweepIntervalMs?: number;
 }
@@ -44,6 +67,19 @@ export interface TargetFinderOptions {
 export interface TargetFinder extends TargetTracker {
   /** Every file with TLS that this process runs from or has mapped. Examines what is not known yet. */
   filesOf(pid: number): TargetFile[];
+}
+
+/** Who runs code of a file, and since when. */
+type Users = Map<number, bigint>;
+
+interface User {
+  pid: number;
+  sinceNs: bigint;
+}
+
+interface Searched {
+  file: TargetFile;
+  users: Users;
 }
 
 interface Attached {
@@ -62,7 +98,7 @@ interface Attached {
 }
 
 export function createTargetFinder(options: TargetFinderOptions): TargetFinder {
-  const { locate } = options;
+  const { locator } = options;
   const maxAttached = options.maxAttached ?? DEFAULT_MAX_ATTACHED;
   const limitReason = `${maxAttached} files are attached already, which is the limit`;
   /** By device and inode. */
@@ -73,8 +109,16 @@ export function createTargetFinder(options: TargetFinderOptions): TargetFinder {
   const remembered = new LRUCache<string, TargetFile>({
     max: options.maxRemembered ?? DEFAULT_MAX_REMEMBERED,
   });
-  const schedule = createRelookSchedule({ onDue: examine, ...options.relook });
+  /** As `remembered`, while they are searched. */
+  const searched = new Map<string, Searched>();
+  const searches = createFileSearches({
+    locate: locator.locate,
+    onDefect: (error) => options.onDefect?.(error),
+    ...(options.maxWaitingSearches === undefined ? {} : { maxWaiting: options.maxWaitingSearches }),
+  });
+  const schedule = createRelookSchedule({ onDue: (pid) => void lookAt(pid), ...options.relook });
   const mappings = createMappingWatch({ look: lookAt });
+  const bootNs = options.bootNs ?? createHostClock().bootNs;
   let port: AttachPort | undefined;
   let sweepTimer: NodeJS.Timeout | undefined;
 
@@ -82,17 +126,22 @@ export function createTargetFinder(options: TargetFinderOptions): TargetFinder {
     port = to;
     sweepTimer = setInterval(sweep, options.sweepIntervalMs ?? DEFAULT_SWEEP_INTERVAL_MS);
     sweepTimer.unref();
-    const runtimes = runtimesOnPath(options.searchPath ?? process.env.PATH ?? '');
-    for (const path of [...systemLibraries(), ...runtimes]) {
+    const searchPath = options.searchPath ?? process.env.PATH ?? '';
+    const place = { directory: '/', env: { PATH: searchPath } };
+    const agents = agentCommands(searchPath).flatMap((path) => commandFiles([path], place));
+    const known = options.knownPrograms?.() ?? [];
+    const runtimes = runtimesOnPath(searchPath);
+    for (const path of new Set([...systemLibraries(), ...runtimes, ...agents, ...known])) {
       examinePath(path);
     }
   }
 
   function examine(pid: number): void {
-    filesOf(pid);
+    // It began before the capture: its connections are joined midway anyway.
+    filesOf(pid, undefined);
   }
 
-  function executed(pid: number): void {
+  function executed(pid: number, timeNs: bigint): void {
     const stats = statOf(`/proc/${pid}/exe`);
     if (!stats) {
       // It has exited, or may not be looked at.
@@ -101,7 +150,7 @@ export function createTargetFinder(options: TargetFinderOptions): TargetFinder {
     if (!isKnown(stats)) {
       const prefix = rootPrefix(pid);
       const executable = readLink(`/proc/${pid}/exe`) ?? '';
-      examineMapped(pid, stats, `${prefix}${executable}`);
+      examineMapped({ pid, sinceNs: timeNs }, stats, `${prefix}${executable}`);
       for (const library of prefix === '' ? librariesBeside(executable) : []) {
         examinePath(library);
       }
@@ -112,20 +161,22 @@ export function createTargetFinder(options: TargetFinderOptions): TargetFinder {
     }
   }
 
-  /** The inodes of all files that the process has mapped executable, each of which is examined by now. */
-  function lookAt(pid: number): Set<bigint> {
+  /** The inodes of all files that the process has mapped executable and of which a verdict is known by now. */
+  function lookAt(pid: number, timeNs = bootNs()): Set<bigint> {
     const inodes = new Set<bigint>();
-    filesOf(pid, inodes);
+    filesOf(pid, { pid, sinceNs: timeNs }, inodes);
     return inodes;
   }
 
-  function filesOf(pid: number, inodes?: Set<bigint>): TargetFile[] {
+  function filesOf(pid: number, user: User | undefined, inodes?: Set<bigint>): TargetFile[] {
     const found = new Set<TargetFile>();
     const prefix = rootPrefix(pid);
     for (const mapping of readExecutableMappings(pid)) {
-      inodes?.add(mapping.inode);
-      const file = examineMapping(pid, prefix, mapping);
-      if (file && file.verdict !== 'no-tls') {
+      const file = examineMapping(pid, prefix, mapping, user);
+      if (file !== 'unreachable' && file?.verdict !== 'searching') {
+        inodes?.add(mapping.inode);
+      }
+      if (file && file !== 'unreachable' && file.verdict !== 'no-tls') {
         found.add(file);
       }
     }
@@ -137,25 +188,26 @@ export function createTargetFinder(options: TargetFinderOptions): TargetFinder {
     pid: number,
     prefix: string,
     mapping: FileMapping,
-  ): TargetFile | undefined {
+    user: User | undefined,
+  ): TargetFile | 'unreachable' | undefined {
     const named = `${prefix}${mapping.path}`;
     const stats = mapping.isDeleted ? undefined : statOf(named);
     // On some file systems the two disagree about the device, on none about the inode.
     if (stats && stats.ino === mapping.inode) {
-      return examineStats(named, stats);
+      return examineStats(named, stats, named, user);
     }
     const mapped = `/proc/${pid}/map_files/${mapping.range}`;
     const mappedStats = statOf(mapped);
-    return mappedStats ? examineStats(mapped, mappedStats, named) : undefined;
+    return mappedStats ? examineStats(mapped, mappedStats, named, user) : 'unreachable';
   }
 
   /** The running executable: by its name when that is the same file, else through /proc. */
-  function examineMapped(pid: number, stats: BigIntStats, named: string): TargetFile | undefined {
+  function examineMapped(user: User, stats: BigIntStats, named: string): TargetFile | undefined {
     const byName = statOf(named);
     const isSame = byName?.ino === stats.ino && byName?.dev === stats.dev;
     return isSame
-      ? examineStats(named, stats)
-      : examineStats(`/proc/${pid}/exe`, stats, named.replace(/ \(deleted\)$/, ''));
+      ? examineStats(named, stats, named, user)
+      : examineStats(`/proc/${user.pid}/exe`, stats, named.replace(/ \(deleted\)$/, ''), user);
   }
 
   function examinePath(path: string): TargetFile | undefined {
@@ -164,10 +216,7 @@ export function createTargetFinder(options: TargetFinderOptions): TargetFinder {
   }
 
   function isKnown(stats: BigIntStats): boolean {
-    return (
-      attached.get(inodeKey(stats))?.stamp === stampOf(stats) ||
-      remembered.has(`${inodeKey(stats)}:${stampOf(stats)}`)
-    );
+    return attached.get(inodeKey(stats))?.stamp === stampOf(stats) || remembered.has(keyOf(stats));
   }
 
   /** `path` opens the file now; `name` is what it is called, where that differs. */
@@ -175,42 +224,110 @@ export function createTargetFinder(options: TargetFinderOptions): TargetFinder {
     path: string,
     stats: BigIntStats,
     name: string = path,
+    user?: User,
+    mustBeNow = false,
   ): TargetFile | undefined {
     if (!stats.isFile()) {
       return undefined;
     }
-    const stamp = stampOf(stats);
     const present = attached.get(inodeKey(stats));
-    if (present?.stamp === stamp) {
+    if (present?.stamp === stampOf(stats)) {
       return present.file;
     }
-    const key = `${inodeKey(stats)}:${stamp}`;
+    const key = keyOf(stats);
     const known = remembered.get(key);
     if (known) {
       return known;
     }
+    const users: Users = new Map(user && [[user.pid, user.sinceNs]]);
     const file: TargetFile = {
       path: name,
       device: stats.dev,
       inode: stats.ino,
-      verdict: 'no-tls',
-      reason: '',
+      verdict: 'searching',
+      reason: 'its search goes on',
     };
-    const location = locate(path);
+    const isLookOnly = port === undefined;
+    const location =
+      mustBeNow || isLookOnly ? locator.locateNow(path, name) : locator.locateIfQuick(path, name);
+    return location ? judge(path, stats, file, location, users) : search(path, stats, file, users);
+  }
+
+  /** A large file that nobody has searched before: the thread that events are handled on does not wait for it. */
+  function search(path: string, stats: BigIntStats, file: TargetFile, users: Users): TargetFile {
+    const key = keyOf(stats);
+    const under = searched.get(key);
+    if (under) {
+      for (const [pid, sinceNs] of users) {
+        if (!under.users.has(pid) && under.users.size < MAX_USERS) {
+          under.users.set(pid, sinceNs);
+        }
+      }
+      return under.file;
+    }
+    const refusal = searches.add({
+      path,
+      name: file.path,
+      isUrgent: users.size > 0,
+      onDone(location, opened) {
+        searched.delete(key);
+        const now = statOf(opened);
+        // What was written to meanwhile is another file, which is found when it is mapped.
+        if (now && keyOf(now) === key) {
+          judge(opened, now, file, location, users, path);
+        }
+      },
+    });
+    if (refusal !== undefined) {
+      file.verdict = 'failed';
+      file.reason = refusal;
+      options.onVerdict?.(file);
+      return file;
+    }
+    searched.set(key, { file, users });
+    return file;
+  }
+
+  /** `path` opens the file now, `foundAt` is where it was met. */
+  function judge(
+    path: string,
+    stats: BigIntStats,
+    file: TargetFile,
+    location: TlsLocation,
+    users: Users,
+    foundAt = path,
+  ): TargetFile {
+    const key = keyOf(stats);
+    const present = attached.get(inodeKey(stats));
     if (present) {
-      return renew(present, path, stats, location, file);
+      if (location.kind === 'found' && hasSameProbes(present.probes, location.probes)) {
+        // Written to in place, and the functions still are where they were.
+        present.stamp = stampOf(stats);
+        return present.file;
+      }
+      giveUp(present);
     }
     if (location.kind !== 'found') {
       return settle(key, file, location);
     }
     describe(file, location.probes, location.buildId);
-    const twin = overlayTwin(path, stats);
+    const twin = present ? undefined : overlayTwin(path, stats);
     if (twin) {
       // Not remembered as an inode of its own: uprobes go to the file below, which has them already.
       remembered.set(key, twin.file);
       return twin.file;
     }
-    return attach(path, stats, file, location.probes);
+    attach(path, stats, file, location.probes, foundAt);
+    if (file.verdict === 'attached') {
+      reportLate(file, users);
+    }
+    return file;
+  }
+
+  function reportLate(file: TargetFile, users: Users): void {
+    for (const [pid, sinceNs] of users) {
+      options.onLate?.({ pid, file, lateNs: bootNs() - sinceNs });
+    }
   }
 
   /** A file without anything to attach to. */
@@ -239,8 +356,9 @@ export function createTargetFinder(options: TargetFinderOptions): TargetFinder {
     stats: BigIntStats,
     file: TargetFile,
     probes: readonly LocatedProbes[],
+    foundAt: string,
   ): TargetFile {
-    const key = `${inodeKey(stats)}:${stampOf(stats)}`;
+    const key = keyOf(stats);
     if (attached.size >= maxAttached) {
       return settle(key, file, { kind: 'refused', reason: limitReason });
     }
@@ -264,34 +382,14 @@ export function createTargetFinder(options: TargetFinderOptions): TargetFinder {
       stamp: stampOf(stats),
       probes,
       isOverlay: isOnOverlay(path),
-      isForeign: path.startsWith('/proc/'),
-      isNameless: /^\/proc\/\d+\/(?:exe$|map_files\/)/.test(path),
+      isForeign: foundAt.startsWith('/proc/'),
+      isNameless: /^\/proc\/\d+\/(?:exe$|map_files\/)/.test(foundAt),
       isIdle: false,
     };
     attached.set(inodeKey(stats), entry);
     attachedByContent.set(contentKey(stats), entry);
     options.onVerdict?.(file);
     return file;
-  }
-
-  /** An attached inode was written to: keep the probes only where the functions still are. */
-  function renew(
-    present: Attached,
-    path: string,
-    stats: BigIntStats,
-    location: TlsLocation,
-    file: TargetFile,
-  ): TargetFile {
-    if (location.kind === 'found' && hasSameProbes(present.probes, location.probes)) {
-      present.stamp = stampOf(stats);
-      return present.file;
-    }
-    giveUp(present);
-    if (location.kind !== 'found') {
-      return settle(`${inodeKey(stats)}:${stampOf(stats)}`, file, location);
-    }
-    describe(file, location.probes, location.buildId);
-    return attach(path, stats, file, location.probes);
   }
 
   function giveUp(entry: Attached): void {
@@ -327,7 +425,7 @@ export function createTargetFinder(options: TargetFinderOptions): TargetFinder {
     const used = new Set<TargetFile>();
     for (const { pid } of listProcesses()) {
       if (isAnywhere || rootPrefix(pid) !== '') {
-        for (const file of filesOf(pid)) {
+        for (const file of filesOf(pid, undefined)) {
           used.add(file);
         }
       }
@@ -358,9 +456,13 @@ export function createTargetFinder(options: TargetFinderOptions): TargetFinder {
     begin,
     examine,
     executed,
-    mapped: (pid, inode, onFound) => mappings.add(pid, inode, onFound),
-    examineFile: examinePath,
-    filesOf: (pid) => filesOf(pid),
+    mapped: (pid, inode, timeNs, onFound) => mappings.add(pid, inode, timeNs, onFound),
+    examineFile(path) {
+      const stats = statOf(path);
+      return stats && examineStats(path, stats, path, undefined, true);
+    },
+    settled: searches.settled,
+    filesOf: (pid) => filesOf(pid, undefined),
     discoveries() {
       const others = [...remembered.values()].filter(({ verdict }) => verdict !== 'no-tls');
       return [...new Set([...[...attached.values()].map(({ file }) => file), ...others])];
@@ -368,6 +470,7 @@ export function createTargetFinder(options: TargetFinderOptions): TargetFinder {
     stop() {
       schedule.stop();
       mappings.stop();
+      searches.stop();
       clearInterval(sweepTimer);
       port = undefined;
     },
@@ -423,6 +526,11 @@ function inodeKey(stats: BigIntStats): string {
 
 function stampOf(stats: BigIntStats): string {
   return `${stats.size}:${stats.mtimeNs}`;
+}
+
+/** One state of one file. */
+function keyOf(stats: BigIntStats): string {
+  return `${inodeKey(stats)}:${stampOf(stats)}`;
 }
 
 function contentKey(stats: BigIntStats): string {

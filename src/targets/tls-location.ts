@@ -2,7 +2,7 @@
 import type { AttachRequest, LocatedStack, NativeBinding } from '../capture/binding.ts';
 import type { TlsStack } from '../capture/events.ts';
 import type { LocatorCache } from './locator-cache.ts';
-import { attachRequest, createLocator } from './locators.ts';
+import { attachRequest, createLocator, type LocatedFile } from './locators.ts';
 
 export interface LocatedProbes {
   /** What is to be attached; the path may be another one each time. */
@@ -25,34 +25,46 @@ const IN = /read|recv|decrypt/i;
 
 /** GnuTLS's imitation of OpenSSL's interface: its calls go on to GnuTLS and would be captured twice. */
 const WRAPPER = /\/libgnutls-openssl\.so[^/]*$/;
+const WRAPPED: TlsLocation = {
+  kind: 'none',
+  reason: 'offers another interface to a library that is probed itself',
+};
+
+/** A search takes some 0.4 ms a MiB: libraries are answered within 2 ms, runtimes and agents are not. */
+export const DEFAULT_MAX_QUICK_BYTES = 4 * 1024 * 1024;
 
 export interface TlsLocatorOptions {
   binding: Pick<NativeBinding, 'identify' | 'locate' | 'locateSync' | 'probedFunctions'>;
   /** Default: nothing is remembered beyond this process. */
   cache?: LocatorCache;
+  /** Files up to this size are searched at once. */
+  maxQuickBytes?: number;
 }
 
-/** A function that judges one file; it never throws. The file's verdict is remembered by the caller. */
-export function createTlsLocator(options: TlsLocatorOptions): (path: string) => TlsLocation {
+/** Judges files. Never throws or rejects. Verdicts are remembered by the caller. */
+export interface TlsLocator {
+  /** `name` is what the file is called, where `path` is another way to it. */
+  locateNow(path: string, name?: string): TlsLocation;
+  /** What is small or remembered at once; undefined for what is to be searched on another thread. */
+  locateIfQuick(path: string, name?: string): TlsLocation | undefined;
+  /** Searches on another thread. */
+  locate(path: string, name?: string): Promise<TlsLocation>;
+}
+
+export function createTlsLocator(options: TlsLocatorOptions): TlsLocator {
   const { binding, cache } = options;
+  const maxQuickBytes = options.maxQuickBytes ?? DEFAULT_MAX_QUICK_BYTES;
   const locator = createLocator({ binding, ...(cache === undefined ? {} : { cache }) });
   const probed = new Map(Object.entries(binding.probedFunctions()));
 
-  function locate(path: string): TlsLocation {
-    if (WRAPPER.test(path)) {
-      return {
-        kind: 'none',
-        reason: 'offers another interface to a library that is probed itself',
-      };
-    }
-    const { stacks, refusals, buildId } = locator.locateSync(path);
+  function judge({ stacks, refusals, buildId }: LocatedFile, name: string): TlsLocation {
     const probes: LocatedProbes[] = [];
     const reasons: string[] = [];
     for (const { stack, reason } of refusals) {
       reasons.push(stack === undefined ? reason : `${stack}: ${reason}`);
     }
     for (const located of stacks) {
-      const found = probesOf(path, located, probed.get(located.stack) ?? []);
+      const found = probesOf(name, located, probed.get(located.stack) ?? []);
       if (typeof found === 'string') {
         reasons.push(`${located.stack}: ${found}`);
       } else {
@@ -67,17 +79,44 @@ export function createTlsLocator(options: TlsLocatorOptions): (path: string) => 
       : { kind: 'none', reason: 'has no function of a known TLS stack' };
   }
 
-  return (path) => {
-    try {
-      return locate(path);
-    } catch (error) {
-      const reason =
-        error instanceof Error ? (error.message.split('\n', 1)[0] ?? '') : String(error);
-      const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
-      // Scripts and data are mapped, too; only what claims to be ELF and is not is worth a word.
-      return { kind: code?.startsWith('SL_ELF_') ? 'none' : 'failed', reason };
-    }
+  return {
+    locateNow(path, name = path) {
+      try {
+        return isWrapper(name) ? WRAPPED : judge(locator.locateSync(path, name), name);
+      } catch (error) {
+        return failureOf(error);
+      }
+    },
+    locateIfQuick(path, name = path) {
+      try {
+        if (isWrapper(name)) {
+          return WRAPPED;
+        }
+        const found = locator.locateWithin(path, maxQuickBytes, name);
+        return found && judge(found, name);
+      } catch (error) {
+        return failureOf(error);
+      }
+    },
+    async locate(path, name = path) {
+      try {
+        return isWrapper(name) ? WRAPPED : judge(await locator.locate(path, name), name);
+      } catch (error) {
+        return failureOf(error);
+      }
+    },
   };
+}
+
+function isWrapper(name: string): boolean {
+  return WRAPPER.test(name);
+}
+
+function failureOf(error: unknown): TlsLocation {
+  const reason = error instanceof Error ? (error.message.split('\n', 1)[0] ?? '') : String(error);
+  const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
+  // Scripts and data are mapped, too; only what claims to be ELF and is not is worth a word.
+  return { kind: code?.startsWith('SL_ELF_') ? 'none' : 'failed', reason };
 }
 
 /** Why the stack cannot be followed, or what to probe. */

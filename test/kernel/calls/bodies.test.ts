@@ -77,7 +77,7 @@ describe('bodies that are no text, captured in the kernel', function () {
       const binding = loadBinding();
       const source = createLiveSource({
         binding,
-        targets: createTargetFinder({ locate: createTlsLocator({ binding }) }),
+        targets: createTargetFinder({ locator: createTlsLocator({ binding }) }),
         watchAll: true,
         ringBytes: RING_BYTES,
       });

@@ -86,7 +86,7 @@ describe('WebSockets, captured in the kernel', function () {
       const binding = loadBinding();
       const source = createLiveSource({
         binding,
-        targets: createTargetFinder({ locate: createTlsLocator({ binding }) }),
+        targets: createTargetFinder({ locator: createTlsLocator({ binding }) }),
         watchAll: true,
         ringBytes: RING_BYTES,
       });

@@ -35,7 +35,7 @@ export async function observe(options: {
   const defects: unknown[] = [];
   const binding = loadBinding();
   const targets = createTargetFinder({
-    locate: createTlsLocator({ binding }),
+    locator: createTlsLocator({ binding }),
     onVerdict: (file) => verdicts.push(file),
   });
   const source = createLiveSource({

@@ -14,7 +14,7 @@ describe('the watch for mappings', () => {
       },
     });
     for (const inode of [1n, 2n, 3n]) {
-      watch.add(7, inode, () => found.push(inode));
+      watch.add(7, inode, 0n, () => found.push(inode));
     }
     await delay(10);
     watch.stop();
@@ -31,8 +31,8 @@ describe('the watch for mappings', () => {
         return new Set(looks >= 3 ? [1n] : []);
       },
     });
-    watch.add(7, 1n, () => found.push('late'));
-    watch.add(7, 2n, () => found.push('never'));
+    watch.add(7, 1n, 0n, () => found.push('late'));
+    watch.add(7, 2n, 0n, () => found.push('never'));
     await delay(400);
     watch.stop();
     assert.deepEqual(found, ['late']);
@@ -43,11 +43,11 @@ describe('the watch for mappings', () => {
     const found: bigint[] = [];
     const watch = createMappingWatch({ look: () => new Set([1n, 2n, 3n]), maxWaiting: 2 });
     for (const inode of [1n, 2n, 3n]) {
-      watch.add(7, inode, () => found.push(inode));
+      watch.add(7, inode, 0n, () => found.push(inode));
     }
     await delay(10);
     assert.deepEqual(found, [1n, 2n]);
-    watch.add(7, 3n, () => found.push(3n));
+    watch.add(7, 3n, 0n, () => found.push(3n));
     await delay(10);
     watch.stop();
     assert.deepEqual(found, [1n, 2n, 3n]);

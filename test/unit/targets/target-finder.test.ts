@@ -20,6 +20,7 @@ import {
   createTargetFinder,
   type TargetFinderOptions,
 } from '../../../src/targets/target-finder.ts';
+import type { TlsLocation, TlsLocator } from '../../../src/targets/tls-location.ts';
 
 /** Symbols by the file's own words, so that a test writes the libraries it needs. */
 function locateSymbols(path: string, names: readonly string[]): LocatedSymbols {
@@ -41,7 +42,7 @@ function locateSymbols(path: string, names: readonly string[]): LocatedSymbols {
 }
 
 /** Finds the functions in this one file, whatever its name. */
-function onlyIn(inode: bigint): TargetFinderOptions['locate'] {
+function onlyIn(inode: bigint): TlsLocator {
   return byNames((examined) => {
     const isProgram = statSync(examined, { bigint: true }).ino === inode;
     const offsets: Record<string, number> = isProgram ? { SSL_read: 8, SSL_write: 16 } : {};
@@ -52,10 +53,8 @@ function onlyIn(inode: bigint): TargetFinderOptions['locate'] {
 const NAMES: readonly string[] = ['SSL_read', 'SSL_write', 'SSL_free'];
 
 /** A locator as the finder wants it: both directions are needed, and what is no ELF file is of no interest. */
-function byNames(
-  locate: (path: string, names: readonly string[]) => LocatedSymbols,
-): TargetFinderOptions['locate'] {
-  return (path) => {
+function byNames(locate: (path: string, names: readonly string[]) => LocatedSymbols): TlsLocator {
+  return locatorOf((path): TlsLocation => {
     try {
       const { offsets, buildId } = locate(path, NAMES);
       const missing = ['SSL_read', 'SSL_write'].filter((name) => !(name in offsets));
@@ -72,6 +71,14 @@ function byNames(
       const { code, message } = error as NodeJS.ErrnoException;
       return { kind: code?.startsWith('SL_ELF_') ? 'none' : 'failed', reason: message };
     }
+  });
+}
+
+function locatorOf(locate: (path: string) => TlsLocation): TlsLocator {
+  return {
+    locateNow: locate,
+    locateIfQuick: locate,
+    locate: (path) => Promise.resolve(locate(path)),
   };
 }
 
@@ -136,7 +143,7 @@ describe('the target finder', () => {
 
   function finder(options: Partial<TargetFinderOptions> = {}) {
     const created = createTargetFinder({
-      locate: byNames((path, names) => {
+      locator: byNames((path, names) => {
         located.push(path);
         // The system's own libraries are not this test's.
         return path.startsWith(folder) || path.startsWith('/proc/')
@@ -267,7 +274,7 @@ describe('the target finder', () => {
   });
 
   it('says attachable when nothing captures', () => {
-    const targets = createTargetFinder({ locate: byNames(locateSymbols) });
+    const targets = createTargetFinder({ locator: byNames(locateSymbols) });
     assert.equal(targets.examineFile(put('libssl.so', LIBRARY))?.verdict, 'attachable');
   });
 
@@ -281,14 +288,14 @@ describe('the target finder', () => {
       renameSync(put('new', 'ELF SSL_read'), path);
       const seen: string[] = [];
       const targets = finder({
-        locate: byNames((examined) => {
+        locator: byNames((examined) => {
           seen.push(examined);
           const isProgram = statSync(examined, { bigint: true }).ino === inode;
           const offsets: Record<string, number> = isProgram ? { SSL_read: 8, SSL_write: 16 } : {};
           return { buildId: undefined, offsets };
         }),
       });
-      targets.executed(child.pid ?? 0);
+      targets.executed(child.pid ?? 0, 0n);
       const [file] = targets.discoveries();
       assert.equal(file?.inode, inode);
       assert.equal(file?.path, path);
@@ -308,11 +315,11 @@ describe('the target finder', () => {
     await new Promise((resolve) => child.once('spawn', resolve));
     rmSync(path);
     const targets = finder({
-      locate: onlyIn(inode),
+      locator: onlyIn(inode),
       sweepIntervalMs: 30,
     });
     try {
-      targets.executed(child.pid ?? 0);
+      targets.executed(child.pid ?? 0, 0n);
       assert.equal(attached[0]?.path, `/proc/${child.pid}/exe`);
       await new Promise((resolve) => setTimeout(resolve, 200));
       assert.deepEqual(detached, []);
@@ -336,12 +343,12 @@ describe('the target finder', () => {
     const child = spawn('unshare', ['-m', path, '30'], { stdio: 'ignore' });
     await new Promise((resolve) => child.once('spawn', resolve));
     const targets = finder({
-      locate: onlyIn(inode),
+      locator: onlyIn(inode),
       sweepIntervalMs: 50,
     });
     try {
       while (attached.length === 0) {
-        targets.executed(child.pid ?? 0);
+        targets.executed(child.pid ?? 0, 0n);
         await new Promise((resolve) => setTimeout(resolve, 5));
       }
       assert.equal(attached[0]?.path, `/proc/${child.pid}/root${path}`);
@@ -362,7 +369,7 @@ describe('the target finder', () => {
     const child = spawn('sleep', ['30'], { stdio: 'ignore' });
     await new Promise((resolve) => child.once('spawn', resolve));
     const targets = finder({ relook: { delaysMs: [1, 30] } });
-    targets.executed(child.pid ?? 0);
+    targets.executed(child.pid ?? 0, 0n);
     await new Promise((resolve) => setTimeout(resolve, 100));
     const afterLooks = located.length;
     assert.ok(located.some((path) => /libc\.so|libc-/.test(path)));
@@ -370,7 +377,7 @@ describe('the target finder', () => {
     assert.equal(located.length, afterLooks);
     child.kill();
     await new Promise((resolve) => child.once('exit', resolve));
-    targets.executed(child.pid ?? 0);
+    targets.executed(child.pid ?? 0, 0n);
     targets.examine(child.pid ?? 0);
     targets.stop();
   });
