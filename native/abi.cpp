@@ -119,6 +119,7 @@ constexpr Entry kEntries[] = {
     OFFSET(sl_exec_record, parent),
     OFFSET(sl_exec_record, cgroup_id),
     OFFSET(sl_exec_record, argv_bytes),
+    OFFSET(sl_exec_record, exec_id),
     OFFSET(sl_exec_record, uid),
     OFFSET(sl_exec_record, gid),
     OFFSET(sl_exec_record, service_name_bytes),

@@ -140,6 +140,7 @@ Outcome BpfAgent::load(const AgentOptions &options) {
     config->data_limit_bytes = ring_bytes - std::min<uint64_t>(ring_bytes / 16, kReserveMaxBytes);
     config->wake_bytes = std::min<uint64_t>(ring_bytes / 8, kWakeMaxBytes);
     config->watch_all = options.watch_all ? 1 : 0;
+    config->judges_programs = options.judges_programs ? 1 : 0;
     bpf_map__set_max_entries(records_, options.ring_bytes);
     const int error = -bpf_object__load(object_);
     if (error != 0) {
@@ -434,13 +435,13 @@ void BpfAgent::detach_all() {
     detaching_.clear();
 }
 
-Outcome BpfAgent::set_policy(uint32_t pid, sl_policy policy) {
+Outcome BpfAgent::set_policy(uint32_t pid, sl_policy policy, uint64_t exec_id) {
     const int fd = bpf_map__fd(policies_);
     if (policy == SL_POLICY_DEFAULT) {
         bpf_map_delete_elem(fd, &pid);
         return std::nullopt;
     }
-    const uint32_t value = policy;
+    const sl_process_policy value = {.exec_id = exec_id, .policy = policy, .pad = 0};
     if (bpf_map_update_elem(fd, &pid, &value, BPF_ANY) != 0) {
         return Failure{"SL_POLICY_FULL",
                        "the policy of process " + std::to_string(pid) + " cannot be kept (" +

@@ -23,6 +23,8 @@ namespace sightline {
 struct AgentOptions {
     uint32_t ring_bytes;
     bool watch_all;
+    // Programs that start in unwatched processes are seen until they are judged.
+    bool judges_programs;
     // Attaches as kernels before 6.6 do, even where more is possible.
     bool single_links;
     // Executable mappings are reported, where the kernel can.
@@ -68,7 +70,8 @@ class BpfAgent {
     // No program runs any more once it returns; what they wrote stays readable.
     void detach_all();
 
-    Outcome set_policy(uint32_t pid, sl_policy policy);
+    // `exec_id`: the program that SL_POLICY_UNWANTED is about.
+    Outcome set_policy(uint32_t pid, sl_policy policy, uint64_t exec_id = 0);
     // Of the connection at `object` in `pid`; what is not a connection of this kernel side is kept
     // unused until others push it out.
     Outcome set_verdict(uint32_t pid, uint64_t object, const sl_verdict &verdict);

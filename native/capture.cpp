@@ -9,9 +9,12 @@
 #include "slab-reader.h"
 #include "tracing-programs.h"
 
+#include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <memory>
 #include <optional>
+#include <string_view>
 
 namespace sightline {
 namespace {
@@ -96,6 +99,17 @@ uint64_t position_of(const Napi::Value &value, uint64_t absent) {
     }
     return position <= kMaxOffset ? static_cast<uint64_t>(position) : SL_ANY_POSITION;
 }
+
+struct PolicyName {
+    std::string_view name;
+    sl_policy policy;
+};
+
+constexpr PolicyName kPolicyNames[] = {
+    {"default", SL_POLICY_DEFAULT},   {"watched", SL_POLICY_WATCHED},
+    {"excluded", SL_POLICY_EXCLUDED}, {"tree-excluded", SL_POLICY_TREE_EXCLUDED},
+    {"unwanted", SL_POLICY_UNWANTED},
+};
 
 class Capture : public Napi::ObjectWrap<Capture> {
   public:
@@ -321,16 +335,18 @@ Napi::Value Capture::set_process(const Napi::CallbackInfo &info) {
         throw_argument(env, "setProcess takes the id of a process");
         return env.Undefined();
     }
-    Outcome failure;
-    if (policy == "watched") {
-        failure = agent_->set_policy(static_cast<uint32_t>(pid), SL_POLICY_WATCHED);
-    } else if (policy == "excluded") {
-        failure = agent_->set_policy(static_cast<uint32_t>(pid), SL_POLICY_EXCLUDED);
-    } else if (policy == "default") {
-        failure = agent_->set_policy(static_cast<uint32_t>(pid), SL_POLICY_DEFAULT);
-    } else {
-        throw_argument(env, "setProcess takes 'default', 'watched' or 'excluded'");
+    const auto *known = std::ranges::find(kPolicyNames, policy, &PolicyName::name);
+    const bool is_of_program =
+        known != std::end(kPolicyNames) && known->policy == SL_POLICY_UNWANTED;
+    if (known == std::end(kPolicyNames) || (is_of_program && !info[2].IsBigInt())) {
+        throw_argument(env, "setProcess takes 'default', 'watched', 'excluded', 'tree-excluded' or "
+                            "'unwanted', the last with the number of a program");
+        return env.Undefined();
     }
+    bool is_lossless = false;
+    const uint64_t exec_id =
+        is_of_program ? info[2].As<Napi::BigInt>().Uint64Value(&is_lossless) : 0;
+    const Outcome failure = agent_->set_policy(static_cast<uint32_t>(pid), known->policy, exec_id);
     if (failure) {
         throw_failure(env, *failure);
     }
@@ -504,6 +520,7 @@ Napi::Value open_capture(const Napi::CallbackInfo &info) {
     const Napi::Value on_slab = options.Get("onSlab");
     const Napi::Value on_log = options.Get("onLog");
     const Napi::Value probe_links = options.Get("probeLinks");
+    const Napi::Value judges_programs = options.Get("judgesPrograms");
     const Napi::Value mappings = options.Get("mappings");
     const Napi::Value plain = options.Get("plain");
     const Napi::Value load_ahead = options.Get("loadAhead");
@@ -540,6 +557,8 @@ Napi::Value open_capture(const Napi::CallbackInfo &info) {
     const AgentOptions agent_options = {
         .ring_bytes = whole,
         .watch_all = watch_all.As<Napi::Boolean>().Value(),
+        .judges_programs =
+            judges_programs.IsBoolean() && judges_programs.As<Napi::Boolean>().Value(),
         .single_links = links == "single",
         .mappings = mappings.IsBoolean() && mappings.As<Napi::Boolean>().Value(),
         .plain = plain.IsBoolean() && plain.As<Napi::Boolean>().Value(),

@@ -1,5 +1,7 @@
 /** Turns the configuration into what each room is told. */
 import { readFileSync } from 'node:fs';
+import { readStat } from './capture/proc-process.ts';
+import { createProcessSelection, type ProcessSelection } from './capture/process-selection.ts';
 import { otlpSettings } from './config/otlp-settings.ts';
 import type { Config } from './config/schema.ts';
 import { builtInPriceTable, type PriceTable, readPriceTable } from './llm/price-table.ts';
@@ -42,6 +44,33 @@ function isContentOn(config: Config): boolean {
 export function redactSecrets(text: string): string {
   const masked = maskSecretsInText(text);
   return maskPlaces(masked, findCutSecret(masked));
+}
+
+/**
+ * Which processes the variables select. A command that is observed is the target itself, so that only what is left out
+ * counts then. Undefined: every process.
+ */
+export function processSelection(
+  { target, exclude }: Pick<Config, 'target' | 'exclude'>,
+  mode: 'host' | 'tree',
+): ProcessSelection | undefined {
+  return createProcessSelection({ exclude, ...(mode === 'host' ? { targets: target } : {}) });
+}
+
+/** What is set, but selects nothing: one line each. */
+export function selectionWarnings(
+  { target }: Pick<Config, 'target'>,
+  mode: 'host' | 'tree',
+): string[] {
+  const isSet = Object.values(target).some((values) => values.length > 0);
+  if (mode === 'tree') {
+    return isSet
+      ? ['SIGHTLINE_TARGET_ variables have no effect here: what is observed is the command']
+      : [];
+  }
+  return target.pids
+    .filter((pid) => readStat(pid) === undefined)
+    .map((pid) => `SIGHTLINE_TARGET_PID has ${pid}, but no process with this id runs`);
 }
 
 export interface Surroundings {

@@ -1,10 +1,17 @@
 /** The composition root: configuration becomes a running agent, live or over recordings. */
 import { readFileSync, rmSync } from 'node:fs';
-import { pipelineSettings, redactSecrets, telemetryOptions } from './agent-settings.ts';
+import {
+  pipelineSettings,
+  processSelection,
+  redactSecrets,
+  selectionWarnings,
+  telemetryOptions,
+} from './agent-settings.ts';
 import { loadBinding } from './capture/binding.ts';
 import type { CaptureEvent, HostEvent } from './capture/events.ts';
 import { createLiveSource, type LiveSource } from './capture/live-source.ts';
 import { readStat } from './capture/proc-process.ts';
+import type { Judgement } from './capture/process-selection.ts';
 import { createRecordingWriter, type RecordingWriter } from './capture/recording.ts';
 import { createReplaySource } from './capture/replay-source.ts';
 import { createScrubbingRecorder, type ScrubbingRecorder } from './capture/scrubbing-recorder.ts';
@@ -44,6 +51,9 @@ export function createLiveAgent(config: Config, options: LiveAgentOptions): Agen
   const { log } = options;
   const counters = createCounters();
   const binding = loadBinding();
+  for (const warning of selectionWarnings(config, options.mode)) {
+    log.warn(warning);
+  }
   const telemetry = openTelemetry(config, options);
   const recording = openRecording(config, options, log);
   const analysis = createAnalysis(config, {
@@ -73,6 +83,8 @@ export function createLiveAgent(config: Config, options: LiveAgentOptions): Agen
     binding,
     targets: config.capture.kinds.includes('tls') ? targets : withoutTargets(targets),
     watchAll: options.mode === 'host',
+    selection: processSelection(config, options.mode),
+    onLeftOut: countLeftOut(counters),
     ringBytes: config.capture.ringBytes,
     plain: config.capture.kinds.includes('plain'),
     loadAhead: config.capture.kinds.includes('tls'),
@@ -271,6 +283,18 @@ function countEvents(counters: Counters): (event: CaptureEvent) => void {
         .counter('sightline.dropped_bytes', { place: 'kernel', reason: 'any' })
         .add(event.bytes);
     }
+  };
+}
+
+/** Of processes that are no targets, or excluded: what the kernel had seen before it was told. */
+function countLeftOut(counters: Counters): (kind: Judgement['kind'], bytes: number) => void {
+  const unwanted = counters.counter('sightline.left_out', { reason: 'no-target' });
+  const excluded = counters.counter('sightline.left_out', { reason: 'excluded' });
+  const unwantedBytes = counters.counter('sightline.left_out_bytes', { reason: 'no-target' });
+  const excludedBytes = counters.counter('sightline.left_out_bytes', { reason: 'excluded' });
+  return (kind, bytes) => {
+    (kind === 'excluded' ? excluded : unwanted).add();
+    (kind === 'excluded' ? excludedBytes : unwantedBytes).add(bytes);
   };
 }
 

@@ -13,7 +13,7 @@
 #include <linux/types.h>
 
 /* Bumped with every change of a record's layout. */
-#define SL_ABI_VERSION 2
+#define SL_ABI_VERSION 3
 
 /* Largest payload of one data or argument record; a slab of user space must hold one such record.
  */
@@ -89,11 +89,28 @@ enum sl_drop {
     SL_DROP_COUNT = 11,
 };
 
-/* Value of the process policy table; a process without an entry has the default. */
+/* What the process policy table says; a process without an entry has the default. */
 enum sl_policy {
+    /* Seen where everything is (sl_config.watch_all), else not. */
     SL_POLICY_DEFAULT = 0,
+    /* Seen, whatever program it starts. Its children are watched, too. */
     SL_POLICY_WATCHED = 1,
+    /* Never seen. Its children have the default. */
     SL_POLICY_EXCLUDED = 2,
+    /* Never seen, and its children are not either. */
+    SL_POLICY_TREE_EXCLUDED = 3,
+    /* It started a program that user space has not judged yet (sl_config.judges_programs): seen. */
+    SL_POLICY_UNJUDGED = 4,
+    /* Not seen as long as it runs the program that was judged; the next one is unjudged. */
+    SL_POLICY_UNWANTED = 5,
+};
+
+struct sl_process_policy {
+    /* Of SL_POLICY_UNWANTED: which of its programs that is about, as in sl_exec_record. */
+    __u64 exec_id;
+    /* enum sl_policy. */
+    __u32 policy;
+    __u32 pad;
 };
 
 enum sl_exec_flag {
@@ -111,7 +128,8 @@ struct sl_config {
     __u64 wake_bytes;
     /* 1: every process is seen unless excluded; 0: only watched ones. */
     __u32 watch_all;
-    __u32 pad;
+    /* 1: programs that start in unwatched processes are reported, to be judged by user space. */
+    __u32 judges_programs;
 };
 
 /* One per CPU and sl_drop. */
@@ -244,6 +262,8 @@ struct sl_exec_record {
     __u64 cgroup_id;
     /* True size of the arguments, each with its terminator. */
     __u64 argv_bytes;
+    /* Counts the programs that the process and those it descends from have started. */
+    __u64 exec_id;
     __u32 uid;
     __u32 gid;
     __u32 service_name_bytes;

@@ -79,7 +79,7 @@ static __always_inline void emit_arguments(const struct arguments *arguments) {
 SEC("raw_tp/sched_process_exec")
 int process_exec(struct bpf_raw_tracepoint_args *ctx) {
     u64 pid_tgid = bpf_get_current_pid_tgid();
-    if (!is_seen(pid_tgid >> 32))
+    if (!begin_program(pid_tgid >> 32))
         return 0;
     struct task_struct *task = (struct task_struct *)ctx->args[0];
     struct arguments arguments = {
@@ -104,6 +104,7 @@ int process_exec(struct bpf_raw_tracepoint_args *ctx) {
     describe_process(&record->parent, BPF_CORE_READ(task, real_parent));
     record->cgroup_id = bpf_get_current_cgroup_id();
     record->argv_bytes = arguments.bytes;
+    record->exec_id = BPF_CORE_READ(task, self_exec_id);
     u64 ids = bpf_get_current_uid_gid();
     record->uid = ids;
     record->gid = ids >> 32;

@@ -15,18 +15,17 @@ int process_fork(struct bpf_raw_tracepoint_args *ctx) {
     struct task_struct *parent = (struct task_struct *)ctx->args[0];
     struct task_struct *child = (struct task_struct *)ctx->args[1];
     u32 parent_pid = bpf_get_current_pid_tgid() >> 32;
-    /* Being watched is inherited, being excluded is not. */
-    if (!config.watch_all && !is_seen(parent_pid))
-        return 0;
     u32 child_pid = BPF_CORE_READ(child, tgid);
     /* A new thread stays in its creator's group. */
     if (child_pid == parent_pid)
         return 0;
-    if (!config.watch_all) {
-        u32 watched = SL_POLICY_WATCHED;
-        if (bpf_map_update_elem(&policies, &child_pid, &watched, BPF_ANY))
-            count(SL_DROP_TABLE, 0);
-    }
+    inherit_policy(child_pid);
+    /* The children of an excluded process are announced where they are seen without being watched.
+     */
+    struct sl_process_policy *policy = bpf_map_lookup_elem(&policies, &parent_pid);
+    bool is_excluded_alone = policy && policy->policy == SL_POLICY_EXCLUDED;
+    if (!(is_excluded_alone ? config.watch_all : is_seen_by(policy)))
+        return 0;
     u64 pending = pending_bytes();
     struct sl_fork_record *record = bpf_ringbuf_reserve(&records, sizeof(*record), 0);
     if (!record) {
@@ -74,9 +73,8 @@ static __always_inline void emit_exit(struct task_struct *task) {
 SEC("raw_tp/sched_process_exit")
 int process_exit(struct bpf_raw_tracepoint_args *ctx) {
     u32 pid = bpf_get_current_pid_tgid() >> 32;
-    u32 *policy = bpf_map_lookup_elem(&policies, &pid);
-    bool seen = config.watch_all ? !policy || *policy != SL_POLICY_EXCLUDED
-                                 : policy && *policy == SL_POLICY_WATCHED;
+    struct sl_process_policy *policy = bpf_map_lookup_elem(&policies, &pid);
+    bool seen = is_seen_by(policy);
     if (!seen && !policy)
         return 0;
     struct task_struct *task = (struct task_struct *)ctx->args[0];

@@ -5,14 +5,24 @@ import { ExitCode, SightlineError } from '../util/errors.ts';
 import type { ConnectionRef, TlsStack } from './events.ts';
 import type { ConnectionVerdict } from './verdict.ts';
 
-/** What a process's TLS traffic and lifecycle is worth to the kernel side. */
-export type ProcessPolicy = 'default' | 'watched' | 'excluded';
+/**
+ * What a process's traffic and lifecycle is worth to the kernel side.
+ * - `watched`: seen, with all its descendants.
+ * - `excluded`: not seen; its children have the default. `tree-excluded`: nor are its descendants.
+ * - `unwanted`: not seen until it starts another program than the one that was judged.
+ */
+export type ProcessPolicy = 'default' | 'watched' | 'excluded' | 'tree-excluded' | 'unwanted';
 
 export interface NativeCaptureOptions {
   /** Size of the kernel ring: a power of two, at least 64 KiB. */
   ringBytes: number;
   /** True: every process is watched unless excluded. False: only watched ones and their descendants. */
   watchAll: boolean;
+  /**
+   * Of what is not watched, each program that starts is reported, and its process seen until `setProcess` says whether
+   * it is wanted. Default: false.
+   */
+  judgesPrograms?: boolean;
   /**
    * Called on the JavaScript thread with whole records back to back (layout: `bpf/abi/events.h`). The memory is
    * reused after it returns. While it is busy, a bounded number of slabs queue up; then the ring fills, and the
@@ -79,7 +89,8 @@ export interface NativeCapture {
   /** Attaches to one file; every error is a SightlineError-shaped Error with `code` and a one-line message. */
   attach(request: AttachRequest): number;
   detach(id: number): void;
-  setProcess(pid: number, policy: ProcessPolicy): void;
+  /** `execId`: with `unwanted`, the program that was judged. */
+  setProcess(pid: number, policy: ProcessPolicy, execId?: bigint): void;
   /** Two map operations: cheap enough for every response. Of an unknown connection it changes nothing. */
   setVerdict(connection: ConnectionRef, verdict: ConnectionVerdict): void;
   /** `file` is that of a mapping record, whose file is not reported again. */

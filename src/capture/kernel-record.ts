@@ -6,6 +6,7 @@ import type {
   CaptureEvent,
   ConnectionRef,
   Direction,
+  ExecEvent,
   LossReason,
   ProcessRef,
   TlsStack,
@@ -13,7 +14,7 @@ import type {
 
 /** Offsets and constants of the ABI header, under the names by which the addon's `abi()` reports them. */
 export const KERNEL_ABI = {
-  SL_ABI_VERSION: 2,
+  SL_ABI_VERSION: 3,
   SL_CHUNK_MAX: 65536,
   SL_CALL_MAX: 4194304,
   SL_ARGV_MAX: 524288,
@@ -104,19 +105,20 @@ export const KERNEL_ABI = {
   'sl_argv_record.offset': 32,
   'sl_argv_record.bytes': 40,
 
-  'sizeof.sl_exec_record': 4704,
+  'sizeof.sl_exec_record': 4712,
   'sl_exec_record.time_ns': 8,
   'sl_exec_record.process': 16,
   'sl_exec_record.parent': 32,
   'sl_exec_record.cgroup_id': 48,
   'sl_exec_record.argv_bytes': 56,
-  'sl_exec_record.uid': 64,
-  'sl_exec_record.gid': 68,
-  'sl_exec_record.service_name_bytes': 72,
-  'sl_exec_record.path_bytes': 76,
-  'sl_exec_record.comm': 80,
-  'sl_exec_record.service_name': 96,
-  'sl_exec_record.path': 352,
+  'sl_exec_record.exec_id': 64,
+  'sl_exec_record.uid': 72,
+  'sl_exec_record.gid': 76,
+  'sl_exec_record.service_name_bytes': 80,
+  'sl_exec_record.path_bytes': 84,
+  'sl_exec_record.comm': 88,
+  'sl_exec_record.service_name': 104,
+  'sl_exec_record.path': 360,
 
   'drop.ring_full': 1,
   'drop.fault': 2,
@@ -159,6 +161,8 @@ export interface RecordDecoderOptions {
   onMalformed(record: MalformedRecord): void;
   /** A process maps a file that is not known, to run code from it. No event: it says nothing of what is observed. */
   onMapping?(mapping: MappedFile): void;
+  /** Gets exec events instead of `onEvent`, with the kernel's number of the program in its process. */
+  onProgram?(event: ExecEvent, execId: bigint): void;
   maxCachedConnections?: number;
   maxPendingArgvBytes?: number;
 }
@@ -205,7 +209,7 @@ const NOTHING = new Uint8Array(0);
 export function createRecordDecoder(options: RecordDecoderOptions): RecordDecoder {
   const maxCachedConnections = options.maxCachedConnections ?? DEFAULT_MAX_CACHED_CONNECTIONS;
   const maxPendingArgvBytes = options.maxPendingArgvBytes ?? DEFAULT_MAX_PENDING_ARGV_BYTES;
-  const { onEvent, onMalformed } = options;
+  const { onEvent, onProgram, onMalformed } = options;
   const connections = new Map<number, CachedConnection>();
   const pendingArgv = new Map<number, PendingArgv>();
   let pendingArgvBytes = 0;
@@ -437,7 +441,7 @@ export function createRecordDecoder(options: RecordDecoderOptions): RecordDecode
     const commAt = at + abi['sl_exec_record.comm'];
     const nameAt = at + abi['sl_exec_record.service_name'];
     const isCut = (flags & abi.SL_EXEC_PATH_CUT) !== 0;
-    onEvent({
+    const event: ExecEvent = {
       type: 'exec',
       timeNs,
       process,
@@ -450,7 +454,12 @@ export function createRecordDecoder(options: RecordDecoderOptions): RecordDecode
       cgroupId: readTime(at + abi['sl_exec_record.cgroup_id']),
       comm: stringsOf(bytes.subarray(commAt, commAt + abi.SL_COMM_BYTES))[0] ?? '',
       ...(nameBytes > 0 && { serviceName: textOf(bytes.subarray(nameAt, nameAt + nameBytes)) }),
-    });
+    };
+    if (onProgram) {
+      onProgram(event, readTime(at + abi['sl_exec_record.exec_id']));
+    } else {
+      onEvent(event);
+    }
     return true;
   }
 

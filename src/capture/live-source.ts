@@ -2,14 +2,26 @@
 import { maskArguments } from '../util/argument-secrets.ts';
 import { ExitCode, SightlineError } from '../util/errors.ts';
 import type { NativeBinding, NativeCapture, NativeCounters, NativeFeatures } from './binding.ts';
-import type { CaptureEvent, ExecEvent, ProcessRef, SnapshotEvent } from './events.ts';
+import { type CgroupPaths, createCgroupPaths } from './cgroup-paths.ts';
+import type {
+  CaptureEvent,
+  CloseEvent,
+  DataEvent,
+  ExecEvent,
+  LossEvent,
+  ProcessRef,
+  SkipEvent,
+  SnapshotEvent,
+} from './events.ts';
 import { createHostClock } from './host-clock.ts';
 import { readHost } from './host-facts.ts';
 import { createRecordDecoder, type MalformedRecord, type MappedFile } from './kernel-record.ts';
 import { listProcesses, readProcess, readStat } from './proc-process.ts';
-import type { ProcStat } from './proc-stat.ts';
+import { type ProcStat, TICK_NS } from './proc-stat.ts';
 import { createProcessDetails } from './process-details.ts';
 import { createProcessIdentities } from './process-identity.ts';
+import type { Judgement, ProcessSelection } from './process-selection.ts';
+import { byStart, createSelectedProcesses, judgeRunning } from './selected-processes.ts';
 import { isSightlineInstance } from './sightline-instance.ts';
 import type { CaptureSink, CaptureSource } from './source.ts';
 import type { AttachPort, TargetFile, TargetTracker } from './target-tracker.ts';
@@ -42,6 +54,12 @@ const MAX_SETTLE_MS = 10_000;
 /** How deep a chain of descendants is followed when a running process is watched. */
 const MAX_WATCH_ROUNDS = 16;
 
+/** Ticks for which a process that started a program is looked at again for a name that it gives itself. */
+const NAMING_TICKS = 5;
+
+/** Processes looked at so at once. */
+const MAX_NAMING = 4096;
+
 /** The decoder's named limits; see `createRecordDecoder` for their defaults. */
 export interface CaptureLimits {
   /** Connections whose names the decoder keeps at hand. */
@@ -56,6 +74,10 @@ export interface LiveSourceOptions {
   /** True: the whole host. False: only processes given to `watch`, and their descendants. */
   watchAll: boolean;
   ringBytes: number;
+  /** Which processes are wanted of those; absent: all. */
+  selection?: ProcessSelection | undefined;
+  /** A record of a process that is not wanted came before the kernel knew that: nobody gets it. */
+  onLeftOut?(kind: Judgement['kind'], bytes: number): void;
   limits?: Partial<CaptureLimits>;
   /** True: unencrypted HTTP is captured as well. */
   plain?: boolean;
@@ -90,7 +112,12 @@ export function createLiveSource(options: LiveSourceOptions): LiveSource {
   const { binding, targets, watchAll } = options;
   const clock = createHostClock();
   const identities = createProcessIdentities();
-  const details = createProcessDetails();
+  const cgroups: CgroupPaths = createCgroupPaths();
+  const details = createProcessDetails(cgroups);
+  const selected = options.selection && createSelectedProcesses(options.selection, cgroups);
+  const hasTargets = options.selection?.hasTargets === true;
+  /** Processes that may yet take the name they are known by. */
+  const naming = new Map<number, number>();
   const ownPid = process.pid;
   /** Roots of observation that were given before there was anything to observe with. */
   const roots = new Set<number>();
@@ -109,6 +136,7 @@ export function createLiveSource(options: LiveSourceOptions): LiveSource {
   const decoder = createRecordDecoder({
     ...options.limits,
     onEvent: onKernelEvent,
+    onProgram,
     onMalformed: (record) => options.onMalformed?.(record),
     onMapping,
   });
@@ -159,7 +187,7 @@ export function createLiveSource(options: LiveSourceOptions): LiveSource {
       case 'skip':
       case 'close': {
         const { pid } = event.connection.process;
-        if (pid === ownPid || (muted.size > 0 && muted.has(pid))) {
+        if (pid === ownPid || (muted.size > 0 && muted.has(pid)) || isLeftOut(event)) {
           return;
         }
         event.connection = identities.resolveConnection(event.connection);
@@ -169,11 +197,13 @@ export function createLiveSource(options: LiveSourceOptions): LiveSource {
       case 'fork':
         onFork(event);
         return;
-      case 'exec':
-        onExec(event);
-        return;
       case 'exit':
         if (event.process.pid !== ownPid) {
+          if (selected && selected.of(event.process).kind !== 'wanted') {
+            leaveOut(selected.of(event.process));
+            selected.forget(event.process);
+            return;
+          }
           event.process = identities.resolve(event.process);
           muted.delete(event.process.pid);
           suspects.delete(event.process.pid);
@@ -187,7 +217,43 @@ export function createLiveSource(options: LiveSourceOptions): LiveSource {
     }
   }
 
+  function leaveOut({ kind }: Judgement, bytes = 0): void {
+    options.onLeftOut?.(kind, bytes);
+  }
+
+  /** The kernel sees a program until it was judged, and what it has seen by then may be nobody's business. */
+  function isLeftOut(event: DataEvent | LossEvent | SkipEvent | CloseEvent): boolean {
+    const judgement = selected?.of(event.connection.process);
+    if (judgement === undefined || judgement.kind === 'wanted') {
+      return false;
+    }
+    leaveOut(judgement, event.type === 'data' ? event.bytes.length : 0);
+    return true;
+  }
+
+  /** Tells the kernel what was judged; returns whether the process is observed. */
+  function apply(process: ProcessRef, { kind }: Judgement): boolean {
+    const { pid } = process;
+    if (kind === 'excluded') {
+      capture?.setProcess(pid, 'tree-excluded');
+    } else if (kind === 'wanted' && hasTargets) {
+      capture?.setProcess(pid, 'watched');
+    } else if (kind === 'unwanted') {
+      const execId = selected?.execIdOf(process);
+      if (execId !== undefined) {
+        capture?.setProcess(pid, 'unwanted', execId);
+      }
+    }
+    return kind === 'wanted';
+  }
+
   function onFork(event: Extract<CaptureEvent, { type: 'fork' }>): void {
+    const judgement = selected?.forked(event.process, event.parent);
+    if (judgement && judgement.kind !== 'wanted') {
+      apply(event.process, judgement);
+      leaveOut(judgement);
+      return;
+    }
     if (identities.isFromProc(event.process)) {
       // It began between the attaching and the reading of /proc: its snapshot said so already.
       identities.resolve(event.process);
@@ -198,11 +264,33 @@ export function createLiveSource(options: LiveSourceOptions): LiveSource {
     emit(event);
   }
 
+  function onProgram(event: ExecEvent, execId: bigint): void {
+    try {
+      if (event.process.pid !== ownPid && isWantedProgram(event, execId)) {
+        onExec(event);
+      }
+    } catch (error) {
+      options.onDefect?.(error);
+    }
+  }
+
+  function isWantedProgram(event: ExecEvent, execId: bigint): boolean {
+    if (!selected) {
+      return true;
+    }
+    const judgement = selected.started(event, execId);
+    if (options.selection?.hasNames && naming.size < MAX_NAMING) {
+      naming.set(event.process.pid, NAMING_TICKS);
+    }
+    if (apply(event.process, judgement)) {
+      return true;
+    }
+    leaveOut(judgement);
+    return false;
+  }
+
   function onExec(event: ExecEvent): void {
     const { pid } = event.process;
-    if (pid === ownPid) {
-      return;
-    }
     // First of all, because the program is running: its next instructions may be a TLS handshake.
     targets.executed(pid, event.timeNs);
     identities.fromKernel(event.process);
@@ -278,20 +366,49 @@ export function createLiveSource(options: LiveSourceOptions): LiveSource {
     emitProgram(event);
   }
 
-  /** Parents before their children: a child never starts before its parent. */
-  function byStart(left: ProcStat, right: ProcStat): number {
-    const difference = left.startTicks - right.startTicks;
-    return difference === 0n ? left.pid - right.pid : difference < 0n ? -1 : 1;
+  function snapshotHost(): void {
+    if (selected) {
+      judgeRunning(selected, observeJudged);
+      return;
+    }
+    for (const stat of listProcesses().sort(byStart)) {
+      observeRunning(stat);
+    }
   }
 
-  function snapshotHost(): void {
-    for (const stat of listProcesses().sort(byStart)) {
-      if (stat.pid === ownPid || excludeInstance(stat.pid)) {
-        continue;
-      }
+  function observeRunning(stat: ProcStat): void {
+    if (stat.pid !== ownPid && !excludeInstance(stat.pid)) {
       suspectRunning(stat);
       snapshot(stat);
       targets.examine(stat.pid);
+    }
+  }
+
+  function observeJudged(stat: ProcStat, judgement: Judgement): void {
+    const process = { pid: stat.pid, startNs: 0n };
+    if (stat.pid !== ownPid && apply(process, judgement)) {
+      observeRunning(stat);
+    }
+  }
+
+  /** Programs that give themselves a name do so within their first moments; a pattern may be meant for that. */
+  function judgeNames(): void {
+    if (!selected || naming.size === 0) {
+      return;
+    }
+    for (const stat of selected.renamed(naming.keys())) {
+      const before = selected.of({ pid: stat.pid, startNs: stat.startTicks * TICK_NS });
+      const after = selected.running(stat);
+      if (after.kind !== before.kind) {
+        observeJudged(stat, after);
+      }
+    }
+    for (const [pid, ticksLeft] of naming) {
+      if (ticksLeft <= 1) {
+        naming.delete(pid);
+      } else {
+        naming.set(pid, ticksLeft - 1);
+      }
     }
   }
 
@@ -311,8 +428,7 @@ export function createLiveSource(options: LiveSourceOptions): LiveSource {
     const rootStat = readStat(root);
     capture?.setProcess(root, 'watched');
     if (rootStat) {
-      snapshot(rootStat);
-      targets.examine(root);
+      observeWatched(rootStat);
     }
     for (let round = 0; round < MAX_WATCH_ROUNDS; round += 1) {
       const before = watched.size;
@@ -320,8 +436,7 @@ export function createLiveSource(options: LiveSourceOptions): LiveSource {
         if (watched.has(stat.parentPid) && !watched.has(stat.pid) && stat.pid !== ownPid) {
           watched.add(stat.pid);
           capture?.setProcess(stat.pid, 'watched');
-          snapshot(stat);
-          targets.examine(stat.pid);
+          observeWatched(stat);
         }
       }
       if (watched.size === before) {
@@ -330,12 +445,25 @@ export function createLiveSource(options: LiveSourceOptions): LiveSource {
     }
   }
 
+  /** Of a watched tree, too, some may be left out. */
+  function observeWatched(stat: ProcStat): void {
+    const judgement = selected?.running(stat);
+    if (judgement?.kind === 'excluded') {
+      capture?.setProcess(stat.pid, 'tree-excluded');
+      return;
+    }
+    snapshot(stat);
+    targets.examine(stat.pid);
+  }
+
   function onTimer(): void {
     clock.resync();
     tickCount += 1;
     for (const ref of exited.splice(0)) {
       identities.forget(ref);
+      selected?.forget(ref);
     }
+    judgeNames();
     for (const [pid, ticksLeft] of suspects) {
       if (excludeInstance(pid) || ticksLeft <= 1) {
         suspects.delete(pid);
@@ -352,6 +480,7 @@ export function createLiveSource(options: LiveSourceOptions): LiveSource {
     }
     if (tickCount % REFRESH_TICKS === 0) {
       details.refresh();
+      selected?.sweep();
     }
     reportDrops();
     const timeNs = clock.bootNs() - TICK_LAG_NS;
@@ -387,7 +516,8 @@ export function createLiveSource(options: LiveSourceOptions): LiveSource {
     try {
       return binding.open({
         ringBytes: options.ringBytes,
-        watchAll,
+        watchAll: watchAll && !hasTargets,
+        judgesPrograms: watchAll && hasTargets,
         mappings: true,
         plain: options.plain ?? false,
         loadAhead: options.loadAhead ?? false,

@@ -2,7 +2,8 @@
  * What a configuration value may look like. Every key has a format of our own, because convict's guess: its
  * `nat` reads `16MiB` as 16 and its `Boolean` reads `no` as true.
  */
-import { accessSync, constants, statSync } from 'node:fs';
+import { accessSync, constants, readFileSync, statSync } from 'node:fs';
+import { isGlob, isLiteral } from '../util/glob.ts';
 import { unwritableReason } from './output-place.ts';
 
 /** Why a value is not taken: completes the sentence "VARIABLE is VALUE, but …". */
@@ -177,6 +178,85 @@ export function choices<const T extends string>(
     },
     show: (words) => words.join(','),
   };
+}
+
+/** A comma-separated list of patterns; `maxLength` is that of the names they are for. */
+export function globs(options: { maxLength?: number } = {}): Format<readonly string[]> {
+  const { maxLength } = options;
+  const length = maxLength === undefined ? '' : `, of names of at most ${maxLength} bytes`;
+  const allowed = `a comma-separated list of patterns with *, ?, [abc] and **${length}`;
+  return list(allowed, (part) => {
+    const isTooLong = maxLength !== undefined && isLiteral(part) && byteLength(part) > maxLength;
+    if (isTooLong) {
+      return new Refusal(`"${part}" can match nothing: allowed is ${allowed}; end it with *`);
+    }
+    return isGlob(part) ? part : new Refusal(`"${part}" is no pattern: allowed is ${allowed}`);
+  });
+}
+
+/** A comma-separated list of whole numbers. */
+export function counts(limits: {
+  min: number;
+  max: number;
+  of: string;
+}): Format<readonly number[]> {
+  const { min, max } = limits;
+  const allowed = `a comma-separated list of ${limits.of} from ${min} to ${max}`;
+  return list(allowed, (part) => parseQuantity(part, {}, min, max, allowed));
+}
+
+/** User ids, or the names that /etc/passwd has for them: directories of the network are not asked. */
+export function users(): Format<readonly number[]> {
+  const allowed =
+    'a comma-separated list of user ids from 0 to 4294967294, or of names that /etc/passwd has';
+  return list(allowed, (part) => {
+    const id = parseQuantity(part, {}, 0, 2 ** 32 - 2, allowed);
+    return id instanceof Refusal ? (userId(part) ?? id) : id;
+  });
+}
+
+/** Parts without anything in them are passed over, but not a list of nothing else. */
+function list<T>(allowed: string, parse: (part: string) => T | Refusal): Format<readonly T[]> {
+  return {
+    allowed,
+    parse: (text) => {
+      const found: T[] = [];
+      for (const part of text.split(',').map((one) => one.trim())) {
+        const value = part === '' ? undefined : parse(part);
+        if (value instanceof Refusal) {
+          return value;
+        }
+        if (value !== undefined) {
+          found.push(value);
+        }
+      }
+      return found.length > 0 ? found : refuse(allowed);
+    },
+    show: (values) => values.join(','),
+  };
+}
+
+function byteLength(text: string): number {
+  return new TextEncoder().encode(text).length;
+}
+
+/** passwd(5). */
+function userId(name: string): number | undefined {
+  for (const line of passwd().split('\n')) {
+    const [user, , id] = line.split(':');
+    if (user === name && /^\d{1,10}$/.test(id ?? '')) {
+      return Number(id);
+    }
+  }
+  return undefined;
+}
+
+function passwd(): string {
+  try {
+    return readFileSync('/etc/passwd', 'utf8');
+  } catch {
+    return '';
+  }
 }
 
 /**

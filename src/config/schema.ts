@@ -7,14 +7,17 @@ import {
   choice,
   choices,
   count,
+  counts,
   duration,
   endpoint,
+  globs,
   outputFile,
   pairs,
   ratio,
   readableFile,
   size,
   timeout,
+  users,
 } from './format.ts';
 import type { Key, RequiredKey } from './key.ts';
 import { optional, required } from './key.ts';
@@ -199,6 +202,42 @@ function batch(prefix: 'OTEL_BSP' | 'OTEL_BLRP', name: string, delayMs: number) 
   } as const;
 }
 
+/** Which processes are observed, or left out: the same five variables for both. */
+function processes(prefix: 'SIGHTLINE_TARGET' | 'SIGHTLINE_EXCLUDE', whose: string, else_: string) {
+  return {
+    pids: required(
+      `${prefix}_PID`,
+      counts({ min: 1, max: 4_194_304, of: 'process ids' }),
+      [],
+      `${whose} processes that run with these ids when Sightline begins.${else_}`,
+    ),
+    comms: required(
+      `${prefix}_COMM`,
+      globs({ maxLength: 15 }),
+      [],
+      `${whose} processes by their name, as ps -o comm shows it: at their start, when they start a program, and when they take another one soon after. Names of threads do not count.`,
+    ),
+    executables: required(
+      `${prefix}_EXE`,
+      globs(),
+      [],
+      `${whose} processes by the path of their executable. A pattern that does not begin with / may begin at any directory: claude is any executable of that name.`,
+    ),
+    uids: required(
+      `${prefix}_UID`,
+      users(),
+      [],
+      `${whose} processes by the user they run as (the real user id).`,
+    ),
+    cgroups: required(
+      `${prefix}_CGROUP`,
+      globs(),
+      [],
+      `${whose} processes in a control group with this path, or below it. A pattern that does not begin with / may begin at any part: docker-*.scope.`,
+    ),
+  } as const;
+}
+
 export const schema = {
   capture: {
     kinds: required(
@@ -244,6 +283,16 @@ export const schema = {
       'A JSON file of model prices, from which the cost of calls is estimated.',
     ),
   },
+  target: processes(
+    'SIGHTLINE_TARGET',
+    'Observe only',
+    ' With any SIGHTLINE_TARGET_ variable, only processes that match one of them and their descendants are observed.',
+  ),
+  exclude: processes(
+    'SIGHTLINE_EXCLUDE',
+    'Leave out',
+    ' What any SIGHTLINE_EXCLUDE_ variable matches is left out with its descendants, targets among them.',
+  ),
   content: {
     capture: required(
       'OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT',

@@ -25,6 +25,17 @@ export const COUNTERS = {
     description: 'Bytes dropped, by place and reason.',
     attributes: ['place', 'reason'],
   },
+  'sightline.left_out': {
+    unit: '{record}',
+    description:
+      'Kernel records of processes that are not observed, from before the kernel was told, by reason (no-target, excluded).',
+    attributes: ['reason'],
+  },
+  'sightline.left_out_bytes': {
+    unit: 'By',
+    description: 'Plaintext bytes in such records, which nothing else of Sightline gets to see.',
+    attributes: ['reason'],
+  },
   'sightline.parse_failures': {
     unit: '{failure}',
     description: 'Bytes that contradict the protocol they seemed to be, by stage.',

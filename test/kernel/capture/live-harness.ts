@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { loadBinding } from '../../../src/capture/binding.ts';
 import type { CaptureEvent, DataEvent, Direction } from '../../../src/capture/events.ts';
 import { createLiveSource, type LiveSource } from '../../../src/capture/live-source.ts';
+import type { ProcessSelection } from '../../../src/capture/process-selection.ts';
 import type { TargetFile } from '../../../src/capture/target-tracker.ts';
 import { createTargetFinder } from '../../../src/targets/target-finder.ts';
 import { createTlsLocator } from '../../../src/targets/tls-location.ts';
@@ -17,6 +18,8 @@ export interface Observation {
   verdicts: TargetFile[];
   defects: unknown[];
   /** Waits until an event is there, which the kernel hands over within some tens of ms. */
+  /** Records that came before the kernel knew that they are not wanted. */
+  leftOut: string[];
   until(found: (event: CaptureEvent) => boolean): Promise<CaptureEvent>;
   ofType<Type extends CaptureEvent['type']>(
     type: Type,
@@ -29,10 +32,12 @@ export interface Observation {
 export async function observe(options: {
   watchAll: boolean;
   roots?: number[];
+  selection?: ProcessSelection | undefined;
 }): Promise<Observation> {
   const events: CaptureEvent[] = [];
   const verdicts: TargetFile[] = [];
   const defects: unknown[] = [];
+  const leftOut: string[] = [];
   const binding = loadBinding();
   const targets = createTargetFinder({
     locator: createTlsLocator({ binding }),
@@ -42,6 +47,8 @@ export async function observe(options: {
     binding,
     targets,
     watchAll: options.watchAll,
+    selection: options.selection,
+    onLeftOut: (kind) => leftOut.push(kind),
     // Large: on the whole host, other programs' traffic must not push out what a test is about.
     ringBytes: 128 * 1024 * 1024,
     onMalformed: (record) => defects.push(record),
@@ -57,6 +64,7 @@ export async function observe(options: {
     events,
     verdicts,
     defects,
+    leftOut,
     async until(found) {
       for (let waitedMs = 0; waitedMs < 10_000; waitedMs += 10) {
         const event = events.find(found);

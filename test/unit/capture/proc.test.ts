@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { parseContainer } from '../../../src/capture/container-identity.ts';
 import { createHostClock } from '../../../src/capture/host-clock.ts';
 import { readHost } from '../../../src/capture/host-facts.ts';
 import { listProcesses, readProcess, readStat } from '../../../src/capture/proc-process.ts';
@@ -114,36 +113,6 @@ describe('process identities', () => {
     identities.forget(later);
     assert.equal(identities.size, 0);
   });
-});
-
-describe('the control group of', () => {
-  const id = 'ab'.repeat(32);
-  const uid = '12345678-1234-1234-1234-123456789abc';
-  const cases: [string, string, object][] = [
-    ['a plain process', '0::/user.slice/user-0.slice/session-1.scope', {}],
-    ['Docker on systemd', `0::/system.slice/docker-${id}.scope`, { containerId: id }],
-    ['Docker on cgroupfs', `12:cpu:/docker/${id}\n0::/docker/${id}`, { containerId: id }],
-    [
-      'containerd in Kubernetes',
-      `0::/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod${uid.replaceAll('-', '_')}.slice/cri-containerd-${id}.scope`,
-      { containerId: id, podUid: uid },
-    ],
-    [
-      'Kubernetes on cgroupfs',
-      `5:memory:/kubepods/besteffort/pod${uid}/${id}`,
-      { containerId: id, podUid: uid },
-    ],
-    [
-      'Podman with a sub-group',
-      `0::/machine.slice/libpod-${id}.scope/container`,
-      { containerId: id },
-    ],
-  ];
-  for (const [name, text, wanted] of cases) {
-    it(name, () => {
-      assert.deepEqual(parseContainer(`${text}\n`), wanted);
-    });
-  }
 });
 
 describe('the host', () => {

@@ -92,6 +92,38 @@ describe('loading the configuration', () => {
     assert.match(message, /SIGHTLINE_TURN_TIMEOUT is "soon"/);
   });
 
+  it('reads which processes are observed, and says what is wrong with it', () => {
+    const { target, exclude } = loadConfig({
+      SIGHTLINE_TARGET_PID: '1, 4194304',
+      SIGHTLINE_TARGET_UID: 'root,1000,',
+      SIGHTLINE_EXCLUDE_COMM: 'git*,[a-c]x',
+      SIGHTLINE_EXCLUDE_EXE: '/opt/**/a b',
+    });
+    assert.deepEqual(
+      [target.pids, target.uids],
+      [
+        [1, 4_194_304],
+        [0, 1000],
+      ],
+    );
+    assert.deepEqual([exclude.comms, exclude.executables], [['git*', '[a-c]x'], ['/opt/**/a b']]);
+    const wrong: [string, string, RegExp][] = [
+      ['SIGHTLINE_TARGET_PID', '12,abc', /^SIGHTLINE_TARGET_PID is "12,abc", but allowed is .*ids/],
+      ['SIGHTLINE_EXCLUDE_PID', '0', /from 1 to 4194304/],
+      [
+        'SIGHTLINE_TARGET_UID',
+        'nobody-has-this-name',
+        /user ids .* or of names that \/etc\/passwd/,
+      ],
+      ['SIGHTLINE_TARGET_COMM', 'a-name-of-17-byte', /"a-name-of-17-byte" can match nothing.*15/],
+      ['SIGHTLINE_EXCLUDE_CGROUP', '[z-a]', /"\[z-a\]" is no pattern/],
+      ['SIGHTLINE_TARGET_EXE', ' , ', /allowed is a comma-separated list of patterns/],
+    ];
+    for (const [name, value, message] of wrong) {
+      assert.match(refusal({ [name]: value }).message, message);
+    }
+  });
+
   it('says which captures are not available in this version', () => {
     const { message } = refusal({ SIGHTLINE_CAPTURE: 'tls,server,process' });
     assert.match(message, /"server" is not available in this version/);
@@ -258,6 +290,7 @@ function sampleOf(allowed: string, pem: string): string {
     [/^an http/, 'https://other.example:4317'],
     [/^the path of a readable/, pem],
     [/^the path of a file in/, pem],
+    [/^a comma-separated list of (?:process|user) ids/, '7'],
     [/^a comma-separated list of (\w+)/, '$1'],
     [/^one of [^,]+, ([^, (]+)/, '$1'],
   ];
