@@ -138,12 +138,16 @@ export class Choice {
     }
   }
 
-  /** A piece that came whole. `timeNs` is the time of its last byte. */
-  addItem(item: WireItem, timeNs: bigint): void {
+  /**
+   * A piece that came whole. `timeNs` is the time of its last byte. A tool call that is torn, because the answer
+   * ended inside it, is never reported as complete.
+   */
+  addItem(item: WireItem, timeNs: bigint, isTorn = false): void {
     if (item.kind === 'tool_call') {
       const slot = this.beginToolCall(item.id, item.name, timeNs);
       if (slot !== undefined) {
         this.appendArguments(slot, item.argumentsText, timeNs, false);
+        slot.isTorn = isTorn;
         this.completeToolCall(slot);
       }
       return;

@@ -16,7 +16,7 @@ import { createDeltaTemplate } from './delta-template.ts';
 import { errorOf } from './error-body.ts';
 import { asArray, asCount, asName, asNumber, asObject, type JsonObject } from './json-access.ts';
 import { createRequestMessages } from './request-messages.ts';
-import { readToolDefinition, toolDefinitionPlan } from './tool-definition.ts';
+import { addToolDefinition, toolDefinitionPlan } from './tool-definition.ts';
 import type {
   AnswerReader,
   CallContext,
@@ -92,7 +92,7 @@ export const anthropicMessages: WireApiReader = {
 };
 
 function readRequest(context: CallContext, target: CallTarget): RequestReader {
-  const { call, content, limits } = context;
+  const { call, content } = context;
   const request = call.request;
   const messages = createRequestMessages(context, readAnthropicMessage);
 
@@ -110,20 +110,10 @@ function readRequest(context: CallContext, target: CallTarget): RequestReader {
     if (tool === undefined) {
       return;
     }
-    if (request.toolDefinitions.length >= limits.maxToolDefinitions) {
-      call.damage.add('limit');
-      return;
-    }
     // The provider's own tools are told apart by their types; a client's tool has none, or `custom`.
     const type = asName(tool.type);
-    request.toolDefinitions.push(
-      readToolDefinition(
-        type === undefined || type === 'custom' ? 'function' : type,
-        tool,
-        'input_schema',
-        content,
-      ),
-    );
+    const isOwn = type === undefined || type === 'custom';
+    addToolDefinition(context, isOwn ? 'function' : type, tool, 'input_schema');
   }
 
   function setParameters(body: JsonObject): void {
@@ -418,14 +408,7 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
         const items = readBlocks(body.content);
         items.forEach((item, position) => {
           const isTorn = !isWhole && position === items.length - 1;
-          if (isTorn && item.kind === 'tool_call') {
-            const tool = choice.beginToolCall(item.id, item.name, timeNs);
-            if (tool !== undefined) {
-              choice.appendArguments(tool, item.argumentsText, timeNs, false);
-            }
-          } else {
-            choice.addItem(item, timeNs);
-          }
+          choice.addItem(item, timeNs, isTorn);
         });
         setStopReason(choice, body.stop_reason);
       }

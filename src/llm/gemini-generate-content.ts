@@ -21,7 +21,7 @@ import { asArray, asCount, asName, asNumber, asObject, type JsonObject } from '.
 import { type RecordPlan, readRecord } from './record-json.ts';
 import { createRequestMessages } from './request-messages.ts';
 import { setField } from './set-field.ts';
-import { readToolDefinition, toolDefinitionPlan } from './tool-definition.ts';
+import { addToolDefinition, toolDefinitionPlan } from './tool-definition.ts';
 import type {
   AnswerReader,
   CallContext,
@@ -138,19 +138,15 @@ export const geminiGenerateContent: WireApiReader = {
 };
 
 function readRequest(context: CallContext, target: CallTarget): RequestReader {
-  const { call, content, limits } = context;
+  const { call, content } = context;
   const request = call.request;
   const messages = createRequestMessages(context, readGeminiContent);
   const addressed = geminiTargetOf(target.path);
   setGoogleProvider(call, target.path, target.host);
 
   function define(type: string, tool: JsonObject): void {
-    if (request.toolDefinitions.length >= limits.maxToolDefinitions) {
-      call.damage.add('limit');
-      return;
-    }
     const schema = tool.parameters === undefined ? 'parametersJsonSchema' : 'parameters';
-    request.toolDefinitions.push(readToolDefinition(type, tool, schema, content));
+    addToolDefinition(context, type, tool, schema);
   }
 
   function addTool(value: unknown): void {
@@ -321,19 +317,6 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
     }
   }
 
-  /** A part of an answer that is one JSON text; `isTorn` when the text ended inside it. */
-  function addWholePart(choice: Choice, part: JsonObject, isTorn: boolean, timeNs: bigint): void {
-    const item = readGeminiPart(part);
-    if (item?.kind === 'tool_call' && isTorn) {
-      const tool = choice.beginToolCall(item.id, item.name, timeNs);
-      if (tool !== undefined) {
-        choice.appendArguments(tool, item.argumentsText, timeNs, false);
-      }
-    } else if (item !== undefined) {
-      choice.addItem(item, timeNs);
-    }
-  }
-
   function addStreamedPart(candidate: Candidate, part: JsonObject, timeNs: bigint): void {
     const called = asObject(part.functionCall ?? part.function_call);
     if (called !== undefined && (isPartial(called) || called.name === undefined)) {
@@ -403,7 +386,10 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
           return;
         }
         const isLast = position === list.length - 1 && partPosition === parts.length - 1;
-        addWholePart(candidate.choice, part, how === 'torn' && isLast, timeNs);
+        const item = readGeminiPart(part);
+        if (item !== undefined) {
+          candidate.choice.addItem(item, timeNs, how === 'torn' && isLast);
+        }
       });
       const reason = finishReason(read.finishReason);
       if (reason !== undefined) {

@@ -7,7 +7,6 @@ import type { Answer, Choice, ToolSlot } from './answer.ts';
 import { createDeltaTemplate } from './delta-template.ts';
 import { errorOf } from './error-body.ts';
 import { asArray, asCount, asName, asNumber, asObject, type JsonObject } from './json-access.ts';
-import type { ToolDefinition } from './model-call.ts';
 import {
   argumentsText,
   asText,
@@ -17,7 +16,7 @@ import {
 } from './openai-message.ts';
 import { OPENAI_USAGE_PLAN, readOpenAiUsage } from './openai-usage.ts';
 import { createRequestMessages } from './request-messages.ts';
-import { readToolDefinition, toolDefinitionPlan } from './tool-definition.ts';
+import { addNestedToolDefinition, toolDefinitionPlan } from './tool-definition.ts';
 import type {
   AnswerReader,
   CallContext,
@@ -116,29 +115,9 @@ function isChatCompletions({ path }: CallTarget): boolean {
 }
 
 function readRequest(context: CallContext, target: CallTarget): RequestReader {
-  const { call, content, limits } = context;
+  const { call, content } = context;
   const request = call.request;
   const messages = createRequestMessages(context, readOpenAiMessage);
-
-  function addTool(value: unknown): void {
-    const tool = asObject(value);
-    if (tool === undefined) {
-      return;
-    }
-    // `functions`, the older member, has the functions themselves.
-    const type = asName(tool.type) ?? 'function';
-    const definition: ToolDefinition = readToolDefinition(
-      type,
-      asObject(tool[type]) ?? tool,
-      'parameters',
-      content,
-    );
-    if (request.toolDefinitions.length < limits.maxToolDefinitions) {
-      request.toolDefinitions.push(definition);
-    } else {
-      call.damage.add('limit');
-    }
-  }
 
   function setParameters(body: JsonObject): void {
     set('model', asName(body.model) ?? deploymentOf(target.path));
@@ -172,7 +151,7 @@ function readRequest(context: CallContext, target: CallTarget): RequestReader {
       if (name === 'message') {
         messages.add(value, isWhole);
       } else {
-        addTool(value);
+        addNestedToolDefinition(context, value);
       }
     },
     end(root, isWhole) {

@@ -1,9 +1,10 @@
 /** The tools that a request offers to the model. */
 import { type JsonPlan, RawJson, textPrefix } from '../util/json-scanner.ts';
 import type { ContentKeeper } from './content-keeper.ts';
-import type { JsonObject } from './json-access.ts';
+import { asName, asObject, type JsonObject } from './json-access.ts';
 import { isTooDeep } from './json-digest.ts';
 import type { ToolDefinition } from './model-call.ts';
+import type { CallContext } from './wire-api.ts';
 
 const ALL: JsonPlan = { keep: 'all' };
 const SKIP: JsonPlan = { keep: 'skip' };
@@ -49,6 +50,30 @@ export function readToolDefinition(
     }
   }
   return definition;
+}
+
+/** Adds a tool to the request's, unless there are too many. */
+export function addToolDefinition(
+  { call, content, limits }: CallContext,
+  type: string,
+  tool: JsonObject,
+  schemaMember: string,
+): void {
+  const { toolDefinitions } = call.request;
+  if (toolDefinitions.length >= limits.maxToolDefinitions) {
+    call.damage.add('limit');
+    return;
+  }
+  toolDefinitions.push(readToolDefinition(type, tool, schemaMember, content));
+}
+
+/** Adds a tool in OpenAI's shape: the function is in a member that is named like its type. */
+export function addNestedToolDefinition(context: CallContext, value: unknown): void {
+  const tool = asObject(value);
+  if (tool !== undefined) {
+    const type = asName(tool.type) ?? 'function';
+    addToolDefinition(context, type, asObject(tool[type]) ?? tool, 'parameters');
+  }
 }
 
 function parsedSchema(text: string): unknown {

@@ -1,7 +1,13 @@
 /** Every wire API that is understood, in the order in which they are asked whether a request is theirs. */
 import { anthropicMessages } from './anthropic-messages.ts';
+import { cohereChat } from './cohere-chat.ts';
+import { cohereChatV1 } from './cohere-chat-v1.ts';
+import { cohereEmbeddings } from './cohere-embeddings.ts';
 import { geminiEmbeddings } from './gemini-embeddings.ts';
 import { geminiGenerateContent } from './gemini-generate-content.ts';
+import { ollamaChat } from './ollama-chat.ts';
+import { ollamaEmbeddings } from './ollama-embeddings.ts';
+import { ollamaGenerate } from './ollama-generate.ts';
 import { openAiChatCompletions } from './openai-chat-completions.ts';
 import { openAiCompletions } from './openai-completions.ts';
 import { openAiEmbeddings } from './openai-embeddings.ts';
@@ -16,4 +22,10 @@ export const WIRE_APIS: readonly WireApiReader[] = [
   anthropicMessages,
   geminiGenerateContent,
   geminiEmbeddings,
+  ollamaChat,
+  ollamaGenerate,
+  ollamaEmbeddings,
+  cohereChat,
+  cohereChatV1,
+  cohereEmbeddings,
 ];

@@ -1,9 +1,19 @@
 /** The fixtures of every wire API. */
 import { ANTHROPIC_FIXTURES } from './anthropic-fixtures.ts';
+import {
+  COHERE_EMBEDDINGS_FIXTURES,
+  COHERE_FIXTURES,
+  COHERE_V1_FIXTURES,
+} from './cohere-fixtures.ts';
 import { COMPLETIONS_FIXTURES } from './completions-fixtures.ts';
 import { EMBEDDINGS_FIXTURES } from './embeddings-fixtures.ts';
 import type { Fixture } from './fixture.ts';
 import { GEMINI_EMBEDDINGS_FIXTURES, GEMINI_FIXTURES } from './gemini-fixtures.ts';
+import {
+  OLLAMA_EMBEDDINGS_FIXTURES,
+  OLLAMA_FIXTURES,
+  OLLAMA_GENERATE_FIXTURES,
+} from './ollama-fixtures.ts';
 import { OPENAI_FIXTURES } from './openai-fixtures.ts';
 import { RESPONSES_FIXTURES } from './responses-fixtures.ts';
 
@@ -15,4 +25,10 @@ export const FIXTURES_BY_API: readonly (readonly [api: string, fixtures: readonl
   ['messages', ANTHROPIC_FIXTURES],
   ['generateContent', GEMINI_FIXTURES],
   ["Gemini's embeddings", GEMINI_EMBEDDINGS_FIXTURES],
+  ["Ollama's chat", OLLAMA_FIXTURES],
+  ["Ollama's generate", OLLAMA_GENERATE_FIXTURES],
+  ["Ollama's embeddings", OLLAMA_EMBEDDINGS_FIXTURES],
+  ["Cohere's chat", COHERE_FIXTURES],
+  ["Cohere's chat, version 1", COHERE_V1_FIXTURES],
+  ["Cohere's embeddings", COHERE_EMBEDDINGS_FIXTURES],
 ];
