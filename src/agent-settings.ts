@@ -23,6 +23,7 @@ export function pipelineSettings(config: Config): PipelineSettings {
   return {
     streamTimeoutNs: BigInt(config.capture.streamTimeoutMs) * NS_PER_MS,
     turnTimeoutNs: BigInt(config.capture.turnTimeoutMs) * NS_PER_MS,
+    followsServers: config.capture.kinds.includes('server'),
     keepContent: isContentOn(config),
     maxContentBytes: config.content.maxBytes,
     prices: priceTable(config),

@@ -217,6 +217,7 @@ function createAnalysis(config: Config, parts: AnalysisParts): Analysis {
     ...(parts.verdict === undefined ? {} : { verdict: parts.verdict }),
     host: telemetry.host,
     tick: telemetry.tick,
+    servedCall: telemetry.servedCall,
     piece(piece: StoryPiece) {
       if (piece.kind === 'process' && !hasProcesses) {
         return;

@@ -19,7 +19,7 @@ import type { Counters } from './self/counters.ts';
 import { createTotalsFeed } from './self/totals-feed.ts';
 import type { SessionLimits } from './session/limits.ts';
 import { createSessionStage } from './session/session-stage.ts';
-import type { StoryPiece } from './session/story.ts';
+import type { ServedCall, StoryPiece } from './session/story.ts';
 import { knownAgent, type WorkloadSubject, workloadName } from './targets/workload-name.ts';
 import type { ConnectionParserFactory } from './transport/connection.ts';
 import type { TransportLimits } from './transport/limits.ts';
@@ -31,6 +31,8 @@ export interface PipelineSettings {
   /** Message content is kept, each field up to `maxContentBytes`. */
   keepContent: boolean;
   maxContentBytes: number;
+  /** Calls are measured on the server's side too. */
+  followsServers?: boolean;
   /** What models cost; absent: no cost is estimated. */
   prices?: PriceTable;
   limits: {
@@ -46,6 +48,7 @@ export interface PipelineSettings {
 export interface PipelineOutput {
   host(event: HostEvent): void;
   piece(piece: StoryPiece): void;
+  servedCall?(served: ServedCall): void;
   tick?(timeNs: bigint): void;
   /** Where credentials are in the captured streams, and up to where that has been judged. */
   secret?(connection: ConnectionRef, direction: Direction, position: number, length: number): void;
@@ -89,6 +92,7 @@ export function createPipeline(
   });
   const session = createSessionStage({
     sink: (piece) => output.piece(piece),
+    onServedCall: (served) => output.servedCall?.(served),
     processes,
     workloadName: (process) => workloadName(subjectOf(process)),
     isKnownAgent: (process) => knownAgent(subjectOf(process)) !== undefined,
@@ -102,6 +106,7 @@ export function createPipeline(
       output.call?.(call);
     }),
     limits: settings.limits.llm,
+    followsServers: settings.followsServers ?? false,
     keepContent: settings.keepContent,
     maxContentBytes: settings.maxContentBytes,
     onParseFailure: (stage) => counters.counter('sightline.parse_failures', { stage }).add(),
@@ -216,6 +221,10 @@ function observeCalls(
     started: (call) => next.started(call),
     toolCall: (call, toolCall) => next.toolCall(call, toolCall),
     finished: (call) => {
+      if (call.exchange.role === 'server') {
+        next.finished(call);
+        return;
+      }
       const costUsd = prices && estimateCostUsd(call, prices);
       if (costUsd !== undefined) {
         call.costUsd = costUsd;

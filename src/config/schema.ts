@@ -242,11 +242,11 @@ export const schema = {
   capture: {
     kinds: required(
       'SIGHTLINE_CAPTURE',
-      choices(['tls', 'plain', 'process'], {
-        unavailable: ['server', 'stdio', 'file', 'network', 'system'],
+      choices(['tls', 'plain', 'server', 'process'], {
+        unavailable: ['stdio', 'file', 'network', 'system'],
       }),
       ['tls', 'plain', 'process'],
-      'What is captured: tls (plaintext of TLS connections), plain (unencrypted HTTP), process (programs that start and end).',
+      "What is captured: tls (plaintext of TLS connections), plain (unencrypted HTTP), server (the server's side of model calls too, for metrics of servers), process (programs that start and end).",
     ),
     ringBytes: required(
       'SIGHTLINE_RING_BYTES',

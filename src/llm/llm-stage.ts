@@ -17,6 +17,8 @@ export interface LlmStageOptions {
   keepContent: boolean;
   /** UTF-8 bytes kept of one field of content. */
   maxContentBytes: number;
+  /** Calls are followed on the server's side too. Their observers tell them by the exchange's role. */
+  followsServers?: boolean;
   onParseFailure?(stage: ParseStage, api: WireApi): void;
 }
 
@@ -24,7 +26,7 @@ export interface LlmStageOptions {
 export function createLlmStage(options: LlmStageOptions): ExchangeHandler {
   const limits: LlmLimits = { ...DEFAULT_LLM_LIMITS, ...options.limits };
   return (exchange) => {
-    const target = targetOf(exchange);
+    const target = targetOf(exchange, options.followsServers === true);
     const api = target && WIRE_APIS.find((candidate) => candidate.matches(target));
     if (target === undefined || api === undefined) {
       return undefined;
@@ -39,10 +41,11 @@ export function createLlmStage(options: LlmStageOptions): ExchangeHandler {
   };
 }
 
-/** Where the exchange's request went; undefined for what cannot be a model call of this process. */
-function targetOf(exchange: Exchange): CallTarget | undefined {
+/** Where the exchange's request went; undefined for what cannot be a model call that is followed. */
+function targetOf(exchange: Exchange, followsServers: boolean): CallTarget | undefined {
   const request = exchange.request;
-  if (exchange.role !== 'client' || request?.method !== 'POST') {
+  const isFollowed = exchange.role === 'client' || followsServers;
+  if (!isFollowed || request?.method !== 'POST') {
     return undefined;
   }
   return { path: pathOf(request.target), host: serverAddressOf(request)?.host, request };

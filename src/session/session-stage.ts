@@ -17,7 +17,7 @@ import {
 } from './limits.ts';
 import { createProcessLinks } from './process-links.ts';
 import { deriveSpanId, deriveTraceId, exchangeIdentity } from './span-ids.ts';
-import type { SpanIds, StorySink } from './story.ts';
+import type { ServedCall, SpanIds, StorySink } from './story.ts';
 import { parseTraceparent } from './traceparent.ts';
 import type { ToolState, Tree, Turn } from './turn.ts';
 import { createTurns } from './turns.ts';
@@ -25,6 +25,8 @@ import { createWorkloads, lineage } from './workloads.ts';
 
 export interface SessionStageOptions {
   sink: StorySink;
+  /** A call was followed at its server. */
+  onServedCall?(served: ServedCall): void;
   processes: Pick<ProcessTable, 'ensure'>;
   /** service.name of a workload's root process. Asked again at each call; should be quick. */
   workloadName(process: Process): string;
@@ -266,6 +268,8 @@ export function createSessionStage(options: SessionStageOptions): SessionStage {
 
   function finished(call: ModelCall): void {
     if (call.exchange.role !== 'client') {
+      const process = processes.ensure(call.exchange.connection.process);
+      options.onServedCall?.({ workload: workloads.of(process), call });
       return;
     }
     turns.advance(call.endNs);

@@ -32,6 +32,12 @@ export interface CallPiece {
   turn?: SpanIds;
 }
 
+/** The server's side of a call: measured, but no piece of a story, for the client's side of it is one. */
+export interface ServedCall {
+  workload: Workload;
+  call: ModelCall;
+}
+
 export interface ToolPiece {
   kind: 'tool';
   ids: SpanIds;

@@ -7,7 +7,14 @@ import type { Attributes, Meter } from '@opentelemetry/api';
 import type { Modality, ModalityUsage, ModelCall, TokenCount, Usage } from '../llm/model-call.ts';
 import { putOpenaiResponse, putServer } from './call-attributes.ts';
 import { createInstruments, type Instrument } from './instruments.ts';
-import { Attr, CallMetrics, COST_METRIC, type Conventions, LatestCallMetrics } from './semconv.ts';
+import {
+  Attr,
+  CallMetrics,
+  COST_METRIC,
+  type Conventions,
+  LatestCallMetrics,
+  ServerMetrics,
+} from './semconv.ts';
 import { put } from './span-description.ts';
 import { secondsBetween } from './wall-time.ts';
 
@@ -30,6 +37,27 @@ export function createCallRecorder(meter: Meter, conventions: Conventions): Call
 
 /** Records a call; `base` is what every metric of it carries. */
 type BaseRecorder = (call: ModelCall, base: Attributes) => void;
+
+/**
+ * Metrics of the server's side. A first piece of the answer stands for the first token; a time per token is there when
+ * the wire counted more than one.
+ */
+export function createServedCallRecorder(meter: Meter): CallRecorder {
+  const instruments = createInstruments(meter, ServerMetrics);
+  return (call) => {
+    const base = baseAttributes(call);
+    recordDuration(instruments.requestDuration, call, base);
+    if (call.request.stream !== true || call.firstChunkNs === undefined) {
+      return;
+    }
+    instruments.timeToFirstToken.record(secondsBetween(call.startNs, call.firstChunkNs), base);
+    const outputTokens = call.response?.usage.outputTokens ?? 0;
+    if (outputTokens > 1 && call.complete) {
+      const generating = secondsBetween(call.firstChunkNs, call.endNs);
+      instruments.timePerOutputToken.record(generating / (outputTokens - 1), base);
+    }
+  };
+}
 
 function createFirstRecorder(meter: Meter): BaseRecorder {
   const instruments = createInstruments(meter, CallMetrics);

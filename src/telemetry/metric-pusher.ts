@@ -2,6 +2,7 @@
 import type { Attributes } from '@opentelemetry/api';
 import type { ResourceMetrics } from '@opentelemetry/sdk-metrics';
 import { LRUCache } from 'lru-cache';
+import type { ModelCall } from '../llm/model-call.ts';
 import type { StoryPiece } from '../session/story.ts';
 import type { EndpointHealth } from './endpoint-health.ts';
 import type { Temporality } from './options.ts';
@@ -18,6 +19,7 @@ export interface MetricStats {
 
 export interface MetricPusher {
   record(serviceName: string, resource: () => Attributes, piece: StoryPiece): void;
+  recordServedCall(serviceName: string, resource: () => Attributes, call: ModelCall): void;
   /** Collects and sends now. Never rejects. */
   flush(): Promise<void>;
   close(): Promise<void>;
@@ -146,24 +148,31 @@ export function createMetricPusher(options: MetricPusherOptions): MetricPusher {
     return running;
   }
 
+  function serviceOf(name: string, resource: () => Attributes): ServiceMetrics | undefined {
+    if (!isUsed) {
+      return undefined;
+    }
+    let service = services.get(name);
+    if (service === undefined) {
+      service = createServiceMetrics({
+        version: options.version,
+        conventions: options.conventions,
+        resource: resource(),
+        readers,
+        temporality: options.temporality,
+        maxSeries: options.maxSeries,
+      });
+      services.set(name, service);
+    }
+    return service;
+  }
+
   return {
     record(serviceName, resource, piece) {
-      if (!isUsed) {
-        return;
-      }
-      let service = services.get(serviceName);
-      if (service === undefined) {
-        service = createServiceMetrics({
-          version: options.version,
-          conventions: options.conventions,
-          resource: resource(),
-          readers,
-          temporality: options.temporality,
-          maxSeries: options.maxSeries,
-        });
-        services.set(serviceName, service);
-      }
-      service.record(piece);
+      serviceOf(serviceName, resource)?.record(piece);
+    },
+    recordServedCall(serviceName, resource, call) {
+      serviceOf(serviceName, resource)?.recordServedCall(call);
     },
     async flush() {
       // One that runs may have passed a service already.

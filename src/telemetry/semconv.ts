@@ -135,6 +135,16 @@ const TOKEN_BUCKETS = [
   1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864,
 ];
 
+/** Seconds: between two tokens of a server. */
+const OUTPUT_TOKEN_BUCKETS = [
+  0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 2.5,
+];
+
+/** Seconds: until a server's first token. */
+const FIRST_TOKEN_BUCKETS = [
+  0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10,
+];
+
 /** Seconds: an agent's turn takes longer than a call. */
 const TURN_BUCKETS = [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 51.2, 102.4, 204.8, 409.6];
 
@@ -247,6 +257,24 @@ export const LatestCallMetrics = {
     '{token}',
     'Output tokens of one inference.',
     TOKEN_BUCKETS,
+  ),
+} as const satisfies Record<string, MetricDefinition>;
+
+/** Of model servers, in both generations. */
+export const ServerMetrics = {
+  requestDuration: seconds(
+    'gen_ai.server.request.duration',
+    'Time from the request to the last byte of its answer, at the server.',
+  ),
+  timePerOutputToken: seconds(
+    'gen_ai.server.time_per_output_token',
+    'Time per token after the first, at the server.',
+    OUTPUT_TOKEN_BUCKETS,
+  ),
+  timeToFirstToken: seconds(
+    'gen_ai.server.time_to_first_token',
+    'Time from the request to the first piece of the answer, at the server.',
+    FIRST_TOKEN_BUCKETS,
   ),
 } as const satisfies Record<string, MetricDefinition>;
 

@@ -11,8 +11,9 @@ import {
   MetricReader,
   type ResourceMetrics,
 } from '@opentelemetry/sdk-metrics';
+import type { ModelCall } from '../llm/model-call.ts';
 import type { StoryPiece, ToolPiece, TurnPiece } from '../session/story.ts';
-import { createCallRecorder } from './call-metrics.ts';
+import { createCallRecorder, createServedCallRecorder } from './call-metrics.ts';
 import { createInstruments, type Instrument } from './instruments.ts';
 import type { Temporality } from './options.ts';
 import { callCountOf, turnErrorType } from './piece-span.ts';
@@ -28,6 +29,7 @@ class PullReader extends MetricReader {
 
 export interface ServiceMetrics {
   record(piece: StoryPiece): void;
+  recordServedCall(call: ModelCall): void;
   /** What reader number `index` has to send; undefined when nothing was ever recorded. */
   collect(index: number): Promise<ResourceMetrics | undefined>;
   close(): Promise<void>;
@@ -62,6 +64,7 @@ export function createServiceMetrics(options: ServiceMetricsOptions): ServiceMet
   const meter = provider.getMeter(SCOPE_NAME, options.version, { schemaUrl });
   const instruments = createInstruments(meter, StoryMetrics);
   const recordCall = createCallRecorder(meter, options.conventions);
+  const recordServedCall = createServedCallRecorder(meter);
 
   return {
     record(piece) {
@@ -79,6 +82,7 @@ export function createServiceMetrics(options: ServiceMetricsOptions): ServiceMet
           break;
       }
     },
+    recordServedCall,
     async collect(index) {
       const reader = readers[index];
       if (reader === undefined) {

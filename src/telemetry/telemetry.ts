@@ -8,7 +8,7 @@ import type { ReadableLogRecord } from '@opentelemetry/sdk-logs';
 import type { ResourceMetrics } from '@opentelemetry/sdk-metrics';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace';
 import type { HostEvent } from '../capture/events.ts';
-import type { StoryPiece } from '../session/story.ts';
+import type { ServedCall, StoryPiece } from '../session/story.ts';
 import { contentPolicy } from './content.ts';
 import { createDelivery, type Delivery, type DeliveryStats } from './delivery.ts';
 import {
@@ -64,6 +64,8 @@ export interface Telemetry {
   host(event: HostEvent): void;
   /** Never throws. */
   piece(piece: StoryPiece): void;
+  /** Measured only: the client's side of the call is the span. Never throws. */
+  servedCall(served: ServedCall): void;
   /** Time passed, in events' time. */
   tick(timeNs: bigint): void;
   /** Sends everything that is waiting, as far as the endpoints take it. Never rejects. */
@@ -242,6 +244,13 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
         if (counts.failedPieces === 1) {
           notice('warning', `a ${piece.kind} could not be exported: ${(error as Error).message}`);
         }
+      }
+    },
+    servedCall({ workload, call }) {
+      const known = context;
+      if (known !== undefined) {
+        const resource = () => serviceResource(workload.name, known);
+        metrics.recordServedCall(workload.name, resource, call);
       }
     },
     tick(timeNs) {
