@@ -75,6 +75,7 @@ constexpr Entry kEntries[] = {
     OFFSET(sl_stream_record, direction),
     OFFSET(sl_stream_record, stack),
     OFFSET(sl_stream_record, reason),
+    OFFSET(sl_stream_record, frame_stream),
 
     SIZE(sl_close_record),
     OFFSET(sl_close_record, time_ns),

@@ -382,6 +382,10 @@ Napi::Value Capture::set_verdict(const Napi::CallbackInfo &info) {
         position_of(verdict.Get("whileWrittenBytes"), SL_ANY_POSITION);
     value.while_other_at[SL_DIRECTION_WRITE] =
         position_of(verdict.Get("whileReadBytes"), SL_ANY_POSITION);
+    value.stream[SL_DIRECTION_READ] =
+        static_cast<uint32_t>(position_of(verdict.Get("readStream"), 0));
+    value.stream[SL_DIRECTION_WRITE] =
+        static_cast<uint32_t>(position_of(verdict.Get("writeStream"), 0));
     const Outcome failure =
         agent_->set_verdict(pid.As<Napi::Number>().Uint32Value(),
                             static_cast<uint64_t>(object.As<Napi::Number>().DoubleValue()), value);

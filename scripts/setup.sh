@@ -7,7 +7,7 @@
 BUILD_PACKAGES=(clang make g++ python3 pkg-config libbpf-dev libelf-dev zlib1g-dev
     libzydis-dev openssl)
 TEST_PACKAGES=(curl python3-requests python3-httpx python3-aiohttp python3-h2
-    nghttp2-client nghttp2-server iproute2 util-linux)
+    nghttp2-client nghttp2-server nghttp2-proxy iproute2 util-linux)
 
 with_tests=false
 for argument in "$@"; do

@@ -111,10 +111,10 @@ function printStreams(
         show('streams', { kind: 'gap', connection, direction, lostBytes: size, ...at });
         parser.gap(direction, size, at);
       },
-      skip(direction, size, at) {
+      skip(direction, size, at, frames) {
         show('streams', { kind: 'skip', connection, direction, skippedBytes: size, ...at });
         if (parser.skip) {
-          parser.skip(direction, size, at);
+          parser.skip(direction, size, at, frames);
         } else {
           parser.gap(direction, size, at);
         }

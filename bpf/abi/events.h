@@ -146,12 +146,14 @@ struct sl_counter {
 /*
  * What user space does not want of a connection: in each direction (enum sl_direction) the calls
  * that end at `until` or before it, as long as the other direction stands at `while_other_at`, so
- * that a new request lifts the verdict on its response. Zero in `until` wants everything.
+ * that a new request lifts the verdict on its response. Zero in `until` wants everything. With a
+ * stream, of HTTP/2, only calls that carry nothing but DATA frames of that stream are unwanted.
  */
 struct sl_verdict {
     __u64 generation;
     __u64 until[2];
     __u64 while_other_at[2];
+    __u32 stream[2];
 };
 
 /* First member of every record. */
@@ -187,7 +189,9 @@ struct sl_stream_record {
     __u64 position;
     /* Per connection and direction, counted before room is asked for. */
     __u64 sequence;
+    /* Of a skip with a stream: from its end to the next frame header. */
     __u64 call_bytes;
+    /* Of a skip with a stream: frame headers in it. */
     __u64 call_offset;
     /* Of the payload, or lost, or skipped. */
     __u64 bytes;
@@ -195,7 +199,9 @@ struct sl_stream_record {
     __u8 stack;
     /* enum sl_drop. */
     __u8 reason;
-    __u8 pad[5];
+    __u8 pad;
+    /* HTTP/2 stream whose DATA frames were skipped; 0 of any other record. */
+    __u32 frame_stream;
 };
 
 struct sl_close_record {

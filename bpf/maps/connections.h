@@ -29,6 +29,16 @@ struct connection {
     u64 skipped_bytes[2];
     u64 skipped_since_ns[2];
     u64 skipped_ns[2];
+    /* Of HTTP/2 content: its stream, the frame headers in it, and where the next one is. */
+    u64 skipped_next_at[2];
+    u32 skipped_stream[2];
+    u32 skipped_headers[2];
+    /* HTTP/2: where the next frame header is, as many bytes of it as there are, and the stream of
+     * the frame under way if that is content and nothing else. */
+    u64 frame_at[2];
+    u8 frame_part[2][8];
+    u32 frame_stream[2];
+    u32 follows_frames[2];
     /* Entry time and thread of the newest call that carried bytes. */
     u64 last_enter_ns[2];
     u32 last_tid[2];

@@ -286,6 +286,8 @@ static __always_inline void emit_outbound(const struct rustls_cipher *cipher, u6
         .process = {.start_ns = connection->process_start_ns, .pid = key.pid, .tid = pid_tgid},
         .object = object,
         .generation = connection->generation,
+        /* Frame headers are looked for where the bytes are in one piece. */
+        .buffer = source->pieces ? 0 : source->address,
         .bytes = bytes,
         .position = connection->position[SL_DIRECTION_WRITE],
         .direction = SL_DIRECTION_WRITE,

@@ -5,14 +5,15 @@
 #pragma once
 
 #include "../maps/verdicts.h"
+#include "http2_frames.h"
 #include "stream.h"
 
 /* A long skip is reported in parts, so that a connection that is busy is not taken for idle. */
 #define SKIP_REPORT_NS 1000000000ULL
 
 /* Reports what was skipped of one direction. Without room for that it becomes a loss. */
-static __always_inline void report_skip(const struct transfer *call, struct connection *connection,
-                                        u64 direction) {
+static __noinline void report_skip(const struct transfer *call, struct connection *connection,
+                                   u64 direction) {
     direction &= 1;
     u64 bytes = connection->skipped_bytes[direction];
     if (bytes == 0)
@@ -35,6 +36,11 @@ static __always_inline void report_skip(const struct transfer *call, struct conn
     describe_stream(record, &skipped, connection->sequence[direction], 0);
     record->bytes = bytes;
     record->reason = SL_DROP_NONE;
+    if (connection->skipped_stream[direction]) {
+        record->frame_stream = connection->skipped_stream[direction];
+        record->call_bytes = connection->skipped_next_at[direction] - (skipped.position + bytes);
+        record->call_offset = connection->skipped_headers[direction];
+    }
     submit(record, sizeof(*record), pending);
 }
 
@@ -56,6 +62,15 @@ static __always_inline bool skip_call(const struct connection_key *key,
     u64 direction = call->direction & 1;
     const struct sl_verdict *verdict = bpf_map_lookup_elem(&verdicts, key);
     bool unwanted = verdict && is_unwanted(verdict, connection, direction, call->bytes);
+    u32 stream = verdict ? verdict->stream[direction] : 0;
+    int headers = -1;
+
+    find_preface(connection, call);
+    if (connection->follows_frames[direction])
+        headers = follow_frames(key->object, (u64)key->pid << 1 | direction, call->buffer,
+                                call->bytes, stream);
+    if (stream && headers < 0)
+        unwanted = false;
     /* A loss that could not be reported yet comes first. */
     if (unwanted && !report_loss(call, connection, SL_DROP_RING_FULL))
         unwanted = false;
@@ -64,12 +79,18 @@ static __always_inline bool skip_call(const struct connection_key *key,
         report_skip(call, connection, SL_DIRECTION_WRITE);
         return false;
     }
+    if (connection->skipped_stream[direction] != stream)
+        report_skip(call, connection, direction);
     if (connection->skipped_bytes[direction] == 0) {
         connection->skipped_position[direction] = call->position;
         connection->skipped_since_ns[direction] = call->enter_ns;
+        connection->skipped_stream[direction] = stream;
+        connection->skipped_headers[direction] = 0;
     }
     connection->skipped_bytes[direction] += call->bytes;
     connection->skipped_ns[direction] = call->time_ns;
+    connection->skipped_next_at[direction] = connection->frame_at[direction];
+    connection->skipped_headers[direction] += stream ? headers : 0;
     /* At its end the message is over, and a message's end has a time. */
     if (call->position + call->bytes == verdict->until[direction] ||
         call->time_ns - connection->skipped_since_ns[direction] > SKIP_REPORT_NS)

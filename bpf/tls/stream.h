@@ -50,7 +50,8 @@ static __always_inline void describe_stream(struct sl_stream_record *record,
     record->call_offset = offset;
     record->direction = transfer->direction;
     record->stack = transfer->stack;
-    __builtin_memset(record->pad, 0, sizeof(record->pad));
+    record->pad = 0;
+    record->frame_stream = 0;
 }
 
 /*

@@ -76,6 +76,12 @@ export interface SkipEvent {
   direction: Direction;
   position: number;
   skippedBytes: number;
+  /** HTTP/2: the bytes are DATA frames of this stream, and nothing else. */
+  frameStream?: number;
+  /** HTTP/2: frame headers among the bytes. */
+  frameHeaders?: number;
+  /** HTTP/2: bytes from their end to the next frame header. */
+  frameRemainderBytes?: number;
 }
 
 export type LossReason = 'ring-full' | 'fault' | 'call-limit';

@@ -67,6 +67,7 @@ export const KERNEL_ABI = {
   'sl_stream_record.direction': 96,
   'sl_stream_record.stack': 97,
   'sl_stream_record.reason': 98,
+  'sl_stream_record.frame_stream': 100,
 
   'sizeof.sl_close_record': 72,
   'sl_close_record.time_ns': 8,
@@ -286,6 +287,7 @@ export function createRecordDecoder(options: RecordDecoderOptions): RecordDecode
       stack,
     );
     if (kind === abi.SL_RECORD_SKIP) {
+      const frameStream = view.getUint32(at + abi['sl_stream_record.frame_stream'], true);
       onEvent({
         type: 'skip',
         timeNs: readTime(at + abi['sl_stream_record.time_ns']),
@@ -293,6 +295,13 @@ export function createRecordDecoder(options: RecordDecoderOptions): RecordDecode
         direction,
         position: readNumber(at + abi['sl_stream_record.position']),
         skippedBytes: count,
+        ...(frameStream === 0
+          ? {}
+          : {
+              frameStream,
+              frameHeaders: readNumber(at + abi['sl_stream_record.call_offset']),
+              frameRemainderBytes: readNumber(at + abi['sl_stream_record.call_bytes']),
+            }),
       });
       return true;
     }

@@ -24,7 +24,7 @@ export const RECORDING_MAGIC: Uint8Array = Uint8Array.of(
 );
 
 /** Raised whenever an older reader would misunderstand a newer recording. */
-export const RECORDING_VERSION = 2;
+export const RECORDING_VERSION = 3;
 
 /** Magic, version (u16), reserved (u16), length of the JSON header (u32). */
 export const PREAMBLE_BYTES = 16;
@@ -101,6 +101,9 @@ const SHAPES: Shapes = {
     direction: 'direction',
     position: 'integer',
     skippedBytes: 'integer',
+    frameStream: 'integer?',
+    frameHeaders: 'integer?',
+    frameRemainderBytes: 'integer?',
   },
   close: {
     timeNs: 'nanoseconds',

@@ -13,6 +13,13 @@ export interface ConnectionVerdict {
   whileWrittenBytes?: number | undefined;
   /** The same the other way round: bytes read, for the verdict on what is written. */
   whileReadBytes?: number | undefined;
+  /**
+   * HTTP/2: of what is read, only calls that carry nothing but DATA frames of this stream are left out (without
+   * flags, so that the one that ends the stream is copied). Undefined: all bytes.
+   */
+  readStream?: number | undefined;
+  /** The same of what is written. */
+  writeStream?: number | undefined;
 }
 
 /** Nothing of the connection is wanted any more, whatever comes. */

@@ -218,10 +218,10 @@ function createSniffedConnection(
         sniffed.probe.reset();
       }
     },
-    skip(direction, size, at) {
+    skip(direction, size, at, frames) {
       ends[direction] += size;
       if (parser?.skip) {
-        parser.skip(direction, size, at);
+        parser.skip(direction, size, at, frames);
       } else if (parser) {
         parser.gap(direction, size, at);
       } else {

@@ -30,16 +30,34 @@ export interface UnwantedBody {
 
 /** Undefined: not worth a verdict. A message in the other direction lifts it in the kernel itself. */
 export function judgeBody(body: UnwantedBody): ConnectionVerdict | undefined {
-  if (body.remainingBytes < MIN_SKIPPED_BODY_BYTES) {
+  if (!isWorthSkipping(body.headers, body.remainingBytes)) {
     return undefined;
   }
-  if (body.remainingBytes === Infinity) {
-    const type = body.headers.get('content-type')?.trim().toLowerCase() ?? '';
-    if (!OPAQUE_TYPE.test(type)) {
-      return undefined;
-    }
-  }
   return skip(body.direction, body.position + body.remainingBytes, body.otherPosition);
+}
+
+/** Whether what is left of a body that nobody looks at is worth a verdict. */
+export function isWorthSkipping(headers: Headers, remainingBytes: number): boolean {
+  if (remainingBytes === Infinity) {
+    return OPAQUE_TYPE.test(headers.get('content-type')?.trim().toLowerCase() ?? '');
+  }
+  return remainingBytes >= MIN_SKIPPED_BODY_BYTES;
+}
+
+/** Streams of an HTTP/2 connection, by direction, of whose DATA frames nothing is wanted any more. */
+export interface UnwantedStreams {
+  read: number | undefined;
+  write: number | undefined;
+}
+
+/** Every other frame is copied, the one that ends the stream too: so this holds whatever else happens. */
+export function leaveOutStreams({ read, write }: UnwantedStreams): ConnectionVerdict {
+  return {
+    readUntil: read === undefined ? 0 : Infinity,
+    writeUntil: write === undefined ? 0 : Infinity,
+    readStream: read,
+    writeStream: write,
+  };
 }
 
 /** Bytes of both directions in which no protocol was found. */

@@ -9,6 +9,15 @@ export interface ChunkTime {
   callOffset?: number;
 }
 
+/** Skipped bytes that are DATA frames of one HTTP/2 stream, and nothing else. */
+export interface SkippedFrames {
+  stream: number;
+  /** Frame headers among the bytes. */
+  headers: number;
+  /** From the end of the bytes to the next frame header. */
+  remainderBytes: number;
+}
+
 /**
  * Takes one connection apart. Everything arrives in the order the process saw it, both directions interleaved.
  * Calls are synchronous; `bytes` are valid only during the call.
@@ -18,9 +27,10 @@ export interface ConnectionParser {
   /** `size` bytes are missing here, or an unknown number when it is undefined. */
   gap(direction: Direction, size: number | undefined, at: ChunkTime): void;
   /**
-   * `size` bytes were not copied because nobody wanted them: no damage. Absent: they are a gap.
+   * `size` bytes were not copied because nobody wanted them: no damage. Absent: they are a gap. `frames` tells what
+   * they were, where the capture side followed them.
    */
-  skip?(direction: Direction, size: number, at: ChunkTime): void;
+  skip?(direction: Direction, size: number, at: ChunkTime, frames?: SkippedFrames): void;
   /**
    * The connection ended (closed, its process exited, idle too long, or the source ended). After `timeout`
    * alone more may follow: a keep-alive connection that rested longer than the limit speaks again, to the same

@@ -14,7 +14,7 @@ import type {
   ProcessRef,
   SkipEvent,
 } from '../capture/events.ts';
-import type { ChunkTime, ConnectionParserFactory, EndReason } from './connection.ts';
+import type { ChunkTime, ConnectionParserFactory, EndReason, SkippedFrames } from './connection.ts';
 import {
   type ConnectionEntry,
   createConnectionTable,
@@ -251,7 +251,7 @@ export function createTransport(options: TransportOptions): Transport {
     }
     try {
       if (parser.skip) {
-        parser.skip(direction, size, at);
+        parser.skip(direction, size, at, size === event.skippedBytes ? framesOf(event) : undefined);
       } else {
         parser.gap(direction, size, at);
       }
@@ -339,4 +339,11 @@ export function createTransport(options: TransportOptions): Transport {
     push,
     counters: () => ({ ...counts, openConnections: table.size }),
   };
+}
+
+function framesOf(event: SkipEvent): SkippedFrames | undefined {
+  const { frameStream, frameHeaders = 0, frameRemainderBytes = 0 } = event;
+  return frameStream === undefined
+    ? undefined
+    : { stream: frameStream, headers: frameHeaders, remainderBytes: frameRemainderBytes };
 }

@@ -84,6 +84,19 @@ export function captureEvent(): fc.Arbitrary<CaptureEvent> {
     ),
     fc.record(
       {
+        ...named('skip'),
+        connection: connectionRef(),
+        direction: direction(),
+        position: count(),
+        skippedBytes: count(),
+        frameStream: count(),
+        frameHeaders: count(),
+        frameRemainderBytes: count(),
+      },
+      PLAIN,
+    ),
+    fc.record(
+      {
         ...named('close'),
         connection: connectionRef(),
         readPosition: count(),

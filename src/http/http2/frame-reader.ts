@@ -50,6 +50,8 @@ export interface FrameReaderEvents {
 export interface FrameReader {
   data(bytes: Uint8Array, at: ChunkTime, position: number): void;
   gap(size: number | undefined, at: ChunkTime): void;
+  /** DATA frames of `streamId` were left out; `remainderBytes` of the last one's payload are yet to come. */
+  goOnWithin(streamId: number, remainderBytes: number): void;
   /** What the bytes are that come next, for the very first ones. */
   startAt(place: 'preface' | 'header' | 'searching'): void;
   readonly isSearching: boolean;
@@ -279,6 +281,15 @@ export function createFrameReader(
   return {
     data,
     gap,
+    goOnWithin(streamId, remainderBytes) {
+      header.type = FrameType.data;
+      header.flags = 0;
+      header.streamId = streamId;
+      collected = 0;
+      payloadLeft = remainderBytes;
+      paddingLeft = 0;
+      state = remainderBytes > 0 ? State.payload : State.header;
+    },
     startAt(place) {
       state = State[place];
       collected = 0;

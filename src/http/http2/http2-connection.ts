@@ -10,7 +10,7 @@
  *   header blocks, so that the table is unknown from there on. A message whose head comes later is whole.
  */
 import type { ConnectionRef, Direction } from '../../capture/events.ts';
-import type { ChunkTime, ConnectionParser } from '../../transport/connection.ts';
+import type { ChunkTime, ConnectionParser, SkippedFrames } from '../../transport/connection.ts';
 import type { DamageKind } from '../../util/damage.ts';
 import { findSecretsInText, type SecretPlace } from '../../util/key-shapes.ts';
 import { isSecretHeader } from '../../util/secret-headers.ts';
@@ -19,7 +19,9 @@ import { findSecretsInTarget } from '../credentials.ts';
 import type { Exchange } from '../exchange.ts';
 import { secretsOfField } from '../head.ts';
 import type { HttpContext } from '../http-options.ts';
+import { leaveOutStreams } from '../verdicts.ts';
 import {
+  FRAME_HEADER_BYTES,
   FrameFlag,
   type FrameHeader,
   FrameType,
@@ -76,6 +78,8 @@ interface Half {
   isStarted: boolean;
   /** SETTINGS_MAX_FRAME_SIZE that this side announced; undefined while its SETTINGS were not seen. */
   maxFrameBytes: number | undefined;
+  /** Stream whose DATA frames the kernel is told to leave out, while it is open. */
+  unwantedStream: number | undefined;
   /** Position after the last byte seen. */
   end: number;
 }
@@ -157,6 +161,8 @@ export function createHttp2Connection(
     }
     read.stream = read.stream === stream ? undefined : read.stream;
     write.stream = write.stream === stream ? undefined : write.stream;
+    read.unwantedStream = read.unwantedStream === stream.id ? undefined : read.unwantedStream;
+    write.unwantedStream = write.unwantedStream === stream.id ? undefined : write.unwantedStream;
     stream.finish(kind, timeNs);
   }
 
@@ -427,6 +433,7 @@ export function createHttp2Connection(
       case FrameType.data:
         if (half.stream) {
           half.stream.data(half.direction, bytes, at, position);
+          judge(half, half.stream);
         } else {
           secret(half, position, bytes.length);
         }
@@ -439,6 +446,34 @@ export function createHttp2Connection(
       default:
         collectControl(half, bytes, position);
     }
+  }
+
+  /** A body that nobody looks at need not be copied: one at a time, which is what the kernel can follow. */
+  function judge(half: Half, stream: Http2Stream): void {
+    const { direction } = half;
+    const isAsked = context.onVerdict !== undefined && half.unwantedStream === undefined;
+    if (isAsked && !isJoinedMidway && stream.judge(direction)) {
+      half.unwantedStream = stream.id;
+      context.onVerdict?.(
+        connection,
+        leaveOutStreams({ read: read.unwantedStream, write: write.unwantedStream }),
+      );
+    }
+  }
+
+  function skipFrames(half: Half, size: number, at: ChunkTime, frames: SkippedFrames): void {
+    const wasSearching = half.reader.isSearching;
+    half.reader.goOnWithin(frames.stream, frames.remainderBytes);
+    if (wasSearching) {
+      found(half, at);
+    }
+    const stream = streams.get(frames.stream);
+    counts.frames += frames.headers;
+    stream?.dataSkip(half.direction, size - frames.headers * FRAME_HEADER_BYTES, at);
+    half.type = FrameType.data;
+    half.flags = 0;
+    half.frameStream = frames.stream;
+    half.stream = frames.remainderBytes > 0 ? stream : undefined;
   }
 
   function collectControl(half: Half, bytes: Uint8Array, position: number): void {
@@ -646,6 +681,7 @@ export function createHttp2Connection(
       hasSkipped: false,
       isStarted: false,
       maxFrameBytes: undefined,
+      unwantedStream: undefined,
       end: 0,
     };
     return half;
@@ -724,6 +760,17 @@ export function createHttp2Connection(
       const half = direction === 'read' ? read : write;
       half.isStarted = true;
       half.reader.gap(size, at);
+      release(half);
+    },
+
+    skip(direction, size, at, frames) {
+      const half = direction === 'read' ? read : write;
+      half.isStarted = true;
+      if (frames === undefined || half.block.isOpen) {
+        half.reader.gap(size, at);
+      } else {
+        skipFrames(half, size, at, frames);
+      }
       release(half);
     },
 

@@ -18,6 +18,7 @@ import {
 import type { HttpContext } from '../http-options.ts';
 import { createMessageBody, type MessageBody } from '../message-body.ts';
 import { listOf } from '../message-framing.ts';
+import { isWorthSkipping } from '../verdicts.ts';
 import type { HeaderList } from './header-list.ts';
 
 /** What the streams of a connection share. */
@@ -41,6 +42,8 @@ interface Half {
   lackCause: DamageKind | undefined;
   body: MessageBody | undefined;
   scanner: BodySecretScanner | undefined;
+  /** It was decided whether a verdict on its body is worth giving. */
+  isJudged: boolean;
 }
 
 const NO_FIELDS = new Headers([]);
@@ -227,6 +230,39 @@ export class Http2Stream {
     }
   }
 
+  /** Whether what is left of this body is worth a verdict. Asked once: true at most the first time. */
+  judge(direction: Direction): boolean {
+    const half = this.half(direction);
+    const message = this.message(half);
+    if (half.isJudged || message === undefined) {
+      return false;
+    }
+    half.isJudged = true;
+    if (half.body !== undefined) {
+      return false;
+    }
+    const length = Number(message.headers.get('content-length') ?? Infinity);
+    return isWorthSkipping(message.headers, length - message.bodyBytes);
+  }
+
+  /** `size` bytes of the body were left out because nobody wanted them. */
+  dataSkip(direction: Direction, size: number, at: ChunkTime): void {
+    const half = this.half(direction);
+    const message = this.message(half);
+    this.lastNs = at.timeNs;
+    if (message) {
+      message.bodyBytes += size;
+      message.skippedBytes = (message.skippedBytes ?? 0) + size;
+      message.endNs = at.timeNs;
+    }
+    this.endScanner(half);
+    if (half.body) {
+      // Somebody wants it after all: another chain than the one that judged it reads this recording.
+      this.exchange.damage.add('gap');
+      half.body.gap(at.timeNs);
+    }
+  }
+
   /** `size` bytes of the body are missing, and the place of what follows is known. */
   dataGap(direction: Direction, size: number, kind: DamageKind, at: ChunkTime): void {
     const half = this.half(direction);
@@ -334,5 +370,6 @@ function createHalf(direction: Direction): Half {
     lackCause: undefined,
     body: undefined,
     scanner: undefined,
+    isJudged: false,
   };
 }
