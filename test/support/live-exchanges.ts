@@ -31,7 +31,7 @@ export async function observeExchanges(
   const binding = loadBinding();
   const source = createLiveSource({
     binding,
-    targets: createTargetFinder({ locate: createTlsLocator({ binding }) }),
+    targets: createTargetFinder({ locator: createTlsLocator({ binding }) }),
     watchAll: true,
     ringBytes: RING_BYTES,
   });
