@@ -8,9 +8,11 @@ import type { Exchange, ExchangeHandler } from './http/exchange.ts';
 import { createHttpCounters } from './http/http-options.ts';
 import { createHttpStage } from './http/http-stage.ts';
 import type { HttpLimits } from './http/limits.ts';
+import type { WebSocketLimits } from './http/websocket/limits.ts';
 import { estimateCostUsd } from './llm/call-cost.ts';
 import type { LlmLimits } from './llm/limits.ts';
-import { createLlmStage } from './llm/llm-stage.ts';
+import { createLlmSocketStage } from './llm/llm-socket-stage.ts';
+import { createLlmStage, type LlmStageOptions } from './llm/llm-stage.ts';
 import type { ModelCall, ModelCallObserver } from './llm/model-call.ts';
 import type { PriceTable } from './llm/price-table.ts';
 import type { Process } from './process/process.ts';
@@ -38,6 +40,7 @@ export interface PipelineSettings {
   limits: {
     transport: Partial<TransportLimits>;
     http: Partial<HttpLimits>;
+    webSocket?: Partial<WebSocketLimits>;
     llm: Partial<LlmLimits>;
     process: Partial<ProcessTableLimits>;
     session: Partial<SessionLimits>;
@@ -100,7 +103,7 @@ export function createPipeline(
     limits: settings.limits.session,
     counters,
   });
-  const llm = createLlmStage({
+  const llmOptions: LlmStageOptions = {
     observer: observeCalls(session, settings.prices, (call) => {
       totals.calls += 1;
       output.call?.(call);
@@ -110,10 +113,13 @@ export function createPipeline(
     keepContent: settings.keepContent,
     maxContentBytes: settings.maxContentBytes,
     onParseFailure: (stage) => counters.counter('sightline.parse_failures', { stage }).add(),
-  });
+  };
+  const llm = createLlmStage(llmOptions);
   const http = createHttpStage({
     handler: output.wrapHandler?.(llm) ?? llm,
+    webSocket: createLlmSocketStage(llmOptions),
     limits: settings.limits.http,
+    webSocketLimits: settings.limits.webSocket ?? {},
     streamTimeoutNs: settings.streamTimeoutNs,
     counters: httpCounters,
     onExchange: (exchange, timeNs) => {
@@ -138,7 +144,7 @@ export function createPipeline(
   followLimits();
 
   function followLimits(): void {
-    const { http2 } = httpCounters;
+    const { http2, webSocket } = httpCounters;
     const reached = {
       'transport.maxConnections': () => transport.counters().evictions,
       'http.head': () => httpCounters.headLimits,
@@ -146,6 +152,7 @@ export function createPipeline(
       'http2.table': () => http2.tableLimits,
       'http2.frame': () => http2.frameLimits,
       'http2.streams': () => http2.streamLimits,
+      'websocket.message': () => webSocket.messageLimits,
     };
     for (const [limit, read] of Object.entries(reached)) {
       totalsFeed.follow(counters.counter('sightline.limits', { limit }), read);
@@ -159,6 +166,7 @@ export function createPipeline(
       'sightline.exchanges.damaged': () => httpCounters.damagedExchanges,
       'sightline.http.framing_errors': () => httpCounters.framingErrors,
       'sightline.http.head_limits': () => httpCounters.headLimits,
+      'sightline.websocket.damaged_messages': () => httpCounters.webSocket.damagedMessages,
       'sightline.turns.open': () => session.openTurns,
       'sightline.processes.open': () => session.openProcesses,
       'sightline.processes.known': () => processes.size,

@@ -130,6 +130,43 @@ export const limitKeys = {
       'HTTP/2 exchanges of one connection that are open at one time; one more ends the oldest.',
     ),
   },
+  webSocket: {
+    maxFrameBytes: bytes(
+      'WEBSOCKET_FRAME_BYTES',
+      64 * MIB,
+      KIB,
+      'Payload of one WebSocket frame; the content of a longer one is passed over.',
+    ),
+    maxFragments: items('WEBSOCKET_FRAGMENTS', 65_536, 'Frames of one WebSocket message.'),
+    maxMessageBytes: bytes(
+      'WEBSOCKET_MESSAGE_BYTES',
+      16 * MIB,
+      KIB,
+      'One WebSocket message, decompressed; its rest is passed over.',
+    ),
+    maxInflatedBytes: bytes(
+      'WEBSOCKET_INFLATED_BYTES',
+      64 * MIB,
+      64 * KIB,
+      'How far a longer message is still decompressed, so that those after it, which may refer to it, can be.',
+    ),
+    maxInflateRatio: items(
+      'WEBSOCKET_INFLATE_RATIO',
+      500,
+      'Decompressed bytes per compressed byte of a message, judged once it has given more than 1 MiB.',
+    ),
+    maxSearchBytes: bytes(
+      'WEBSOCKET_SEARCH_BYTES',
+      256 * KIB,
+      KIB,
+      'Bytes of one direction held back after a loss, until it is known where a frame begins.',
+    ),
+    maxSearchCalls: items(
+      'WEBSOCKET_SEARCH_CALLS',
+      256,
+      'TLS calls that those bytes may have come in.',
+    ),
+  },
   llm: {
     maxEventBytes: bytes('LLM_EVENT_BYTES', 8 * MIB, KIB, 'One server-sent event.'),
     maxDepth: items('LLM_DEPTH', 512, 'Nesting of a JSON body.'),
@@ -158,6 +195,11 @@ export const limitKeys = {
       'LLM_CHUNK_GAPS',
       100_000,
       'Times between two chunks that one call remembers for its metric.',
+    ),
+    maxSocketCalls: items(
+      'LLM_SOCKET_CALLS',
+      64,
+      'Responses of one WebSocket that are asked for or under way at one time; one more ends the oldest.',
     ),
   },
   process: {

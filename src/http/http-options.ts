@@ -5,6 +5,13 @@ import type { ConnectionParser } from '../transport/connection.ts';
 import type { Exchange, ExchangeHandler } from './exchange.ts';
 import { createHttp2Counters, type Http2Counters } from './http2/counters.ts';
 import type { HttpLimits } from './limits.ts';
+import type { WebSocketLimits } from './websocket/limits.ts';
+import {
+  createWebSocketCounters,
+  type WebSocketCounters,
+  type WebSocketHandler,
+} from './websocket/websocket.ts';
+import type { WebSocketStage } from './websocket/websocket-upgrade.ts';
 
 export interface HttpStageOptions {
   handler: ExchangeHandler;
@@ -32,9 +39,13 @@ export interface HttpStageOptions {
    * (RFC 9113 §3.4), or from frames that were recognised. Absent: the http room's own.
    */
   http2?(connection: ConnectionRef): ConnectionParser;
+  /** Asked about every WebSocket, opened before our eyes or recognised by its frames. */
+  webSocket?: WebSocketHandler;
+  webSocketLimits?: Partial<WebSocketLimits>;
   /**
-   * Makes the parser of what follows an exchange whose connection left HTTP (101 Switching Protocols, CONNECT).
-   * Undefined: it is skipped.
+   * Makes the parser of what follows an exchange whose connection left HTTP (101 Switching Protocols, CONNECT),
+   * before the http room's own are asked (WebSocket, HTTP/2). It reports every secret and release of its bytes
+   * itself. Undefined, of all of them: the bytes are skipped.
    */
   upgrade?(exchange: Exchange): ConnectionParser | undefined;
   /** Told which bytes nobody wants: of bodies without an observer, and of connections that are no HTTP. */
@@ -58,6 +69,7 @@ export interface HttpCounters {
   /** Heads cut by `maxHeadBytes` or `maxHeaderFields`. */
   headLimits: number;
   http2: Http2Counters;
+  webSocket: WebSocketCounters;
 }
 
 export function createHttpCounters(): HttpCounters {
@@ -71,6 +83,7 @@ export function createHttpCounters(): HttpCounters {
     framingErrors: 0,
     headLimits: 0,
     http2: createHttp2Counters(),
+    webSocket: createWebSocketCounters(),
   };
 }
 
@@ -79,4 +92,5 @@ export interface HttpContext extends HttpStageOptions {
   limits: HttpLimits;
   streamTimeoutNs: bigint;
   counters: HttpCounters;
+  webSockets: WebSocketStage;
 }

@@ -20,17 +20,29 @@ import { DEFAULT_STREAM_TIMEOUT_NS } from './http2/limits.ts';
 import { latin1Text } from './latin1.ts';
 import { DEFAULT_HTTP_LIMITS } from './limits.ts';
 import { judgeForeign } from './verdicts.ts';
+import { webSocketSender } from './websocket/frame-probe.ts';
+import { createWebSocketStage } from './websocket/websocket-upgrade.ts';
 
 /** Makes the parsers of a transport's connections. */
 export function createHttpStage(options: HttpStageOptions): ConnectionParserFactory {
+  const counters = options.counters ?? createHttpCounters();
   const context: HttpContext = {
     ...options,
     limits: { ...DEFAULT_HTTP_LIMITS, ...options.limits },
     streamTimeoutNs: options.streamTimeoutNs ?? DEFAULT_STREAM_TIMEOUT_NS,
-    counters: options.counters ?? createHttpCounters(),
+    counters,
+    webSockets: createWebSocketStage({
+      handler: options.webSocket ?? (() => undefined),
+      counters: counters.webSocket,
+      ...(options.webSocketLimits === undefined ? {} : { limits: options.webSocketLimits }),
+      ...(options.onSecret === undefined ? {} : { onSecret: options.onSecret }),
+      ...(options.onRelease === undefined ? {} : { onRelease: options.onRelease }),
+    }),
   };
   context.upgrade = (exchange) =>
-    options.upgrade?.(exchange) ?? createUpgradedParser(exchange, context);
+    options.upgrade?.(exchange) ??
+    context.webSockets.upgrade(exchange) ??
+    createUpgradedParser(exchange, context);
   return (connection) => createSniffedConnection(connection, context);
 }
 
@@ -151,6 +163,9 @@ function createSniffedConnection(
           return;
         }
         joinedMidway = true;
+        if (joinWebSocket(sniffed, bytes, at, position)) {
+          return;
+        }
         skip(sniffed.direction, bytes, position);
         foreign[sniffed.direction] += bytes.length;
         judge();
@@ -164,6 +179,27 @@ function createSniffedConnection(
       default:
         decide(sniffed, result, bytes, at, position);
     }
+  }
+
+  /** A WebSocket that was opened before observation began. */
+  function joinWebSocket(
+    sniffed: Sniffed,
+    bytes: Uint8Array,
+    at: ChunkTime,
+    position: number,
+  ): boolean {
+    const sender = (at.callOffset ?? 0) === 0 ? webSocketSender(bytes) : undefined;
+    if (sender === undefined) {
+      return false;
+    }
+    const role = (sender === 'client') === (sniffed.direction === 'write') ? 'client' : 'server';
+    parser = context.webSockets.join(connection, role);
+    if (parser === undefined) {
+      return false;
+    }
+    releaseHeld(sniffed === read ? write : read);
+    parser.data(sniffed.direction, bytes, at, position);
+    return true;
   }
 
   function judge(): void {

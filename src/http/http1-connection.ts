@@ -96,6 +96,8 @@ export function createHttp1Connection(
   let hasUnexplainedResponse = false;
   let tunnel: ConnectionParser | undefined;
   let isTunnel = false;
+  /** The tunnel's parser has had bytes of this direction: it releases them from then on. */
+  const isTunnelled = { read: false, write: false };
   /** Position after the last byte seen. */
   const ends = { read: 0, write: 0 };
   /** The body being read is not encoded, so that its text can be searched for keys. */
@@ -536,8 +538,12 @@ export function createHttp1Connection(
     at: ChunkTime,
     position: number,
   ): void {
-    context.onSecret?.(connection, direction, position, bytes.length);
-    tunnel?.data(direction, bytes, at, position);
+    if (tunnel === undefined) {
+      reportSecret(direction, position, bytes.length);
+      return;
+    }
+    isTunnelled[direction] = true;
+    tunnel.data(direction, bytes, at, position);
   }
 
   // ---- readers ---------------------------------------------------------------------------------------------
@@ -694,7 +700,7 @@ export function createHttp1Connection(
   }
 
   function release(direction: Direction, end: number): void {
-    if (context.onRelease === undefined) {
+    if (context.onRelease === undefined || isTunnelled[direction]) {
       return;
     }
     const isRequest = direction === requestDirection;
@@ -721,7 +727,7 @@ export function createHttp1Connection(
         responses.data(bytes, at, position);
       }
       release(direction, ends[direction]);
-      if (context.onVerdict !== undefined) {
+      if (context.onVerdict !== undefined && !isTunnel) {
         judge(direction);
       }
     },

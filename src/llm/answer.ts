@@ -55,6 +55,8 @@ export interface Answer {
   setSystemFingerprint(value: unknown): void;
   /** The choice with this number; undefined beyond the limit. */
   choice(index: number): Choice | undefined;
+  /** A piece of the answer came of which nothing is kept: audio. */
+  touch(timeNs: bigint): void;
   /** The provider says that the call failed. The first error counts. */
   fail(type: string | undefined, message: string | undefined): void;
   /** No more pieces: fills in messages, fingerprints and finish reasons. */
@@ -270,6 +272,7 @@ export function createAnswer(options: AnswerOptions): Answer {
       }
       return choice;
     },
+    touch: (timeNs) => options.clock.chunk(timeNs),
     fail(type, message) {
       if (call.error !== undefined) {
         return;

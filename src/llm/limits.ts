@@ -21,6 +21,8 @@ export interface LlmLimits {
   maxCallContentBytes: number;
   /** Gaps between chunks that are remembered for the per-chunk histogram. */
   maxChunkGaps: number;
+  /** Responses of one WebSocket that are asked for or under way at one time. */
+  maxSocketCalls: number;
 }
 
 export const DEFAULT_LLM_LIMITS: LlmLimits = {
@@ -34,4 +36,5 @@ export const DEFAULT_LLM_LIMITS: LlmLimits = {
   maxArgumentBytes: 1024 * 1024,
   maxCallContentBytes: 8 * 1024 * 1024,
   maxChunkGaps: 100_000,
+  maxSocketCalls: 64,
 };

@@ -6,6 +6,7 @@ import type { Damage } from '../util/damage.ts';
 export type WireApi =
   | 'openai.chat_completions'
   | 'openai.responses'
+  | 'openai.realtime'
   | 'openai.completions'
   | 'openai.embeddings'
   | 'anthropic.messages'
@@ -159,7 +160,14 @@ export interface ModelCall {
   traceparent?: string;
   request: CallRequest;
   response?: CallResponse;
-  /** First byte of the request. */
+  /**
+   * Number of a call on its WebSocket, counted from 0; `exchange` is then the one that opened the socket. Absent:
+   * the exchange is the call's own.
+   */
+  socketOrdinal?: number;
+  /** Last byte of a request that was a message of a WebSocket. */
+  requestEndNs?: bigint;
+  /** First byte of the request; of the answer when no request asked for it. */
   startNs: bigint;
   /** First piece of a streamed answer: text, reasoning, refusal or tool call (`chunk-clock.ts`). */
   firstChunkNs?: bigint;

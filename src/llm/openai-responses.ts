@@ -3,20 +3,12 @@
  * https://platform.openai.com/docs/api-reference/responses and …/responses-streaming
  */
 import { type JsonPlan, textPrefix } from '../util/json-scanner.ts';
-import type { Answer, Choice, ToolSlot } from './answer.ts';
-import { errorOf } from './error-body.ts';
+import type { Answer } from './answer.ts';
 import { asArray, asCount, asName, asNumber, asObject, type JsonObject } from './json-access.ts';
-import { KeptText } from './kept-text.ts';
 import { outputType } from './openai-chat-completions.ts';
-import {
-  OPENAI_ITEM_PLAN,
-  qualifiedName,
-  readOpenAiItem,
-  toolArgumentsOf,
-  toolNameOf,
-  typeOf,
-} from './openai-item.ts';
-import { OPENAI_USAGE_PLAN, readOpenAiUsage } from './openai-usage.ts';
+import { OPENAI_ITEM_PLAN, qualifiedName, readOpenAiItem } from './openai-item.ts';
+import { conversationOf, createResponseEvents } from './openai-response-events.ts';
+import { OPENAI_USAGE_PLAN } from './openai-usage.ts';
 import { createRequestMessages } from './request-messages.ts';
 import { setField } from './set-field.ts';
 import { readToolDefinition, toolDefinitionPlan } from './tool-definition.ts';
@@ -101,11 +93,15 @@ export const openAiResponses: WireApiReader = {
   operation: 'chat',
   provider: 'openai',
   matches: ({ path }) => path.endsWith('/responses'),
-  readRequest,
+  readRequest: readResponsesRequest,
   readAnswer,
 };
 
-function readRequest(context: CallContext, target: CallTarget): RequestReader {
+/** Makes the reader of one request, whatever carries it. */
+export function readResponsesRequest(
+  context: CallContext,
+  target: Pick<CallTarget, 'path'>,
+): RequestReader {
   const { call, content, limits } = context;
   const request = call.request;
   const messages = createRequestMessages(context, (value) => value as WireMessage);
@@ -216,210 +212,9 @@ function readRequest(context: CallContext, target: CallTarget): RequestReader {
   };
 }
 
-/** A name, or an object with one. */
-function conversationOf(body: JsonObject): string | undefined {
-  return asName(body.conversation) ?? asName(asObject(body.conversation)?.id);
-}
-
-/** An item of a stream's output. */
-interface OpenItem {
-  /** By what they are and their numbers within the item. */
-  texts: Map<string, NonNullable<ReturnType<Choice['beginText']>>>;
-  tool?: ToolSlot;
-  /** Text of it was taken from deltas: the whole at its end says nothing new. */
-  hasText: boolean;
-}
-
-const TEXT_DELTAS: ReadonlyMap<string, 'text' | 'reasoning' | 'refusal'> = new Map([
-  ['response.output_text.delta', 'text'],
-  ['response.refusal.delta', 'refusal'],
-  ['response.reasoning_text.delta', 'reasoning'],
-  ['response.reasoning_summary_text.delta', 'reasoning'],
-]);
-
 function readAnswer(context: CallContext, answer: Answer): AnswerReader {
-  const { call, limits } = context;
-  const open = new Map<number, OpenItem>();
-  let isDone = false;
-  let hasFailed = false;
-  let hasGap = false;
-
-  function readHead(response: JsonObject): void {
-    answer.setId(response.id);
-    answer.setModel(response.model);
-    const usage = readOpenAiUsage(response.usage);
-    if (usage !== undefined) {
-      answer.response.usage = usage;
-    }
-    const conversation = conversationOf(response);
-    if (call.request.conversationId === undefined) {
-      setField(call.request, 'conversationId', conversation);
-    }
-  }
-
-  function readError(root: unknown, isFailedRequest: boolean): void {
-    const error = errorOf(root, isFailedRequest);
-    if (error !== undefined) {
-      hasFailed = true;
-      answer.fail(error.type, error.message);
-    }
-  }
-
-  /** What the end of an answer says: the tier that was used, why it ended, what went wrong. */
-  function readEnd(response: JsonObject): void {
-    answer.setServiceTier(response.service_tier);
-    const status = asName(response.status);
-    const isOver = status !== undefined && status !== 'queued' && status !== 'in_progress';
-    if (isOver && status !== 'failed') {
-      const choice = answer.choice(0);
-      const reason = asName(asObject(response.incomplete_details)?.reason);
-      if (choice !== undefined) {
-        choice.finishReason = reason ?? status;
-      }
-    }
-    if (status === 'failed') {
-      readError(response, true);
-    }
-  }
-
-  function addWholeItem(value: unknown, timeNs: bigint): void {
-    for (const item of readOpenAiItem(value).items) {
-      answer.choice(0)?.addItem(item, timeNs);
-    }
-  }
-
-  function itemAt(index: number): OpenItem {
-    let item = open.get(index);
-    if (item === undefined) {
-      item = { texts: new Map(), hasText: false };
-      open.set(index, item);
-    }
-    return item;
-  }
-
-  function beginItem(root: JsonObject, timeNs: bigint): void {
-    const item = asObject(root.item) ?? {};
-    const name = toolNameOf(item);
-    const state = itemAt(asCount(root.output_index) ?? 0);
-    if (name === undefined || state.tool !== undefined) {
-      return;
-    }
-    const tool = answer.choice(0)?.beginToolCall(asName(item.call_id), name, timeNs);
-    if (tool !== undefined) {
-      state.tool = tool;
-    }
-  }
-
-  function appendText(
-    kind: 'text' | 'reasoning' | 'refusal',
-    root: JsonObject,
-    timeNs: bigint,
-  ): void {
-    const choice = answer.choice(0);
-    const piece = root.delta;
-    if (choice === undefined || typeof piece !== 'string' || piece.length === 0) {
-      return;
-    }
-    const item = itemAt(asCount(root.output_index) ?? 0);
-    const key = `${kind} ${asCount(root.summary_index) ?? ''} ${asCount(root.content_index) ?? ''}`;
-    const slot = item.texts.get(key) ?? choice.beginText(kind);
-    if (slot === undefined) {
-      return;
-    }
-    item.texts.set(key, slot);
-    item.hasText = true;
-    choice.append(slot, piece, timeNs);
-  }
-
-  function appendArguments(root: JsonObject, timeNs: bigint): void {
-    const tool = open.get(asCount(root.output_index) ?? 0)?.tool;
-    if (tool !== undefined && typeof root.delta === 'string') {
-      answer.choice(0)?.appendArguments(tool, root.delta, timeNs, true);
-    }
-  }
-
-  /** The item as a whole: all of it that no delta has brought. */
-  function endItem(root: JsonObject, timeNs: bigint): void {
-    const choice = answer.choice(0);
-    const item = asObject(root.item);
-    const index = asCount(root.output_index) ?? 0;
-    const known = open.get(index);
-    open.delete(index);
-    if (choice === undefined || item === undefined) {
-      return;
-    }
-    const tool = known?.tool;
-    if (tool !== undefined) {
-      endTool(choice, tool, item, timeNs);
-      return;
-    }
-    const isText = typeOf(item) === 'message' || typeOf(item) === 'reasoning';
-    if (isText && (known?.hasText || hasGap)) {
-      // After a hole it is not known how much of the text was taken before.
-      return;
-    }
-    addWholeItem(item, timeNs);
-  }
-
-  function endTool(choice: Choice, tool: ToolSlot, item: JsonObject, timeNs: bigint): void {
-    if (tool.isTorn || tool.argumentsText.bytes === 0) {
-      // The whole of it is here, whatever became of its pieces.
-      tool.argumentsText = new KeptText(limits.maxArgumentBytes);
-      tool.isTorn = false;
-      choice.appendArguments(tool, toolArgumentsOf(item), timeNs, false);
-    }
-    tool.timeNs = timeNs;
-    choice.completeToolCall(tool);
-  }
-
-  function end(response: JsonObject, timeNs: bigint): void {
-    readHead(response);
-    const choice = answer.choice(0);
-    if (choice?.slots.length === 0) {
-      for (const item of asArray(response.output) ?? []) {
-        addWholeItem(item, timeNs);
-      }
-    }
-    readEnd(response);
-    isDone = true;
-  }
-
-  function readEvent(type: string, root: JsonObject, timeNs: bigint): void {
-    const kind = TEXT_DELTAS.get(type);
-    if (kind !== undefined) {
-      appendText(kind, root, timeNs);
-      return;
-    }
-    switch (type) {
-      case 'response.created':
-      case 'response.in_progress':
-      case 'response.queued':
-        readHead(asObject(root.response) ?? {});
-        return;
-      case 'response.output_item.added':
-        beginItem(root, timeNs);
-        return;
-      case 'response.function_call_arguments.delta':
-      case 'response.custom_tool_call_input.delta':
-        appendArguments(root, timeNs);
-        return;
-      case 'response.output_item.done':
-        endItem(root, timeNs);
-        return;
-      case 'response.completed':
-      case 'response.incomplete':
-      case 'response.failed':
-      case 'response.cancelled':
-        end(asObject(root.response) ?? {}, timeNs);
-        return;
-      case 'error':
-        readError(root, true);
-        return;
-      default:
-        // Beginnings and ends of parts say nothing new; what is newer than this may be an error.
-        readError(root, false);
-    }
-  }
+  const { call } = context;
+  const events = createResponseEvents(context, answer, (value) => readOpenAiItem(value).items);
 
   return {
     plan: ANSWER_PLAN,
@@ -427,7 +222,7 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
       const isRefused = (call.httpStatus ?? 0) >= 400;
       const body = asObject(root);
       if (body === undefined || isRefused || !Array.isArray(body.output)) {
-        readError(root, isRefused);
+        events.error(root, isRefused);
       }
       if (body === undefined || isRefused) {
         return;
@@ -447,11 +242,11 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
           }
         }
       });
-      readHead(body);
-      readEnd(body);
+      events.head(body);
+      events.status(body);
     },
     event(name, data, timeNs) {
-      if (isDone) {
+      if (events.isDone) {
         return true;
       }
       let root: JsonObject | undefined;
@@ -463,21 +258,13 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
       if (root === undefined) {
         return data.trim() === '[DONE]';
       }
-      readEvent(asName(root.type) ?? name, root, timeNs);
+      events.read(asName(root.type) ?? name, root, timeNs);
       return true;
     },
-    gap() {
-      hasGap = true;
-      for (const item of open.values()) {
-        item.texts.clear();
-      }
-      if (call.response !== undefined) {
-        answer.choice(0)?.tear();
-      }
-    },
+    gap: () => events.gap(),
     get isDone() {
-      return isDone;
+      return events.isDone;
     },
-    mayEnd: () => hasFailed,
+    mayEnd: () => events.hasFailed,
   };
 }

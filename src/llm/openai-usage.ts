@@ -63,9 +63,15 @@ export function readOpenAiUsage(value: unknown): Usage | undefined {
     return undefined;
   }
   const inputDetails: JsonObject =
-    asObject(usage.prompt_tokens_details) ?? asObject(usage.input_tokens_details) ?? {};
+    asObject(usage.prompt_tokens_details) ??
+    asObject(usage.input_tokens_details) ??
+    asObject(usage.input_token_details) ??
+    {};
   const outputDetails: JsonObject =
-    asObject(usage.completion_tokens_details) ?? asObject(usage.output_tokens_details) ?? {};
+    asObject(usage.completion_tokens_details) ??
+    asObject(usage.output_tokens_details) ??
+    asObject(usage.output_token_details) ??
+    {};
   const result: Usage = {};
   setField(result, 'inputTokens', firstCount(usage.prompt_tokens, usage.input_tokens));
   setField(result, 'outputTokens', firstCount(usage.completion_tokens, usage.output_tokens));

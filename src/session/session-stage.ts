@@ -16,7 +16,7 @@ import {
   type SessionLimits,
 } from './limits.ts';
 import { createProcessLinks } from './process-links.ts';
-import { deriveSpanId, deriveTraceId, exchangeIdentity } from './span-ids.ts';
+import { callIdentity, deriveSpanId, deriveTraceId } from './span-ids.ts';
 import type { ServedCall, SpanIds, StorySink } from './story.ts';
 import { parseTraceparent } from './traceparent.ts';
 import type { ToolState, Tree, Turn } from './turn.ts';
@@ -73,6 +73,9 @@ interface OpenCall {
 }
 
 /** Damage after which a request may have said more than is known of it. A cut of captured content is none such. */
+/** Wire APIs in which a request may name the answer it goes on with instead of repeating what came before. */
+const NAMING_APIS: ReadonlySet<string> = new Set(['openai.responses', 'openai.realtime']);
+
 const DAMAGED_REQUEST: readonly DamageKind[] = ['gap', 'truncated', 'decode-error'];
 
 /** Makes a stage. It keeps bounded state, and calls `sink` synchronously from within its own methods. */
@@ -118,7 +121,7 @@ export function createSessionStage(options: SessionStageOptions): SessionStage {
       // The server's side of a call is not the agent's story.
       return;
     }
-    turns.advance(call.exchange.request?.endNs ?? call.startNs);
+    turns.advance(call.requestEndNs ?? call.exchange.request?.endNs ?? call.startNs);
     if (openCalls.size >= limits.maxOpenCalls) {
       countLimit('maxOpenCalls');
       return;
@@ -128,7 +131,7 @@ export function createSessionStage(options: SessionStageOptions): SessionStage {
 
   function place(call: ModelCall): OpenCall {
     const process = processes.ensure(call.exchange.connection.process);
-    const identity = exchangeIdentity(bootId, call.exchange);
+    const identity = callIdentity(bootId, call);
     const { kinds } = call.damage;
     const isWhole = !DAMAGED_REQUEST.some((kind) => kinds.has(kind));
     const opened: OpenCall = { process, identity, isWhole, place: undefined, tools: new Set() };
@@ -286,8 +289,8 @@ export function createSessionStage(options: SessionStageOptions): SessionStage {
     const { response } = call;
     if (response !== undefined && call.complete && call.error === undefined) {
       const isChoices = response.finishReasons.length > 1;
-      // Only this API lets a later request name an answer.
-      const responseId = call.api === 'openai.responses' ? response.id : undefined;
+      // Only these let a later request name an answer.
+      const responseId = NAMING_APIS.has(call.api) ? response.id : undefined;
       at.turn.tree.calls.answer(at.node, response.fingerprints, isChoices, responseId);
     } else {
       at.node.state = 'failed';

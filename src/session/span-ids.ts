@@ -6,14 +6,21 @@
 import { hash } from 'node:crypto';
 import type { ProcessRef } from '../capture/events.ts';
 import type { Exchange } from '../http/exchange.ts';
+import type { ModelCall } from '../llm/model-call.ts';
 
 const TRACE_ID_DIGITS = 32;
 const SPAN_ID_DIGITS = 16;
 
 /** Names one exchange among all of all hosts: boot, process, connection, position on it. */
-export function exchangeIdentity(bootId: string, exchange: Exchange): string {
+function exchangeIdentity(bootId: string, exchange: Exchange): string {
   const { process, stack, object, generation } = exchange.connection;
   return `${bootId}/${process.pid}@${process.startNs}/${stack}:${object}:${generation}/${exchange.ordinal}`;
+}
+
+/** Names one model call: its exchange, and of those on a WebSocket its number there. */
+export function callIdentity(bootId: string, call: ModelCall): string {
+  const identity = exchangeIdentity(bootId, call.exchange);
+  return call.socketOrdinal === undefined ? identity : `${identity}/${call.socketOrdinal}`;
 }
 
 /** Names one process among all of all hosts. */

@@ -64,7 +64,7 @@ export function createCompressor(keepsContext: boolean): (payload: Uint8Array) =
   };
 }
 
-export function handshake(extensions?: string): Call[] {
+export function handshake(extensions?: string, path = '/v1/realtime'): Call[] {
   const offer = extensions === undefined ? '' : 'Sec-WebSocket-Extensions: permessage-deflate\r\n';
   const agreed = extensions === undefined ? '' : `Sec-WebSocket-Extensions: ${extensions}\r\n`;
   const common = 'Upgrade: websocket\r\nConnection: Upgrade\r\n';
@@ -72,7 +72,7 @@ export function handshake(extensions?: string): Call[] {
     {
       side: 'request',
       bytes: Buffer.from(
-        `GET /v1/realtime HTTP/1.1\r\nHost: h.example\r\n${common}` +
+        `GET ${path} HTTP/1.1\r\nHost: h.example\r\n${common}` +
           `Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n${offer}\r\n`,
       ),
     },

@@ -22,7 +22,5 @@ export function createUpgradedParser(
     return undefined;
   }
   context.counters.http2Connections += 1;
-  // Whoever reads the connection up to here masks and releases all that follows.
-  const { onSecret: _onSecret, onRelease: _onRelease, ...rest } = context;
-  return createHttp2Connection(exchange.connection, rest, { upgraded: exchange });
+  return createHttp2Connection(exchange.connection, context, { upgraded: exchange });
 }

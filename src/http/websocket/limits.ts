@@ -1,6 +1,10 @@
 /** The named limits of WebSocket parsing and their defaults; reaching one is recorded damage, never an error. */
 
 export interface WebSocketLimits {
+  /** Payload of one frame. Of a longer one nothing is handed out; where it ends is known all the same. */
+  maxFrameBytes: number;
+  /** Frames of one message. The content of further ones is not handed out. */
+  maxFragments: number;
   /** Payload of one message, decoded, that is handed out. Its rest is read over. */
   maxMessageBytes: number;
   /**
@@ -17,6 +21,8 @@ export interface WebSocketLimits {
 }
 
 export const DEFAULT_WEBSOCKET_LIMITS: WebSocketLimits = {
+  maxFrameBytes: 67_108_864,
+  maxFragments: 65_536,
   // The Responses API sends whole answers, images included, in one message.
   maxMessageBytes: 16_777_216,
   maxInflatedBytes: 67_108_864,

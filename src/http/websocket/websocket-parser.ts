@@ -100,6 +100,8 @@ function createSide(
   let isControlFrame = false;
   let isFinalFrame = false;
   let frameBytes = 0;
+  /** Frames of the message so far. */
+  let fragments = 0;
   let key = 0;
   let opcode = 0;
   const control = new Uint8Array(MAX_CONTROL_BYTES);
@@ -136,6 +138,7 @@ function createSide(
       damage: new Damage(),
     };
     ordinal += 1;
+    fragments = 0;
     isCut = false;
     isInflating = false;
     isInflated = false;
@@ -165,6 +168,16 @@ function createSide(
     if (!isCut) {
       isCut = true;
       sink?.gap(timeNs);
+    }
+  }
+
+  /** A frame of the message began: a peer may announce, and go on with, as much as it likes. */
+  function checkFrame(timeNs: bigint): void {
+    fragments += 1;
+    const isOver = frameBytes > limits.maxFrameBytes || fragments > limits.maxFragments;
+    if (isOver && message !== undefined && !isCut) {
+      message.damage.add('limit');
+      cut(timeNs);
     }
   }
 
@@ -207,6 +220,7 @@ function createSide(
     finished.complete = complete;
     if (finished.damage.any) {
       counters.damagedMessages += 1;
+      counters.messageLimits += finished.damage.kinds.has('limit') ? 1 : 0;
     }
     sink?.end(complete, timeNs);
     sink = undefined;
@@ -269,6 +283,7 @@ function createSide(
         } else {
           message.endNs = at.timeNs;
         }
+        checkFrame(at.timeNs);
       },
 
       payload(bytes, at, position, offset) {

@@ -86,7 +86,7 @@ export function createWebSocketStage(options: WebSocketStageOptions): WebSocketS
 }
 
 /** Whether the exchange is an opening handshake that the server accepted (RFC 6455 §4.2.2). */
-export function opensWebSocket(exchange: Exchange): boolean {
+function opensWebSocket(exchange: Exchange): boolean {
   const { response } = exchange;
   const upgrade = response?.headers.get('upgrade') ?? '';
   return response?.status === 101 && /(?:^|[\s,])websocket(?:$|[\s,/])/i.test(upgrade);

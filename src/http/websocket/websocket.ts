@@ -78,6 +78,8 @@ export interface WebSocketCounters {
   sockets: number;
   messages: number;
   damagedMessages: number;
+  /** Messages of which a limit kept something back. */
+  messageLimits: number;
   /** Places where a frame should have begun but none did. */
   framingErrors: number;
   /** Frame boundaries found again after a loss. */
@@ -91,6 +93,7 @@ export function createWebSocketCounters(): WebSocketCounters {
     sockets: 0,
     messages: 0,
     damagedMessages: 0,
+    messageLimits: 0,
     framingErrors: 0,
     resynchronisations: 0,
     orphanFrames: 0,

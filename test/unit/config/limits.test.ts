@@ -9,6 +9,7 @@ import {
 } from '../../../src/capture/scrubbing-recorder.ts';
 import { loadConfig } from '../../../src/config/load.ts';
 import { DEFAULT_HTTP_LIMITS } from '../../../src/http/limits.ts';
+import { DEFAULT_WEBSOCKET_LIMITS } from '../../../src/http/websocket/limits.ts';
 import { DEFAULT_LLM_LIMITS } from '../../../src/llm/limits.ts';
 import { DEFAULT_PROCESS_TABLE_LIMITS } from '../../../src/process/process-table.ts';
 import { DEFAULT_SESSION_LIMITS } from '../../../src/session/limits.ts';
@@ -35,6 +36,7 @@ describe('the limits of the configuration', () => {
       },
       transport: DEFAULT_TRANSPORT_LIMITS,
       http: DEFAULT_HTTP_LIMITS,
+      webSocket: DEFAULT_WEBSOCKET_LIMITS,
       llm: DEFAULT_LLM_LIMITS,
       process: DEFAULT_PROCESS_TABLE_LIMITS,
       session: DEFAULT_SESSION_LIMITS,
