@@ -12,8 +12,7 @@ const ENTRIES = ['cli/main.ts'].map((name) => join(SOURCE, name));
 const OUTSIDE = ['test', 'bench', 'demo', 'deploy', 'scripts'].map((name) => join(PROJECT, name));
 
 /** Parts whose callers are still to come, `file: name` or a whole file. A release has none. */
-const AWAITED: readonly string[] = [
-];
+const AWAITED: readonly string[] = [];
 
 const DECLARATION =
   /^export\s+(?:async\s+)?(const|let|function\*?|class|interface|type)\s+([\w$]+)/gm;
