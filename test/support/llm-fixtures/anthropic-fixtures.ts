@@ -181,6 +181,7 @@ export const ANTHROPIC_FIXTURES: readonly Fixture[] = [
         inputTokens: 57,
         outputTokens: 12,
         cacheCreationInputTokens: 7,
+        hourCacheCreationInputTokens: 4,
         reasoningOutputTokens: 5,
       },
       finishReasons: ['end_turn'],

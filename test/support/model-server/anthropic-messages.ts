@@ -120,6 +120,8 @@ function noteUsage(truth: AnswerTruth, usage: Json): void {
   const input = number(merged.input_tokens);
   const cacheRead = number(merged.cache_read_input_tokens);
   const cacheCreation = number(merged.cache_creation_input_tokens);
+  const lifetimes = isRecord(merged.cache_creation) ? merged.cache_creation : {};
+  const hourCacheCreation = number(lifetimes.ephemeral_1h_input_tokens);
   const output = number(merged.output_tokens);
   const details = isRecord(merged.output_tokens_details) ? merged.output_tokens_details : {};
   const reasoning = number(details.thinking_tokens);
@@ -130,6 +132,7 @@ function noteUsage(truth: AnswerTruth, usage: Json): void {
     ...(output === undefined ? {} : { outputTokens: output }),
     ...(cacheRead === undefined ? {} : { cacheReadInputTokens: cacheRead }),
     ...(cacheCreation === undefined ? {} : { cacheCreationInputTokens: cacheCreation }),
+    ...(hourCacheCreation === undefined ? {} : { hourCacheCreationInputTokens: hourCacheCreation }),
     ...(reasoning === undefined ? {} : { reasoningOutputTokens: reasoning }),
   };
 }

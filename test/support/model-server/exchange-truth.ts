@@ -25,6 +25,7 @@ export interface UsageTruth {
   outputTokens?: number;
   cacheReadInputTokens?: number;
   cacheCreationInputTokens?: number;
+  hourCacheCreationInputTokens?: number;
   reasoningOutputTokens?: number;
 }
 

@@ -125,8 +125,8 @@ describe('loading the configuration', () => {
   });
 
   it('says which captures are not available in this version', () => {
-    const { message } = refusal({ SIGHTLINE_CAPTURE: 'tls,server,process' });
-    assert.match(message, /"server" is not available in this version/);
+    const { message } = refusal({ SIGHTLINE_CAPTURE: 'tls,stdio,process' });
+    assert.match(message, /"stdio" is not available in this version/);
   });
 
   it('reads the switch for message content in any case, and the older true and false', () => {
