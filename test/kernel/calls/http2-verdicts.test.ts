@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import http2 from 'node:http2';
-import { type AddressInfo, connect, createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,6 +12,7 @@ import type { Exchange } from '../../../src/http/exchange.ts';
 import { requireKernel } from '../../support/kernel-guard.ts';
 import { type LiveExchanges, observeExchanges } from '../../support/live-exchanges.ts';
 import { type Certificate, makeCertificate } from '../../support/model-server/certificate.ts';
+import { freePort, untilListening } from '../../support/ports.ts';
 
 const MIB = 1024 * 1024;
 const DOWNLOAD_BYTES = 100 * MIB;
@@ -159,27 +160,4 @@ async function sendAnswer(
   }
   answers.set(path, Buffer.concat(parts));
   stream.end();
-}
-
-async function freePort(): Promise<number> {
-  const reserved = createServer();
-  await new Promise<void>((resolve) => reserved.listen(0, '127.0.0.1', resolve));
-  const { port } = reserved.address() as AddressInfo;
-  await new Promise((resolve) => reserved.close(resolve));
-  return port;
-}
-
-async function untilListening(port: number): Promise<void> {
-  for (let attempt = 0; attempt < 100; attempt += 1) {
-    const socket = connect(port, '127.0.0.1');
-    const isOpen = await new Promise<boolean>((resolve) => {
-      socket.once('connect', () => resolve(true));
-      socket.once('error', () => resolve(false));
-    });
-    socket.destroy();
-    if (isOpen) {
-      return;
-    }
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
 }

@@ -8,13 +8,21 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import http2 from 'node:http2';
-import { type AddressInfo, connect, createServer, type Server } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import type { Exchange } from '../../../src/http/exchange.ts';
-import { type Call, run, type Seen } from '../../support/http-generator.ts';
+import { type Call, run } from '../../support/http-generator.ts';
+import {
+  assertServed,
+  close,
+  listen,
+  portOf,
+  type ServedTruth,
+  startTruthServer,
+} from '../../support/http2-truth-server.ts';
+import { freePort, untilListening } from '../../support/ports.ts';
 
 const PYTHON_CLIENT = fileURLToPath(
   new URL('../../support/http2-python-client.py', import.meta.url),
@@ -55,79 +63,6 @@ async function startProxy(targetPort: number): Promise<Proxy> {
   };
 }
 
-async function listen(server: Server | http2.Http2Server): Promise<void> {
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-}
-
-function portOf(server: Server | http2.Http2Server): number {
-  return (server.address() as AddressInfo).port;
-}
-
-async function close(server: Server | http2.Http2Server): Promise<void> {
-  await new Promise<void>((resolve) => server.close(() => resolve()));
-}
-
-interface ServedTruth {
-  headers: http2.IncomingHttpHeaders;
-  body: Buffer;
-  answer: Buffer;
-  status: number;
-}
-
-interface Served {
-  port: number;
-  truth: ServedTruth[];
-  stop(): Promise<void>;
-}
-
-/** Node's server without TLS: answers of many sizes, in pieces, with the truth of each. */
-async function startServer(): Promise<Served> {
-  const truth: ServedTruth[] = [];
-  const server = http2.createServer({ settings: { maxConcurrentStreams: 500 } });
-  server.on('stream', (stream, headers) => {
-    const parts: Buffer[] = [];
-    stream.on('error', () => {});
-    stream.on('data', (bytes: Buffer) => parts.push(bytes));
-    stream.on('end', () => {
-      const number = truth.length;
-      const status = [200, 201, 404][number % 3] as number;
-      const answer = Buffer.alloc((number * 1543) % 60_000, `answer ${number} `);
-      truth.push({ headers, body: Buffer.concat(parts), answer, status });
-      stream.respond({
-        ':status': status,
-        'x-answer': String(number),
-        'x-text': 'é'.repeat(number % 9),
-      });
-      const middle = answer.length >> 1;
-      stream.write(answer.subarray(0, middle));
-      setImmediate(() => stream.end(answer.subarray(middle)));
-    });
-  });
-  await listen(server);
-  return { port: portOf(server), truth, stop: () => close(server) };
-}
-
-function assertExact(seen: readonly Seen[], truth: readonly ServedTruth[]): void {
-  assert.equal(seen.length, truth.length);
-  for (const one of seen) {
-    const { request, response, damage }: Exchange = one.exchange;
-    const expected = truth[Number(response?.headers.get('x-answer'))];
-    assert.ok(expected && request && response);
-    assert.deepEqual([...damage.kinds], []);
-    assert.equal(request.method, expected.headers[':method']);
-    assert.equal(request.target, expected.headers[':path']);
-    assert.equal(request.headers.get('host'), expected.headers[':authority']);
-    for (const [name, value] of Object.entries(expected.headers)) {
-      if (!name.startsWith(':')) {
-        assert.equal(request.headers.get(name), value, name);
-      }
-    }
-    assert.ok(one.requestBody.equals(expected.body));
-    assert.equal(response.status, expected.status);
-    assert.ok(one.responseBody.equals(expected.answer));
-  }
-}
-
 const runFile = promisify(execFile);
 
 /** Lets a client talk to Node's server through the proxy; both roles must read the same. */
@@ -135,14 +70,14 @@ async function drive(
   client: (url: string) => Promise<void>,
   check: (truth: readonly ServedTruth[]) => void,
 ): Promise<void> {
-  const server = await startServer();
+  const server = await startTruthServer();
   const proxy = await startProxy(server.port);
   try {
     await client(`http://127.0.0.1:${proxy.port}`);
     check(server.truth);
     for (const role of ['client', 'server'] as const) {
       const seen = proxy.connections.flatMap((calls) => run(calls, { role }));
-      assertExact(seen, server.truth);
+      assertServed(seen, server.truth);
     }
   } finally {
     await proxy.stop();
@@ -207,10 +142,7 @@ describe('http2 with the software of others', function () {
     for (let index = 0; index < 40; index += 1) {
       writeFileSync(join(folder, `f${index}`), Buffer.alloc(index * 2111, `file ${index} `));
     }
-    const reserved = createServer();
-    await listen(reserved);
-    const port = portOf(reserved);
-    await close(reserved);
+    const port = await freePort();
     const daemon = spawn(
       'nghttpd',
       ['--no-tls', '--padding=30', '--trailer=x-sum: 1', '-d', folder, String(port)],
@@ -252,19 +184,3 @@ describe('http2 with the software of others', function () {
     }
   });
 });
-
-async function untilListening(port: number): Promise<void> {
-  for (let attempt = 0; attempt < 100; attempt += 1) {
-    const socket = connect(port, '127.0.0.1');
-    const isOpen = await new Promise<boolean>((resolve) => {
-      socket.once('connect', () => resolve(true));
-      socket.once('error', () => resolve(false));
-    });
-    socket.destroy();
-    if (isOpen) {
-      return;
-    }
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error(`nothing listens on port ${port}`);
-}

@@ -1,6 +1,7 @@
 // A client on crypto/tls.
 //
 //	go-client http URL CA-FILE COUNT PARALLEL BYTES   COUNT posts from PARALLEL goroutines
+//	go-client http2 URL CA-FILE COUNT PARALLEL BYTES  the same over HTTP/2
 //	go-client stack ADDRESS CA-FILE                   a goroutine reads into its own stack, which grows
 //	                                                  while it does
 //	go-client words COUNT                             calls with arguments on the stack, see stack_*.s
@@ -50,13 +51,13 @@ func post(client *http.Client, url string, body []byte) {
 	runtime.Gosched()
 }
 
-func viaHTTP(arguments []string) {
+func viaHTTP(arguments []string, isHTTP2 bool) {
 	url, count, parallel := arguments[0], number(arguments[2]), number(arguments[3])
 	body := make([]byte, number(arguments[4]))
 	for i := range body {
 		body[i] = byte('a' + i/3%26)
 	}
-	transport := &http.Transport{TLSClientConfig: trusting(arguments[1]), MaxIdleConnsPerHost: parallel}
+	transport := &http.Transport{TLSClientConfig: trusting(arguments[1]), MaxIdleConnsPerHost: parallel, ForceAttemptHTTP2: isHTTP2}
 	client := &http.Client{Transport: transport}
 	jobs := make(chan int)
 	var done sync.WaitGroup
@@ -128,8 +129,8 @@ func viaWords(arguments []string) {
 
 func main() {
 	switch os.Args[1] {
-	case "http":
-		viaHTTP(os.Args[2:])
+	case "http", "http2":
+		viaHTTP(os.Args[2:], os.Args[1] == "http2")
 	case "stack":
 		viaStack(os.Args[2:])
 	case "words":
