@@ -11,7 +11,7 @@ import { loadBinding } from './capture/binding.ts';
 import type { CaptureEvent, HostEvent } from './capture/events.ts';
 import { createLiveSource, type LiveSource } from './capture/live-source.ts';
 import { readStat } from './capture/proc-process.ts';
-import type { Judgement } from './capture/process-selection.ts';
+import type { Judgement, ProcessSelection } from './capture/process-selection.ts';
 import { createRecordingWriter, type RecordingWriter } from './capture/recording.ts';
 import { createReplaySource } from './capture/replay-source.ts';
 import { createScrubbingRecorder, type ScrubbingRecorder } from './capture/scrubbing-recorder.ts';
@@ -79,11 +79,12 @@ export function createLiveAgent(config: Config, options: LiveAgentOptions): Agen
     maxAttached,
     relook: { maxWaiting },
   });
+  const selection = processSelection(config, options.mode);
   const source = createLiveSource({
     binding,
     targets: config.capture.kinds.includes('tls') ? targets : withoutTargets(targets),
     watchAll: options.mode === 'host',
-    selection: processSelection(config, options.mode),
+    selection,
     onLeftOut: countLeftOut(counters),
     ringBytes: config.capture.ringBytes,
     plain: config.capture.kinds.includes('plain'),
@@ -136,7 +137,7 @@ export function createLiveAgent(config: Config, options: LiveAgentOptions): Agen
       await Promise.all([telemetry.shutdown(), selfTelemetry?.stop()]);
       reportLosses(source, log);
     },
-    summary: () => summarise(source, targets, analysis.totals()),
+    summary: () => summarise(source, targets, selection, analysis.totals()),
   };
 }
 
@@ -424,14 +425,18 @@ function reportLosses(source: LiveSource, log: Log): void {
 function summarise(
   source: LiveSource,
   targets: TargetFinder,
+  selection: ProcessSelection | undefined,
   totals: { exchanges: number; calls: number },
 ): AgentSummary {
   const watches = source
     .discoveries()
     .filter((file) => file.verdict === 'attached')
     .map((file) => `${file.path} (${file.stacks?.join(', ') ?? 'unknown'})`);
-  const found = discoverProcesses(targets)
-    .filter((found) => found.agent !== undefined || found.files.length > 0)
+  const found = discoverProcesses({ finder: targets, selection })
+    .filter(
+      ({ state, agent }) =>
+        state !== 'left-out' && state !== 'ours' && (state !== 'no-tls' || agent),
+    )
     .map((found) => `${found.workload} (pid ${found.pid})`);
   return { watches, found, ...totals };
 }

@@ -67,6 +67,13 @@ export interface TargetFinderOptions {
 export interface TargetFinder extends TargetTracker {
   /** Every file with TLS that this process runs from or has mapped. Examines what is not known yet. */
   filesOf(pid: number): TargetFile[];
+  /** The same with the files that have none, and the names of those that cannot be reached. */
+  examinedFiles(pid: number): ExaminedFiles;
+}
+
+export interface ExaminedFiles {
+  files: TargetFile[];
+  unreachable: string[];
 }
 
 /** Who runs code of a file, and since when. */
@@ -169,18 +176,26 @@ export function createTargetFinder(options: TargetFinderOptions): TargetFinder {
   }
 
   function filesOf(pid: number, user: User | undefined, inodes?: Set<bigint>): TargetFile[] {
+    const { files } = examineFiles(pid, user, inodes);
+    return files.filter(({ verdict }) => verdict !== 'no-tls');
+  }
+
+  function examineFiles(pid: number, user?: User, inodes?: Set<bigint>): ExaminedFiles {
     const found = new Set<TargetFile>();
+    const unreachable: string[] = [];
     const prefix = rootPrefix(pid);
     for (const mapping of readExecutableMappings(pid)) {
       const file = examineMapping(pid, prefix, mapping, user);
       if (file !== 'unreachable' && file?.verdict !== 'searching') {
         inodes?.add(mapping.inode);
       }
-      if (file && file !== 'unreachable' && file.verdict !== 'no-tls') {
+      if (file === 'unreachable') {
+        unreachable.push(mapping.path);
+      } else if (file) {
         found.add(file);
       }
     }
-    return [...found];
+    return { files: [...found], unreachable };
   }
 
   /** Takes the file by its name where that still leads to what is mapped, else through the mapping itself. */
@@ -463,6 +478,7 @@ export function createTargetFinder(options: TargetFinderOptions): TargetFinder {
     },
     settled: searches.settled,
     filesOf: (pid) => filesOf(pid, undefined),
+    examinedFiles: (pid) => examineFiles(pid),
     discoveries() {
       const others = [...remembered.values()].filter(({ verdict }) => verdict !== 'no-tls');
       return [...new Set([...[...attached.values()].map(({ file }) => file), ...others])];

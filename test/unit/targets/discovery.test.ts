@@ -8,7 +8,7 @@ import type { TargetFile } from '../../../src/capture/target-tracker.ts';
 import { discoverProcesses } from '../../../src/targets/discovery.ts';
 
 describe('the discovery of processes', () => {
-  it('names those with TLS and known agents without, and leaves out itself and the rest', async () => {
+  it('names those with TLS, known agents without and the rest, and says which is itself', async () => {
     const file: TargetFile = {
       path: '/usr/lib/libssl.so.3',
       device: 1n,
@@ -28,17 +28,31 @@ describe('the discovery of processes', () => {
       await new Promise((resolve) => setTimeout(resolve, 200));
       const [withTls, without, agentPid] = children.map(({ pid }) => pid ?? 0);
       const found = discoverProcesses({
-        filesOf: (pid) => (pid === withTls || pid === process.pid ? [file] : []),
+        finder: {
+          examinedFiles: (pid) => ({
+            files: pid === withTls || pid === process.pid ? [file] : [],
+            unreachable: [],
+          }),
+        },
       });
       const own = found.filter(({ parentPid }) => parentPid === process.pid);
       assert.deepEqual(
-        own.map(({ pid, workload, agent: name, files }) => ({ pid, workload, name, files })),
+        own
+          .filter(({ pid }) => [withTls, without, agentPid].includes(pid))
+          .map(({ pid, workload, agent: name, files, state }) => [
+            pid,
+            workload,
+            name,
+            files,
+            state,
+          ]),
         [
-          { pid: withTls, workload: 'sleep', name: undefined, files: [file] },
-          { pid: agentPid, workload: 'claude-code', name: 'claude-code', files: [] },
+          [withTls, 'sleep', undefined, [file], 'attachable'],
+          [without, 'sleep', undefined, [], 'no-tls'],
+          [agentPid, 'claude-code', 'claude-code', [], 'no-tls'],
         ],
       );
-      assert.ok(!found.some(({ pid }) => pid === process.pid || pid === without));
+      assert.equal(found.find(({ pid }) => pid === process.pid)?.state, 'ours');
     } finally {
       for (const child of children) {
         child.kill();
@@ -47,7 +61,7 @@ describe('the discovery of processes', () => {
     }
   });
 
-  it('leaves out another Sightline, which has the capabilities and the name', async function () {
+  it('recognises another Sightline, which has the capabilities and the name', async function () {
     if (process.geteuid?.() !== 0) {
       this.skip();
     }
@@ -62,8 +76,12 @@ describe('the discovery of processes', () => {
         verdict: 'attachable',
         reason: '5 functions by symbol',
       };
-      const found = discoverProcesses({ filesOf: (pid) => (pid === other.pid ? [file] : []) });
-      assert.ok(!found.some(({ pid }) => pid === other.pid));
+      const found = discoverProcesses({
+        finder: {
+          examinedFiles: (pid) => ({ files: pid === other.pid ? [file] : [], unreachable: [] }),
+        },
+      });
+      assert.equal(found.find(({ pid }) => pid === other.pid)?.state, 'ours');
     } finally {
       other.kill();
     }
