@@ -15,6 +15,7 @@
 #include "process/lifecycle.h"
 #include "process/exec.h"
 #include "process/mapping.h"
+#include "socket/peer.h"
 #include "socket/plain.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

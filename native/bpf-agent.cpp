@@ -102,6 +102,7 @@ Outcome BpfAgent::open(const AgentOptions &options) {
     if (options.plain) {
         attach_group(kPlain);
     }
+    attach_group(kPeers);
     return std::nullopt;
 }
 

@@ -12,6 +12,9 @@ std::vector<std::string> tracing_programs_of(const std::string &group) {
     if (group == kPlain) {
         return {"plain_sent", "plain_received", "plain_closed"};
     }
+    if (group == kPeers) {
+        return {"peer_sent", "peer_received", "peer_closed"};
+    }
     return {};
 }
 

@@ -11,6 +11,8 @@ constexpr const char *kMappings = "mappings";
 // The same by tracepoints, where functions cannot be hooked.
 constexpr const char *kTouchedMappings = "touched mappings";
 constexpr const char *kPlain = "plain";
+// Whom TLS connections are with, by the sockets that carry them.
+constexpr const char *kPeers = "peers";
 
 // Empty when there is no such group.
 std::vector<std::string> tracing_programs_of(const std::string &group);

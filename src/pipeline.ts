@@ -116,7 +116,7 @@ export function createPipeline(
   };
   const llm = createLlmStage(llmOptions);
   const http = createHttpStage({
-    handler: output.wrapHandler?.(llm) ?? llm,
+    handler: withFacts(output.wrapHandler?.(llm) ?? llm),
     webSocket: createLlmSocketStage(llmOptions),
     limits: settings.limits.http,
     webSocketLimits: settings.limits.webSocket ?? {},
@@ -139,6 +139,17 @@ export function createPipeline(
       output.fault?.(error, connection);
     },
   });
+  /** An exchange refers to all that is known of its connection, also what will be known only later. */
+  function withFacts(next: ExchangeHandler): ExchangeHandler {
+    return (exchange) => {
+      const facts = transport.factsOf(exchange.connection);
+      if (facts) {
+        exchange.facts = facts;
+      }
+      return next(exchange);
+    };
+  }
+
   registerGauges();
   const totalsFeed = createTotalsFeed();
   followLimits();
@@ -188,6 +199,7 @@ export function createPipeline(
       case 'loss':
       case 'skip':
       case 'close':
+      case 'peer':
         transport.push(event);
         break;
       case 'fork':

@@ -43,6 +43,7 @@ enum sl_record_kind {
     SL_RECORD_EXIT = 7,
     SL_RECORD_SKIP = 8,
     SL_RECORD_MAPPING = 9,
+    SL_RECORD_PEER = 10,
 };
 
 enum sl_direction {
@@ -214,6 +215,26 @@ struct sl_close_record {
     __u64 write_position;
     __u8 stack;
     __u8 pad[7];
+};
+
+/* Whom a connection is with: the socket that carries it was found. */
+struct sl_peer_record {
+    struct sl_record_header header;
+    __u64 time_ns;
+    struct sl_process process;
+    __u64 object;
+    __u64 generation;
+    /* In the order of the network; of version 4 the first four bytes. */
+    __u8 address[16];
+    __u8 local_address[16];
+    __u16 port;
+    __u16 local_port;
+    /* 4 or 6. */
+    __u8 ip_version;
+    __u8 stack;
+    /* The socket was used next to the connection's calls, not in them. */
+    __u8 is_inferred;
+    __u8 pad;
 };
 
 struct sl_fork_record {

@@ -14,11 +14,14 @@
 #define GO_ARGUMENT_2(ctx) ((ctx)->bx)
 #define GO_ARGUMENT_3(ctx) ((ctx)->cx)
 #define GO_RESULT(ctx) ((ctx)->ax)
+/* Holds the current goroutine since Go 1.17, in a system call too. */
+#define GO_GOROUTINE_REGISTER(registers) BPF_CORE_READ(registers, r14)
 #elif defined(__TARGET_ARCH_arm64)
 #define GO_ARGUMENT_1(ctx) ((ctx)->user_regs.regs[0])
 #define GO_ARGUMENT_2(ctx) ((ctx)->user_regs.regs[1])
 #define GO_ARGUMENT_3(ctx) ((ctx)->user_regs.regs[2])
 #define GO_RESULT(ctx) ((ctx)->user_regs.regs[0])
+#define GO_GOROUTINE_REGISTER(registers) BPF_CORE_READ(registers, user_regs.regs[28])
 #endif
 
 /* Address of the runtime's structure of the goroutine that runs. */

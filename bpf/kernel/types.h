@@ -85,7 +85,22 @@ struct pt_regs___call {
     s32 syscallno;
 };
 
+struct in6_addr {
+    u8 in6_u[16];
+};
+
+struct sock_common {
+    u32 skc_daddr;
+    u32 skc_rcv_saddr;
+    u16 skc_dport;
+    u16 skc_num;
+    u16 skc_family;
+    struct in6_addr skc_v6_daddr;
+    struct in6_addr skc_v6_rcv_saddr;
+};
+
 struct sock {
+    struct sock_common __sk_common;
     u16 sk_protocol;
     u8 sk_shutdown;
 };

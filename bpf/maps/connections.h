@@ -44,6 +44,8 @@ struct connection {
     u32 last_tid[2];
     /* enum sl_stack. */
     u64 stack;
+    /* Of the socket that carries it, once that was reported; 0 until then. */
+    u64 socket_cookie;
 };
 
 struct {

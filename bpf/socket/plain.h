@@ -11,14 +11,12 @@
 #include "../tls/call.h"
 #include "../tls/close.h"
 #include "first_bytes.h"
+#include "peer.h"
 #include "user_buffers.h"
 
-#define IPPROTO_TCP 6
 /* include/linux/socket.h */
 #define MSG_PEEK 0x2
 #define MSG_TRUNC 0x20
-/* include/net/sock.h: sending and receiving are over, as they are once the socket is closed. */
-#define SHUTDOWN_MASK 3
 
 /* Parts of one writev or readv that are looked at; bytes in further ones are lost. */
 #define PARTS_MAX 64
@@ -76,10 +74,6 @@ static __always_inline void carry_parts(struct call *part, const struct user_buf
     carry_part(part);
 }
 
-static __always_inline bool is_tcp(struct sock *sk) {
-    return BPF_CORE_READ(sk, sk_protocol) == IPPROTO_TCP;
-}
-
 static __always_inline int on_socket(struct sock *sk, s32 result, s32 flags, u32 direction) {
     if (result <= 0 || (flags & MSG_PEEK))
         return 0;
@@ -109,6 +103,9 @@ static __always_inline int on_socket(struct sock *sk, s32 result, s32 flags, u32
         .direction = direction,
         .stack = SL_STACK_PLAIN,
     };
+    struct connection *connection = connection_of(&key, part.enter_ns, SL_STACK_PLAIN);
+    if (connection && !connection->socket_cookie)
+        emit_peer(&key, connection, sk, false);
     carry_parts(&part, &buffers, result);
     return 0;
 }

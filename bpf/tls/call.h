@@ -8,6 +8,7 @@
 #include <bpf/bpf_tracing.h>
 #include "../maps/calls.h"
 #include "../maps/policies.h"
+#include "peer_search.h"
 #include "skip.h"
 #include "stream.h"
 
@@ -57,6 +58,13 @@ static __always_inline int enter_call(struct pt_regs *ctx, const struct call_sha
         call.sharing = present->sharing + 1;
     if (bpf_map_update_elem(&calls, &key, &call, BPF_ANY))
         count(SL_DROP_TABLE, 0);
+    struct peer_search search = {
+        .connection = {.object = call.object, .pid = pid_tgid >> 32},
+        .enter_ns = call.enter_ns,
+        .stack_pointer = key.stack_pointer,
+        .stack = call.stack,
+    };
+    search_peer(&search, pid_tgid);
     return 0;
 }
 
@@ -125,6 +133,9 @@ static __always_inline void finish_call(const struct call *call, u64 pid_tgid, u
         .direction = direction,
         .stack = connection->stack,
     };
+    /* A goroutine's write always reaches its socket, if it has one. */
+    if (may_wrap && !connection->socket_cookie && direction == SL_DIRECTION_WRITE)
+        note_unsent(&key, pid_tgid, bytes);
     bool is_skipped = skip_call(&key, connection, &transfer);
     connection->position[direction] = transfer.position + bytes;
     if (!is_skipped)

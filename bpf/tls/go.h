@@ -53,6 +53,13 @@ static __always_inline int go_enter(struct pt_regs *ctx, u32 direction, const bo
         value.buffer_depth = stack.high - value.call.buffer;
     if (bpf_map_update_elem(&goroutine_calls, &key, &value, BPF_ANY))
         count(SL_DROP_TABLE, 0);
+    struct peer_search search = {
+        .connection = {.object = value.call.object, .pid = key.pid},
+        .enter_ns = value.call.enter_ns,
+        .goroutine = key,
+        .stack = SL_STACK_GO,
+    };
+    search_peer(&search, pid_tgid);
     return 0;
 }
 

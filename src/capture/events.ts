@@ -95,6 +95,26 @@ export interface CloseEvent {
   writePosition: number;
 }
 
+/**
+ * Whom a connection is with: its socket was found. Comes once, before or among the connection's first bytes; again
+ * when another socket has taken the place of one that was closed.
+ */
+export interface PeerEvent {
+  type: 'peer';
+  timeNs: bigint;
+  connection: ConnectionRef;
+  /** Of the other end, as in RFC 5952; an IPv4 peer of an IPv6 socket by its IPv4 address. */
+  address: string;
+  port: number;
+  localAddress: string;
+  localPort: number;
+  /**
+   * False: the socket was used in a TLS call of the connection. True: the same thread then sent what such a call
+   * had encrypted, as its length says.
+   */
+  isInferred: boolean;
+}
+
 export interface ForkEvent {
   type: 'fork';
   timeNs: bigint;
@@ -197,6 +217,7 @@ export type CaptureEvent =
   | LossEvent
   | SkipEvent
   | CloseEvent
+  | PeerEvent
   | ForkEvent
   | ExecEvent
   | ExitEvent

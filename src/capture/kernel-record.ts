@@ -11,6 +11,7 @@ import type {
   ProcessRef,
   TlsStack,
 } from './events.ts';
+import { ipAddressText } from './ip-address.ts';
 
 /** Offsets and constants of the ABI header, under the names by which the addon's `abi()` reports them. */
 export const KERNEL_ABI = {
@@ -30,6 +31,7 @@ export const KERNEL_ABI = {
   SL_RECORD_EXIT: 7,
   SL_RECORD_SKIP: 8,
   SL_RECORD_MAPPING: 9,
+  SL_RECORD_PEER: 10,
   SL_DIRECTION_READ: 0,
   SL_DIRECTION_WRITE: 1,
   SL_STACK_OPENSSL: 1,
@@ -77,6 +79,19 @@ export const KERNEL_ABI = {
   'sl_close_record.read_position': 48,
   'sl_close_record.write_position': 56,
   'sl_close_record.stack': 64,
+
+  'sizeof.sl_peer_record': 88,
+  'sl_peer_record.time_ns': 8,
+  'sl_peer_record.process': 16,
+  'sl_peer_record.object': 32,
+  'sl_peer_record.generation': 40,
+  'sl_peer_record.address': 48,
+  'sl_peer_record.local_address': 64,
+  'sl_peer_record.port': 80,
+  'sl_peer_record.local_port': 82,
+  'sl_peer_record.ip_version': 84,
+  'sl_peer_record.stack': 85,
+  'sl_peer_record.is_inferred': 86,
 
   'sizeof.sl_fork_record': 48,
   'sl_fork_record.time_ns': 8,
@@ -192,6 +207,7 @@ interface PendingArgv {
 const abi = KERNEL_ABI;
 const HEADER_BYTES = abi['sizeof.sl_record_header'];
 const HIGH = 2 ** 32;
+const ADDRESS_BYTES = 16;
 
 /** By the kernel's number for it. */
 const STACKS: readonly (TlsStack | undefined)[] = [
@@ -362,6 +378,32 @@ export function createRecordDecoder(options: RecordDecoderOptions): RecordDecode
     return true;
   }
 
+  function decodePeer(at: number): boolean {
+    const stack = STACKS[view.getUint8(at + abi['sl_peer_record.stack'])];
+    const version = view.getUint8(at + abi['sl_peer_record.ip_version']);
+    if (stack === undefined || (version !== 4 && version !== 6)) {
+      return false;
+    }
+    const addressOf = (field: number) =>
+      ipAddressText(bytes.subarray(at + field, at + field + ADDRESS_BYTES), version);
+    onEvent({
+      type: 'peer',
+      timeNs: readTime(at + abi['sl_peer_record.time_ns']),
+      connection: readConnection(
+        at + abi['sl_peer_record.process'],
+        at + abi['sl_peer_record.object'],
+        at + abi['sl_peer_record.generation'],
+        stack,
+      ),
+      address: addressOf(abi['sl_peer_record.address']),
+      port: view.getUint16(at + abi['sl_peer_record.port'], true),
+      localAddress: addressOf(abi['sl_peer_record.local_address']),
+      localPort: view.getUint16(at + abi['sl_peer_record.local_port'], true),
+      isInferred: view.getUint8(at + abi['sl_peer_record.is_inferred']) !== 0,
+    });
+    return true;
+  }
+
   function decodeFork(at: number): boolean {
     onEvent({
       type: 'fork',
@@ -481,6 +523,8 @@ export function createRecordDecoder(options: RecordDecoderOptions): RecordDecode
         return size === abi['sizeof.sl_stream_record'] && decodeStream(at, size, kind);
       case abi.SL_RECORD_CLOSE:
         return size === abi['sizeof.sl_close_record'] && decodeClose(at);
+      case abi.SL_RECORD_PEER:
+        return size === abi['sizeof.sl_peer_record'] && decodePeer(at);
       case abi.SL_RECORD_FORK:
         return size === abi['sizeof.sl_fork_record'] && decodeFork(at);
       case abi.SL_RECORD_EXIT:
@@ -512,7 +556,7 @@ export function createRecordDecoder(options: RecordDecoderOptions): RecordDecode
           onMalformed({ reason: 'size', kind, skippedBytes: end - at });
           break;
         }
-        if (kind < abi.SL_RECORD_DATA || kind > abi.SL_RECORD_MAPPING) {
+        if (kind < abi.SL_RECORD_DATA || kind > abi.SL_RECORD_PEER) {
           onMalformed({ reason: 'kind', kind, skippedBytes: size });
         } else if (!decode(kind, at, size)) {
           onMalformed({ reason: 'field', kind, skippedBytes: size });

@@ -185,7 +185,8 @@ export function createLiveSource(options: LiveSourceOptions): LiveSource {
       case 'data':
       case 'loss':
       case 'skip':
-      case 'close': {
+      case 'close':
+      case 'peer': {
         const { pid } = event.connection.process;
         if (pid === ownPid || (muted.size > 0 && muted.has(pid)) || isLeftOut(event)) {
           return;

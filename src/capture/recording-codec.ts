@@ -24,7 +24,7 @@ export const RECORDING_MAGIC: Uint8Array = Uint8Array.of(
 );
 
 /** Raised whenever an older reader would misunderstand a newer recording. */
-export const RECORDING_VERSION = 3;
+export const RECORDING_VERSION = 4;
 
 /** Magic, version (u16), reserved (u16), length of the JSON header (u32). */
 export const PREAMBLE_BYTES = 16;
@@ -72,6 +72,7 @@ type FieldKind =
   | 'text'
   | 'texts'
   | 'counts'
+  | 'flag'
   | 'process'
   | 'connection'
   | 'direction'
@@ -110,6 +111,15 @@ const SHAPES: Shapes = {
     connection: 'connection',
     readPosition: 'integer',
     writePosition: 'integer',
+  },
+  peer: {
+    timeNs: 'nanoseconds',
+    connection: 'connection',
+    address: 'text',
+    port: 'integer',
+    localAddress: 'text',
+    localPort: 'integer',
+    isInferred: 'flag',
   },
   fork: { timeNs: 'nanoseconds', process: 'process', parent: 'process' },
   exec: {
@@ -329,6 +339,8 @@ function decodeField(kind: FieldKind, raw: unknown): unknown {
       return Array.isArray(raw) && raw.every((item) => typeof item === 'string') ? raw : undefined;
     case 'counts':
       return decodeCounts(raw);
+    case 'flag':
+      return typeof raw === 'boolean' ? raw : undefined;
     case 'process':
       return decodeProcess(raw);
     case 'connection':

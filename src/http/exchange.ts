@@ -1,5 +1,6 @@
 /** An HTTP exchange: one request and its response, whatever the protocol version that carried them. */
 import type { ConnectionRef } from '../capture/events.ts';
+import type { ConnectionFacts } from '../transport/connection-facts.ts';
 import type { Damage } from '../util/damage.ts';
 
 /** Name as sent and value with surrounding white space removed; bytes read as latin1 (RFC 9110 §5.5). */
@@ -66,6 +67,8 @@ export interface ResponseMessage extends MessageBase {
 
 export interface Exchange {
   connection: ConnectionRef;
+  /** What is known of the connection beside its bytes; filled in while it lasts. */
+  facts?: ConnectionFacts;
   role: Role;
   /** `1.0`, `1.1` or `2`: the value of network.protocol.version. */
   version: string;

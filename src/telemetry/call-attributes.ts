@@ -19,6 +19,7 @@ export function callAttributes(call: ModelCall, conventions: Conventions): Attri
     [Attr.providerName]: call.provider,
   };
   putServer(attributes, call);
+  putPeer(attributes, call);
   putRequest(attributes, call);
   putResponse(attributes, call, conventions);
   if (conventions.hasLaterCallAttributes) {
@@ -36,6 +37,23 @@ export function putServer(attributes: Attributes, call: ModelCall): void {
   put(attributes, Attr.serverAddress, call.serverAddress);
   if (call.serverAddress !== undefined) {
     put(attributes, Attr.serverPort, call.serverPort);
+  }
+}
+
+/**
+ * Where the bytes really went: of a proxy its own address. Not for metrics, whose series it would multiply.
+ * https://github.com/open-telemetry/semantic-conventions/blob/v1.41.0/docs/registry/attributes/network.md
+ */
+function putPeer(attributes: Attributes, call: ModelCall): void {
+  const peer = call.exchange.facts?.peer;
+  if (peer === undefined) {
+    return;
+  }
+  attributes[Attr.networkPeerAddress] = peer.address;
+  attributes[Attr.networkPeerPort] = peer.port;
+  attributes[Attr.networkType] = peer.address.includes(':') ? 'ipv6' : 'ipv4';
+  if (peer.isInferred) {
+    attributes[Attr.networkPeerInferred] = true;
   }
 }
 

@@ -76,6 +76,9 @@ export const Attr = {
   errorType: 'error.type',
   serverAddress: 'server.address',
   serverPort: 'server.port',
+  networkPeerAddress: 'network.peer.address',
+  networkPeerPort: 'network.peer.port',
+  networkType: 'network.type',
 
   serviceName: 'service.name',
   serviceInstanceId: 'service.instance.id',
@@ -103,6 +106,7 @@ export const Attr = {
   lostBytes: 'sightline.lost_bytes',
   evidence: 'sightline.evidence',
   costEstimate: 'sightline.cost.estimate',
+  networkPeerInferred: 'sightline.network.peer.inferred',
   turnEndedBy: 'sightline.turn.ended_by',
   linkKind: 'sightline.link.kind',
 } as const;

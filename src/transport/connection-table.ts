@@ -6,12 +6,14 @@
  */
 import type { ConnectionRef, Direction, ProcessRef } from '../capture/events.ts';
 import type { ConnectionParser } from './connection.ts';
+import type { ConnectionFacts } from './connection-facts.ts';
 
 /** One connection with the next position expected in each direction. */
 export interface ConnectionEntry {
   readonly ref: ConnectionRef;
   /** Absent after a fault: what else comes of this connection is skipped. */
   parser: ConnectionParser | undefined;
+  readonly facts: ConnectionFacts;
   readNext: number;
   writeNext: number;
   /** Time of its last event. */
@@ -85,6 +87,7 @@ export function createConnectionTable(): ConnectionTable {
     const entry: ConnectionEntry = {
       ref,
       parser,
+      facts: {},
       readNext: 0,
       writeNext: 0,
       lastNs: timeNs,

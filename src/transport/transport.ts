@@ -11,10 +11,12 @@ import type {
   DataEvent,
   Direction,
   LossEvent,
+  PeerEvent,
   ProcessRef,
   SkipEvent,
 } from '../capture/events.ts';
 import type { ChunkTime, ConnectionParserFactory, EndReason, SkippedFrames } from './connection.ts';
+import type { ConnectionFacts } from './connection-facts.ts';
 import {
   type ConnectionEntry,
   createConnectionTable,
@@ -59,6 +61,8 @@ export interface TransportCounters {
 export interface Transport {
   /** Never throws. Synchronous: when it returns, the event's bytes are no longer referenced. */
   push(event: CaptureEvent): void;
+  /** Of the very object that a parser was made for, also once the connection has ended. */
+  factsOf(connection: ConnectionRef): ConnectionFacts | undefined;
   counters(): TransportCounters;
 }
 
@@ -66,6 +70,7 @@ export function createTransport(options: TransportOptions): Transport {
   const limits: TransportLimits = { ...DEFAULT_TRANSPORT_LIMITS, ...options.limits };
   const idleTimeoutNs = options.idleTimeoutNs ?? DEFAULT_IDLE_TIMEOUT_NS;
   const table = createConnectionTable();
+  const facts = new WeakMap<ConnectionRef, ConnectionFacts>();
   const counts: TransportCounters = {
     openConnections: 0,
     connections: 0,
@@ -129,6 +134,7 @@ export function createTransport(options: TransportOptions): Transport {
     makeRoom(at.timeNs);
     counts.connections += 1;
     const entry = table.add(ref, undefined, at.timeNs);
+    facts.set(ref, entry.facts);
     try {
       entry.parser = options.createParser(ref);
     } catch (error) {
@@ -260,6 +266,14 @@ export function createTransport(options: TransportOptions): Transport {
     }
   }
 
+  function pushPeer(event: PeerEvent): void {
+    const entry = resolve(event.connection, { enterNs: event.timeNs, timeNs: event.timeNs });
+    if (entry) {
+      const { address, port, localAddress, localPort, isInferred } = event;
+      entry.facts.peer = { address, port, localAddress, localPort, isInferred };
+    }
+  }
+
   function pushClose(event: CloseEvent): void {
     const entry = table.find(event.connection);
     if (entry === undefined) {
@@ -322,6 +336,9 @@ export function createTransport(options: TransportOptions): Transport {
       case 'close':
         pushClose(event);
         break;
+      case 'peer':
+        pushPeer(event);
+        break;
       case 'exit':
       // exec(2) replaces the address space, and with it every TLS object of the process.
       case 'exec':
@@ -337,6 +354,7 @@ export function createTransport(options: TransportOptions): Transport {
 
   return {
     push,
+    factsOf: (connection) => facts.get(connection),
     counters: () => ({ ...counts, openConnections: table.size }),
   };
 }

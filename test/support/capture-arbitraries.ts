@@ -104,6 +104,18 @@ export function captureEvent(): fc.Arbitrary<CaptureEvent> {
       },
       PLAIN,
     ),
+    fc.record(
+      {
+        ...named('peer'),
+        connection: connectionRef(),
+        address: fc.oneof(fc.ipV4(), fc.ipV6()),
+        port: fc.nat(0xffff),
+        localAddress: fc.oneof(fc.ipV4(), fc.ipV6()),
+        localPort: fc.nat(0xffff),
+        isInferred: fc.boolean(),
+      },
+      PLAIN,
+    ),
     fc.record({ ...named('fork'), process: processRef(), parent: processRef() }, PLAIN),
     fc.record(
       {

@@ -222,6 +222,11 @@ function compareOne(span: FlatSpan, truth: ExchangeTruth, options: CompareOption
   expect('gen_ai.provider.name', PROVIDERS[truth.api!]);
   expect('gen_ai.request.model', model);
   expect('server.port', truth.serverPort);
+  // Clients of the tests speak to their server without a proxy.
+  const peerPort = attributes['network.peer.port'];
+  if (peerPort !== undefined && peerPort !== truth.serverPort) {
+    differ('network.peer.port', peerPort, truth.serverPort);
+  }
   expect('gen_ai.response.id', answer.id);
   expect('gen_ai.response.model', answer.model);
 

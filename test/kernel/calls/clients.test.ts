@@ -1,11 +1,13 @@
 /** Real client programs on the real kernel: exactly one span a request, each equal to the server's own log. */
 
+import assert from 'node:assert/strict';
 import {
   type ClientOptions,
   NODE_CLIENTS,
   PYTHON_CLIENTS,
   runClient,
 } from '../../support/clients/run-client.ts';
+import { chatSpans } from '../../support/compare.ts';
 import { requireKernel } from '../../support/kernel-guard.ts';
 import type { Scenario } from '../../support/model-server/scenario.ts';
 import { assertExact, observe } from '../../support/observed-server.ts';
@@ -68,6 +70,10 @@ describe('model calls of real clients, captured in the kernel', function () {
           });
         });
         assertExact(observation, REQUESTS, { content: true });
+        const peers = chatSpans(observation.spans).map(
+          ({ attributes }) => attributes['network.peer.address'],
+        );
+        assert.deepEqual(new Set(peers), new Set(['127.0.0.1']));
       });
     }
   }

@@ -67,7 +67,10 @@ describe('Go', function () {
           closeSession(session);
           assert.equal(server.requests(), REQUESTS);
           assertSame(session, server, 'go');
-          const closes = session.events.filter(({ type }) => type === 'close');
+          // Some are opened for a request that another one, which became free, has taken.
+          const closes = session.events.filter(
+            (event) => event.type === 'close' && event.writePosition > 0,
+          );
           assert.equal(closes.length, server.conversations().length);
           if (parallel > 1) {
             // Otherwise this proves nothing of goroutines that go on elsewhere.

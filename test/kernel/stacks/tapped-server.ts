@@ -1,7 +1,7 @@
 /** An HTTPS server that keeps, for each connection, the plaintext it received and sent: the truth to compare with. */
 import { once } from 'node:events';
 import { createServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { type Certificate, makeCertificate } from '../../support/model-server/certificate.ts';
 
@@ -16,12 +16,16 @@ export interface TappedServer {
   /** Of every connection that carried something, in the order they were opened. */
   conversations(): Conversation[];
   requests(): number;
+  /** The clients' ports, one of each connection that came so far, in order. */
+  clientPorts(): number[];
   stop(): Promise<void>;
 }
 
 export interface TappedServerOptions {
   /** Of each answer's body, sent in events of different sizes. */
   answerBytes?: number;
+  /** Address to listen at; default 127.0.0.1. */
+  host?: string;
 }
 
 interface Tap {
@@ -32,6 +36,7 @@ interface Tap {
 export async function startTappedServer(options: TappedServerOptions = {}): Promise<TappedServer> {
   const certificate = makeCertificate();
   const taps: Tap[] = [];
+  const clientPorts: number[] = [];
   let requests = 0;
   const server = createServer(
     { cert: certificate.certificatePem, key: certificate.keyPem },
@@ -52,7 +57,8 @@ export async function startTappedServer(options: TappedServerOptions = {}): Prom
     },
   );
   server.on('secureConnection', (socket) => taps.push(tap(socket)));
-  server.listen(0, '127.0.0.1');
+  server.on('connection', (socket: Socket) => clientPorts.push(socket.remotePort ?? 0));
+  server.listen(0, options.host ?? '127.0.0.1');
   await once(server, 'listening');
   return {
     port: (server.address() as AddressInfo).port,
@@ -65,6 +71,7 @@ export async function startTappedServer(options: TappedServerOptions = {}): Prom
         }))
         .filter(({ received, sent }) => received.length + sent.length > 0),
     requests: () => requests,
+    clientPorts: () => clientPorts,
     async stop() {
       server.closeAllConnections();
       server.close();

@@ -28,9 +28,9 @@ function record(of: string, kind: number, fields: Fields, payload: Uint8Array = 
           (inner === undefined ? 0 : (table[`sl_process.${inner}`] ?? Number.NaN));
     if (typeof value === 'bigint') {
       bytes.writeBigUInt64LE(value, at);
-    } else if (/direction|stack|reason/.test(outer)) {
+    } else if (/direction|stack|reason|version|inferred/.test(outer)) {
       bytes.writeUInt8(value, at);
-    } else if (outer === 'flags') {
+    } else if (/flags|port/.test(outer)) {
       bytes.writeUInt16LE(value, at);
     } else {
       bytes.writeUInt32LE(value, at);
@@ -183,6 +183,39 @@ describe('kernel record', () => {
       ],
     );
     assert.deepEqual(malformed, [{ reason: 'field', kind: 2, skippedBytes: 104 }]);
+  });
+
+  it('decodes a peer, and refuses one without an address that it knows', () => {
+    const peer = (more: Record<string, bigint | number> = {}) => {
+      const bytes = record('sl_peer_record', abi.SL_RECORD_PEER, {
+        time_ns: 9n,
+        'process.pid': 41,
+        object: 8n,
+        generation: 7n,
+        stack: 5,
+        ip_version: 4,
+        port: 443,
+        local_port: 50_000,
+        is_inferred: 1,
+        ...more,
+      });
+      bytes.set([192, 0, 2, 1], abi['sl_peer_record.address']);
+      bytes.set([198, 51, 100, 7], abi['sl_peer_record.local_address']);
+      return bytes;
+    };
+    const { events, malformed } = decode([Buffer.concat([peer(), peer({ ip_version: 5 })])]);
+    assert.equal(events.length, 1);
+    const [event] = events;
+    assert.ok(event?.type === 'peer');
+    assert.deepEqual(
+      [event.address, event.port, event.localAddress, event.localPort, event.isInferred],
+      ['192.0.2.1', 443, '198.51.100.7', 50_000, true],
+    );
+    assert.equal(event.connection.stack, 'go');
+    assert.deepEqual(
+      malformed.map(({ reason, kind }) => [reason, kind]),
+      [['field', abi.SL_RECORD_PEER]],
+    );
   });
 
   it('decodes close, fork and both kinds of exit', () => {

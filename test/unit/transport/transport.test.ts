@@ -84,6 +84,36 @@ describe('transport', () => {
     ]);
   });
 
+  it('keeps whom a connection is with, also beyond its end, and takes the newest', () => {
+    const known: ConnectionRef[] = [];
+    const transport = createTransport({
+      createParser: (connection) => {
+        known.push(connection);
+        return { data: () => undefined, gap: () => undefined, end: () => undefined };
+      },
+    });
+    const peer = (connection: ConnectionRef, port: number): CaptureEvent => ({
+      type: 'peer',
+      timeNs: 50n,
+      connection,
+      address: '192.0.2.1',
+      port,
+      localAddress: '192.0.2.2',
+      localPort: 50_000,
+      isInferred: false,
+    });
+    transport.push(peer(ref(1, 8), 443));
+    transport.push(data(ref(1, 8), 'a', 0));
+    transport.push(data(ref(1, 16), 'b', 0));
+    transport.push(peer(ref(1, 8), 8443));
+    transport.push(peer(ref(1, 8, 0n), 1));
+    transport.push({ type: 'end', timeNs: 200n });
+    assert.deepEqual(
+      known.map((connection) => transport.factsOf(connection)?.peer?.port),
+      [8443, undefined],
+    );
+  });
+
   it('a new generation ends the old one, whose late events are dropped', () => {
     const { lines, counters } = run([
       data(A, 'a', 0),

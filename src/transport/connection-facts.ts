@@ -1,0 +1,17 @@
+/** What is known of a connection beside its bytes. */
+
+/** The other end of a connection's socket. */
+export interface Peer {
+  /** RFC 5952; an IPv4 peer of an IPv6 socket by its IPv4 address. */
+  address: string;
+  port: number;
+  localAddress: string;
+  localPort: number;
+  /** The socket was used next to the connection's calls, not in them: it is very likely the connection's. */
+  isInferred: boolean;
+}
+
+/** Filled in while the connection lasts: what is not known yet may be so later. */
+export interface ConnectionFacts {
+  peer?: Peer;
+}
