@@ -13,7 +13,7 @@
 #include <linux/types.h>
 
 /* Bumped with every change of a record's layout. */
-#define SL_ABI_VERSION 3
+#define SL_ABI_VERSION 4
 
 /* Largest payload of one data or argument record; a slab of user space must hold one such record.
  */

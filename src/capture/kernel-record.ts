@@ -15,7 +15,7 @@ import { ipAddressText } from './ip-address.ts';
 
 /** Offsets and constants of the ABI header, under the names by which the addon's `abi()` reports them. */
 export const KERNEL_ABI = {
-  SL_ABI_VERSION: 3,
+  SL_ABI_VERSION: 4,
   SL_CHUNK_MAX: 65536,
   SL_CALL_MAX: 4194304,
   SL_ARGV_MAX: 524288,
