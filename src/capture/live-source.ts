@@ -9,6 +9,7 @@ import type {
   DataEvent,
   ExecEvent,
   LossEvent,
+  PeerEvent,
   ProcessRef,
   SkipEvent,
   SnapshotEvent,
@@ -223,7 +224,7 @@ export function createLiveSource(options: LiveSourceOptions): LiveSource {
   }
 
   /** The kernel sees a program until it was judged, and what it has seen by then may be nobody's business. */
-  function isLeftOut(event: DataEvent | LossEvent | SkipEvent | CloseEvent): boolean {
+  function isLeftOut(event: DataEvent | LossEvent | SkipEvent | CloseEvent | PeerEvent): boolean {
     const judgement = selected?.of(event.connection.process);
     if (judgement === undefined || judgement.kind === 'wanted') {
       return false;
