@@ -54,3 +54,13 @@ struct {
     __type(key, struct connection_key);
     __type(value, struct connection);
 } connections SEC(".maps");
+
+/* Where a thread puts a new connection together, which is too large for its stack beside the rest. */
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, 1024);
+    __type(key, u64);
+    __type(value, struct connection);
+} new_connections SEC(".maps");
+
+const volatile struct connection blank_connection SEC(".rodata.blank") = {};

@@ -10,14 +10,16 @@
 struct peer_search {
     struct connection_key connection;
     u64 enter_ns;
-    /* Where the call is kept: in `calls`, in `handshake_calls` or in `goroutine_calls`. */
-    u64 stack_pointer;
-    struct goroutine_call_key goroutine;
+    /* By which the call is kept: the stack pointer (calls.h), or the goroutine and its depth
+     * (goroutine_calls.h). */
+    u64 place;
+    u64 depth;
     /* Bytes of the first write whose encrypted form no socket has been seen to take; 0: none. */
-    u64 unsent_bytes;
+    u32 unsent_bytes;
     /* enum sl_stack. */
-    u32 stack;
-    u32 is_handshake;
+    u16 stack;
+    /* The call is kept in handshake_calls.h. */
+    u16 is_handshake;
 };
 
 /* By pid and thread. */

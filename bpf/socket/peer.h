@@ -91,13 +91,17 @@ static __always_inline void emit_peer(const struct connection_key *key,
 static __always_inline bool is_in_call(const struct peer_search *search, u64 pid_tgid) {
     if (search->stack == SL_STACK_GO) {
         struct pt_regs *registers = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
-        if (GO_GOROUTINE_REGISTER(registers) != search->goroutine.goroutine)
+        if (GO_GOROUTINE_REGISTER(registers) != search->place)
             return false;
-        struct goroutine_call_key key = search->goroutine;
+        struct goroutine_call_key key = {
+            .goroutine = search->place,
+            .depth = search->depth,
+            .pid = search->connection.pid,
+        };
         struct goroutine_call *call = bpf_map_lookup_elem(&goroutine_calls, &key);
         return call && call->call.enter_ns == search->enter_ns;
     }
-    struct call_key key = {.pid_tgid = pid_tgid, .stack_pointer = search->stack_pointer};
+    struct call_key key = {.pid_tgid = pid_tgid, .stack_pointer = search->place};
     if (search->is_handshake) {
         struct handshake_call *call = bpf_map_lookup_elem(&handshake_calls, &key);
         return call && call->enter_ns == search->enter_ns;

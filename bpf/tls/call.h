@@ -61,7 +61,7 @@ static __always_inline int enter_call(struct pt_regs *ctx, const struct call_sha
     struct peer_search search = {
         .connection = {.object = call.object, .pid = pid_tgid >> 32},
         .enter_ns = call.enter_ns,
-        .stack_pointer = key.stack_pointer,
+        .place = key.stack_pointer,
         .stack = call.stack,
     };
     search_peer(&search, pid_tgid);

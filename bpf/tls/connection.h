@@ -8,14 +8,18 @@
 static __always_inline struct connection *begin_connection(const struct connection_key *key,
                                                            u64 start_ns, u64 exec_id, u64 time_ns,
                                                            u64 stack) {
-    struct connection fresh = {
-        .process_start_ns = start_ns,
-        .exec_id = exec_id,
-        .generation = time_ns,
-        .stack = stack,
-    };
+    u64 thread = bpf_get_current_pid_tgid();
+    bpf_map_update_elem(&new_connections, &thread, (const void *)&blank_connection, BPF_ANY);
+    struct connection *fresh = bpf_map_lookup_elem(&new_connections, &thread);
+    if (!fresh)
+        return NULL;
+    fresh->process_start_ns = start_ns;
+    fresh->exec_id = exec_id;
+    fresh->generation = time_ns;
+    fresh->stack = stack;
     /* Another thread may have been first: then its entry is the one. */
-    bpf_map_update_elem(&connections, key, &fresh, BPF_NOEXIST);
+    bpf_map_update_elem(&connections, key, fresh, BPF_NOEXIST);
+    bpf_map_delete_elem(&new_connections, &thread);
     return bpf_map_lookup_elem(&connections, key);
 }
 

@@ -56,7 +56,8 @@ static __always_inline int go_enter(struct pt_regs *ctx, u32 direction, const bo
     struct peer_search search = {
         .connection = {.object = value.call.object, .pid = key.pid},
         .enter_ns = value.call.enter_ns,
-        .goroutine = key,
+        .place = key.goroutine,
+        .depth = key.depth,
         .stack = SL_STACK_GO,
     };
     search_peer(&search, pid_tgid);
