@@ -32,7 +32,10 @@ export interface HttpStageOptions {
     length: number,
     replacement?: Uint8Array,
   ): void;
-  /** Every secret before `upToPosition` of this direction's stream has been reported. Never goes back. */
+  /**
+   * Every secret before `upToPosition` of this direction's stream has been reported. A position that is lower than
+   * one before says nothing new.
+   */
   onRelease?(connection: ConnectionRef, direction: Direction, upToPosition: number): void;
   /**
    * Makes the parser of a connection that turns out to speak HTTP/2; it gets everything from the preface on

@@ -243,6 +243,7 @@ function createSniffedConnection(
       }
     },
     gap(direction, size, at) {
+      ends[direction] += size ?? 0;
       if (parser) {
         parser.gap(direction, size, at);
       } else {

@@ -733,6 +733,7 @@ export function createHttp1Connection(
     },
 
     gap(direction, size, at) {
+      ends[direction] += size ?? 0;
       if (direction === requestDirection) {
         if (isTunnel) {
           tunnel?.gap(direction, size, at);

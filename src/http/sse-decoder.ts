@@ -43,7 +43,8 @@ const CARRIAGE_RETURN = 0x0d;
 const COLON = 0x3a;
 const SPACE = 0x20;
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
-/** Field names are at most 5 bytes: a longer part of an unfinished line need not be kept to know its name. */
+/** The longest field name that is kept, its colon and a space, with one to spare. */
+const MAX_NAME_BYTES = 8;
 const INITIAL_LINE_BYTES = 1024;
 /** A line buffer that a long line has grown is given back after it. */
 const KEPT_LINE_BYTES = 65_536;
@@ -53,6 +54,8 @@ export function createSseDecoder(options: SseDecoderOptions): SseDecoder {
   /** The unfinished line. */
   let line: Buffer = Buffer.alloc(INITIAL_LINE_BYTES);
   let lineBytes = 0;
+  /** The unfinished line is a comment or a field that nobody reads, and was not kept to its end. */
+  let isLineIgnored = false;
   /** The last byte was a CR: an LF that follows belongs to it. */
   let skipLineFeed = false;
   /** Matched bytes of a byte order mark; -1 once the stream's beginning is past. */
@@ -187,16 +190,31 @@ export function createSseDecoder(options: SseDecoderOptions): SseDecoder {
     }
   }
 
+  /** Whether the unfinished line, which goes on with these bytes, is of a field that is kept. */
+  function isKeptField(bytes: Uint8Array, start: number): boolean {
+    const head = Buffer.concat([
+      line.subarray(0, Math.min(lineBytes, MAX_NAME_BYTES)),
+      bytes.subarray(start, start + MAX_NAME_BYTES),
+    ]);
+    return ['data', 'event', 'id'].some(
+      (field) => isName(head, 0, field) && head[field.length] === COLON,
+    );
+  }
+
   /** Keeps a part of a line for the reads that follow. */
   function keep(bytes: Uint8Array, start: number, end: number, timeNs: bigint): void {
     const size = end - start;
-    if (isOversized || isResynchronising) {
+    if (isOversized || isResynchronising || isLineIgnored) {
       // Only whether the line is empty matters.
       lineBytes = 1;
       return;
     }
-    if (lineBytes + size > maxEventBytes + 8) {
-      exceed(timeNs);
+    if (lineBytes + size > maxEventBytes + MAX_NAME_BYTES) {
+      if (isKeptField(bytes, start)) {
+        exceed(timeNs);
+      } else {
+        isLineIgnored = true;
+      }
       lineBytes = 1;
       return;
     }
@@ -219,9 +237,10 @@ export function createSseDecoder(options: SseDecoderOptions): SseDecoder {
     }
     const size = lineBytes;
     lineBytes = 0;
-    if (!isOversized && !isResynchronising) {
+    if (!isOversized && !isResynchronising && !isLineIgnored) {
       takeLine(line, 0, size, timeNs);
     }
+    isLineIgnored = false;
     if (line.length > KEPT_LINE_BYTES) {
       line = Buffer.alloc(INITIAL_LINE_BYTES);
     }
@@ -307,6 +326,7 @@ export function createSseDecoder(options: SseDecoderOptions): SseDecoder {
       isBehindGap = true;
       // Whatever line was begun goes on somewhere behind the gap: its rest must not look like a blank line.
       lineBytes = 1;
+      isLineIgnored = false;
       skipLineFeed = false;
       markBytes = -1;
     },
@@ -315,7 +335,7 @@ export function createSseDecoder(options: SseDecoderOptions): SseDecoder {
         return;
       }
       isEnded = true;
-      if (lineBytes > 0 && !isOversized && !isResynchronising) {
+      if (lineBytes > 0 && !isOversized && !isResynchronising && !isLineIgnored) {
         const size = lineBytes;
         lineBytes = 0;
         takeLine(line, 0, size, timeNs);

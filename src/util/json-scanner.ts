@@ -666,7 +666,7 @@ class Scanner implements JsonScanner {
       this.#state = ESCAPE;
     } else {
       this.#fail('invalid', index);
-      return length;
+      return index;
     }
     return index + 1;
   }

@@ -759,6 +759,7 @@ export function createHttp2Connection(
     gap(direction, size, at) {
       const half = direction === 'read' ? read : write;
       half.isStarted = true;
+      half.end += size ?? 0;
       half.reader.gap(size, at);
       release(half);
     },

@@ -186,4 +186,22 @@ describe('sse decoder', () => {
     assert.deepEqual(events, ['next']);
     assert.equal(limits, 1);
   });
+
+  it('a long line that nobody reads costs the event nothing, however it is cut', () => {
+    const note = `: ${'-'.repeat(300)}`;
+    const text = `data: a\n${note}\nunknown:${'x'.repeat(300)}\ndata: b\n\n`;
+    for (const size of [text.length, 100, 3, 1]) {
+      const pieces = text.match(new RegExp(`[^]{1,${size}}`, 'g')) ?? [];
+      const expected = { events: [message('a\nb')], limits: 0 };
+      assert.deepEqual(decode(pieces, 50), expected, `in pieces of ${size}`);
+    }
+  });
+
+  it('a long line of data is a limit, however it is cut', () => {
+    const text = `event: e\ndata: ${'x'.repeat(300)}\n\ndata: b\n\n`;
+    for (const size of [text.length, 100, 3, 1]) {
+      const pieces = text.match(new RegExp(`[^]{1,${size}}`, 'g')) ?? [];
+      assert.deepEqual(decode(pieces, 50), { events: [message('b')], limits: 1 }, `of ${size}`);
+    }
+  });
 });

@@ -217,4 +217,37 @@ describe('verdicts on what nobody looks at', () => {
     events.forEach(transport.push);
     assert.deepEqual(again, exchanges);
   });
+
+  it('count bytes that were lost, or the kernel would lift them at once', () => {
+    const verdicts: ConnectionVerdict[] = [];
+    const transport = createTransport({
+      createParser: createHttpStage({
+        handler: () => undefined,
+        onVerdict: (_connection, verdict) => verdicts.push(verdict),
+      }),
+    });
+    const request = Buffer.from('POST /file HTTP/1.1\r\nHost: h\r\nContent-Length: 700\r\n\r\n');
+    const response = Buffer.from('HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n');
+    const stream = { timeNs: 2n, connection: REF, tid: 1, enterNs: 1n, callOffset: 0, sequence: 0 };
+    const sent = { ...stream, callBytes: request.length, position: 0, bytes: request };
+    const got = { ...stream, callBytes: response.length, position: 0, bytes: response };
+    transport.push({ type: 'data', direction: 'write', ...sent });
+    transport.push({
+      type: 'loss',
+      timeNs: 2n,
+      connection: REF,
+      direction: 'write',
+      position: request.length,
+      lostBytes: 700,
+      reason: 'ring-full',
+    });
+    transport.push({ type: 'data', direction: 'read', ...got });
+    assert.deepEqual(verdicts, [
+      {
+        readUntil: response.length + 1_000_000,
+        writeUntil: 0,
+        whileWrittenBytes: request.length + 700,
+      },
+    ]);
+  });
 });

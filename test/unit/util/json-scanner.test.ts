@@ -35,6 +35,20 @@ describe('JSON scanner', () => {
     assert.equal(scan('').state, 'empty');
   });
 
+  it('keeps of a raw value what comes before the byte that is wrong, however it is cut', () => {
+    const bytes = Buffer.from('["a\u0001", "b"]');
+    for (const size of [bytes.length, 3, 1]) {
+      const scanner = createJsonScanner({ plan: { keep: 'raw' } });
+      for (let at = 0; at < bytes.length; at += size) {
+        scanner.push(bytes.subarray(at, at + size));
+      }
+      const { value, errorOffset } = scanner.end();
+      assert.equal(errorOffset, 3);
+      assert.ok(value instanceof RawJson);
+      assert.deepEqual([value.text, value.complete], ['["a', false], `in pieces of ${size}`);
+    }
+  });
+
   it('says where the text stops being JSON and keeps what came before', () => {
     const result = scan('{"a":1,"b":nope}');
     assert.equal(result.state, 'invalid');
