@@ -42,6 +42,8 @@ struct connection {
     /* Entry time and thread of the newest call that carried bytes. */
     u64 last_enter_ns[2];
     u32 last_tid[2];
+    /* Thread that hands over what was counted before (gnutls_record_uncork); 0 when none does. */
+    u64 quiet_tid;
     /* enum sl_stack. */
     u64 stack;
     /* Of the socket that carries it, once that was reported; 0 until then. */

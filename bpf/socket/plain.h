@@ -10,6 +10,7 @@
 #include "../maps/plain_sockets.h"
 #include "../tls/call.h"
 #include "../tls/close.h"
+#include "../tls/part.h"
 #include "first_bytes.h"
 #include "peer.h"
 #include "user_buffers.h"
@@ -40,14 +41,6 @@ static __always_inline bool is_http(const struct connection_key *key,
         socket.kind = PLAIN_OTHER;
     bpf_map_update_elem(&plain_sockets, key, &socket, BPF_ANY);
     return first == FIRST_HTTP;
-}
-
-/* A function of its own, so that it is verified once and not for each part. */
-__attribute__((noinline)) int carry_part(struct call *part) {
-    if (!part)
-        return 0;
-    finish_call(part, bpf_get_current_pid_tgid(), part->capacity, false);
-    return 0;
 }
 
 static __always_inline void carry_parts(struct call *part, const struct user_buffers *buffers,

@@ -28,6 +28,8 @@ struct call_shape {
     u64 count_address;
     /* It returns a number as wide as a register, not an int. */
     u64 is_wide;
+    /* Its bytes are in no memory of the process. */
+    u64 has_no_buffer;
 };
 
 /* The object, the buffer and the buffer's size are the first three arguments of all of them. */
@@ -42,7 +44,7 @@ static __always_inline int enter_call(struct pt_regs *ctx, const struct call_sha
     struct call call = {
         .enter_ns = bpf_ktime_get_boot_ns(),
         .object = PT_REGS_PARM1(ctx),
-        .buffer = PT_REGS_PARM2(ctx),
+        .buffer = shape.has_no_buffer ? 0 : PT_REGS_PARM2(ctx),
         .capacity = PT_REGS_PARM3(ctx),
         .count_address = shape.count_address,
         .direction = shape.direction,
@@ -83,10 +85,13 @@ static __always_inline u64 carried_bytes(const struct call *call, u64 returned) 
 
 /*
  * Whether `call` is made of another probed one on the same object (SSL_read_ex of SSL_read), which
- * has carried these bytes already: that one began after it, on the same thread.
+ * has carried these bytes already: that one began after it, on the same thread. Or it hands over
+ * what earlier calls have carried.
  */
 static __always_inline bool is_wrapper(const struct call *call, struct connection *connection,
                                        u64 direction, u32 tid) {
+    if (direction == SL_DIRECTION_WRITE && connection->quiet_tid == tid)
+        return true;
     if (connection->last_enter_ns[direction] > call->enter_ns &&
         connection->last_tid[direction] == tid)
         return true;
@@ -142,11 +147,14 @@ static __always_inline void finish_call(const struct call *call, u64 pid_tgid, u
         emit_transfer(&transfer, connection);
 }
 
-/* The return of a function that was entered by enter_call: what differs was kept then. */
-static __always_inline int exit_call(struct pt_regs *ctx, const bool is_always_entered) {
-    u64 pid_tgid = bpf_get_current_pid_tgid();
+/*
+ * At the return of a function that was entered by enter_call: takes its call out. False when there
+ * is none, or none whose bytes were not handed over yet.
+ */
+static __always_inline bool take_call(struct pt_regs *ctx, u64 pid_tgid,
+                                      const bool is_always_entered, struct call *call) {
     if (!is_seen(pid_tgid >> 32))
-        return 0;
+        return false;
     struct call_key key = {
         .pid_tgid = pid_tgid,
         .stack_pointer = PT_REGS_SP(ctx) - RETURN_ADDRESS_BYTES,
@@ -155,17 +163,24 @@ static __always_inline int exit_call(struct pt_regs *ctx, const bool is_always_e
     if (!entry) {
         if (is_always_entered && (s32)PT_REGS_RC(ctx) > 0)
             count(SL_DROP_ORPHAN, 0);
-        return 0;
+        return false;
     }
     /* A copy, because the entry may be given to another call as soon as it is deleted. */
-    struct call call = *entry;
-    if (call.sharing) {
-        entry->sharing = call.sharing - 1;
+    *call = *entry;
+    if (call->sharing) {
+        entry->sharing = call->sharing - 1;
         entry->is_finished = 1;
     } else {
         bpf_map_delete_elem(&calls, &key);
     }
-    if (!call.is_finished)
+    return !call->is_finished;
+}
+
+/* The return of a function of which the entry has kept all that differs. */
+static __always_inline int exit_call(struct pt_regs *ctx, const bool is_always_entered) {
+    u64 pid_tgid = bpf_get_current_pid_tgid();
+    struct call call;
+    if (take_call(ctx, pid_tgid, is_always_entered, &call))
         finish_call(&call, pid_tgid, carried_bytes(&call, PT_REGS_RC(ctx)), true);
     return 0;
 }

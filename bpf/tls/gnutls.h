@@ -6,6 +6,16 @@
  * - ssize_t gnutls_record_send(session, const void *data, size_t bytes): above 0, the bytes taken.
  * - gnutls_record_send2, gnutls_record_send_range: the same, with more behind.
  *
+ * - gnutls_record_recv_early_data: as gnutls_record_recv.
+ * - gnutls_record_send_early_data only keeps its data: the handshake sends it by
+ * gnutls_record_send.
+ * - ssize_t gnutls_record_recv_packet(session, gnutls_packet_t *): above 0, the bytes of the
+ * packet.
+ * - ssize_t gnutls_record_send_file(session, int file, off_t *, size_t bytes): above 0, the bytes
+ *   sent. Made of gnutls_record_send, or of the kernel's own TLS, which leaves a gap of known size.
+ * - int gnutls_record_uncork(session, unsigned wait): sends, by gnutls_record_send, what calls of
+ *   it were given since gnutls_record_cork.
+ *
  * A send that was refused (GNUTLS_E_AGAIN) may be repeated without its data, which the library has
  * kept as ciphertext: those bytes are reported as lost, because nobody has them any more.
  */
@@ -32,6 +42,84 @@ int gnutls_send_enter(struct pt_regs *ctx) {
         .is_wide = true,
     };
     return enter_call(ctx, shape);
+}
+
+SEC("uprobe/gnutls_sendfile_enter")
+int gnutls_sendfile_enter(struct pt_regs *ctx) {
+    struct call_shape shape = {
+        .stack = SL_STACK_GNUTLS,
+        .direction = SL_DIRECTION_WRITE,
+        .is_wide = true,
+        .has_no_buffer = true,
+    };
+    return enter_call(ctx, shape);
+}
+
+/* The beginning of what a gnutls_packet_t points to (mbuffer_st of lib/gnutls_int.h). */
+struct gnutls_packet {
+    u64 next;
+    u64 previous;
+    /* What of the data does not belong to the packet. */
+    u64 mark;
+    u64 data;
+    u32 bytes;
+    u32 pad;
+};
+
+/* Address of a packet's bytes; 0 unless it is laid out as expected, and of the size returned. */
+static __always_inline u64 gnutls_packet_data(u64 variable, u64 bytes) {
+    u64 address = 0;
+    struct gnutls_packet packet = {};
+    if (bpf_probe_read_user(&address, sizeof(address), (void *)variable) ||
+        bpf_probe_read_user(&packet, sizeof(packet), (void *)address))
+        return 0;
+    return packet.bytes - packet.mark == bytes ? packet.data + packet.mark : 0;
+}
+
+SEC("uretprobe/gnutls_packet_exit")
+int gnutls_packet_exit(struct pt_regs *ctx) {
+    u64 pid_tgid = bpf_get_current_pid_tgid();
+    struct call call;
+    if (!take_call(ctx, pid_tgid, true, &call))
+        return 0;
+    u64 bytes = carried_bytes(&call, PT_REGS_RC(ctx));
+    call.buffer = gnutls_packet_data(call.buffer, bytes);
+    call.capacity = bytes;
+    finish_call(&call, pid_tgid, bytes, true);
+    return 0;
+}
+
+/* Sends of a connection by the thread that runs are not counted, or are again. */
+static __always_inline void set_quiet(u64 session, u64 pid_tgid, u64 tid) {
+    struct connection_key key = {
+        .object = session,
+        .pid = pid_tgid >> 32,
+    };
+    struct connection *connection = bpf_map_lookup_elem(&connections, &key);
+    if (connection)
+        connection->quiet_tid = tid;
+}
+
+SEC("uprobe/gnutls_uncork_enter")
+int gnutls_uncork_enter(struct pt_regs *ctx) {
+    struct call_shape shape = {
+        .stack = SL_STACK_GNUTLS,
+        .direction = SL_DIRECTION_WRITE,
+        .has_no_buffer = true,
+    };
+    u64 pid_tgid = bpf_get_current_pid_tgid();
+    if (is_seen(pid_tgid >> 32))
+        set_quiet(PT_REGS_PARM1(ctx), pid_tgid, (u32)pid_tgid);
+    return enter_call(ctx, shape);
+}
+
+SEC("uretprobe/gnutls_uncork_exit")
+int gnutls_uncork_exit(struct pt_regs *ctx) {
+    u64 pid_tgid = bpf_get_current_pid_tgid();
+    struct call call;
+    if (take_call(ctx, pid_tgid, false, &call))
+        set_quiet(call.object, pid_tgid, 0);
+    return 0;
 }
 
 /* Entry of gnutls_deinit. */

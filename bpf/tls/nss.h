@@ -4,6 +4,7 @@
  *
  * - PRInt32 PR_Read(PRFileDesc *, void *buffer, PRInt32 bytes), PR_Write: above 0, the bytes.
  * - PRInt32 PR_Recv(PRFileDesc *, void *buffer, PRInt32 bytes, PRIntn flags, timeout), PR_Send.
+ * - PRInt32 PR_Writev(PRFileDesc *, const PRIOVec *parts, PRInt32 count, timeout): the same.
  * - PRFileDesc *SSL_ImportFD(PRFileDesc *model, PRFileDesc *): puts TLS on a descriptor.
  *
  * NSPR's functions serve files and plain sockets too, so only descriptors count that SSL_ImportFD
@@ -15,6 +16,17 @@
 #include "../maps/nss_descriptors.h"
 #include "call.h"
 #include "close.h"
+#include "part.h"
+
+/* PR_MAX_IOVECTOR_SIZE of prio.h. */
+#define NSS_PARTS_MAX 16
+
+/* PRIOVec of prio.h. */
+struct nss_part {
+    u64 address;
+    u32 bytes;
+    u32 pad;
+};
 
 /* PR_MSG_PEEK of prio.h: what it shows is read again. */
 #define NSS_PEEK 0x2
@@ -68,6 +80,33 @@ int nss_write_enter(struct pt_regs *ctx) {
 SEC("uretprobe/nss_call_exit")
 int nss_call_exit(struct pt_regs *ctx) {
     return exit_call(ctx, false);
+}
+
+/* The call's buffer is the array of parts. */
+SEC("uretprobe/nss_writev_exit")
+int nss_writev_exit(struct pt_regs *ctx) {
+    u64 pid_tgid = bpf_get_current_pid_tgid();
+    struct call call;
+    if (!take_call(ctx, pid_tgid, false, &call))
+        return 0;
+    u64 left = carried_bytes(&call, PT_REGS_RC(ctx));
+    u64 parts = call.buffer;
+    for (u32 i = 0; i < NSS_PARTS_MAX && left > 0; i++) {
+        struct nss_part part = {};
+        if (bpf_probe_read_user(&part, sizeof(part), (void *)(parts + i * sizeof(part))))
+            break;
+        call.buffer = part.address;
+        call.capacity = part.bytes < left ? part.bytes : left;
+        if (call.capacity > 0)
+            carry_part(&call);
+        left -= call.capacity;
+    }
+    if (left > 0) {
+        call.buffer = 0;
+        call.capacity = left;
+        carry_part(&call);
+    }
+    return 0;
 }
 
 SEC("uretprobe/nss_import_exit")

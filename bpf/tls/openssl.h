@@ -8,7 +8,13 @@
  * ssl_read_internal and ssl_write_internal, which all of these call, have the arguments of the _ex
  * forms and return more than 0.
  *
- * SSL_peek is left out: what it shows is read again.
+ * - int SSL_read_early_data(SSL *, void *, size_t, size_t *bytes), SSL_write_early_data: the same;
+ *   they are made of the _ex forms, which is seen (call.h).
+ * - ssize_t SSL_sendfile(SSL *, int file, off_t, size_t bytes, int flags): the kernel encrypts what
+ *   it reads from a file. These bytes are in no memory of the process: a gap of known size.
+ *
+ * SSL_peek is left out: what it shows is read again. SSL_clear makes an object ready for another
+ * connection.
  */
 #pragma once
 
@@ -49,7 +55,18 @@ int openssl_write_ex2_enter(struct pt_regs *ctx) {
     return openssl_enter(ctx, SL_DIRECTION_WRITE, PT_REGS_PARM5(ctx));
 }
 
-/* Entry of SSL_free. */
+SEC("uprobe/openssl_sendfile_enter")
+int openssl_sendfile_enter(struct pt_regs *ctx) {
+    struct call_shape shape = {
+        .stack = SL_STACK_OPENSSL,
+        .direction = SL_DIRECTION_WRITE,
+        .is_wide = true,
+        .has_no_buffer = true,
+    };
+    return enter_call(ctx, shape);
+}
+
+/* Entry of SSL_free and SSL_clear. */
 SEC("uprobe/openssl_free_enter")
 int openssl_free_enter(struct pt_regs *ctx) {
     return close_connection(PT_REGS_PARM1(ctx));

@@ -137,6 +137,11 @@ static __always_inline void emit_transfer(const struct transfer *transfer,
         lose(transfer, connection, 0, transfer->bytes, SL_DROP_RING_FULL);
         return;
     }
+    /* Nothing to read them from: a file that was sent, or a send that was repeated without data. */
+    if (!transfer->buffer) {
+        lose(transfer, connection, 0, transfer->bytes, SL_DROP_FAULT);
+        return;
+    }
     for (int i = 0; i < CHUNKS_MAX; i++) {
         u64 done;
         offset = forget_bounds(offset, transfer->time_ns);

@@ -11,6 +11,8 @@ const char *const kStack = "boringssl";
 // Reasons of <openssl/ssl.h> and <openssl/err.h>; their numbers never change.
 constexpr int64_t kShouldNotHaveBeenCalled = 66;
 constexpr int64_t kBadLength = 111;
+constexpr int64_t kConnectionTypeNotSet = 134;
+constexpr int64_t kNullContext = 185;
 constexpr int64_t kProtocolIsShutdown = 215;
 constexpr int64_t kUninitialized = 226;
 // Of SSL_process_quic_post_handshake and others, which read nothing.
@@ -151,11 +153,11 @@ void BoringsslLocator::settle(const CodeSearch &search, Locations *locations) {
         .functions = {},
         .evidence = "the reasons of " + seen + " fit one function each",
     };
-    const ProbeNeeds needs{
+    const ProbeNeeds three_arguments{
         .arguments = register_bit(kRdi) | register_bit(kRsi) | register_bit(kRdx),
         .wants_return = true,
     };
-    const auto add = [&](const char *name, const Candidate &candidate) {
+    const auto add = [&](const char *name, const Candidate &candidate, const ProbeNeeds &needs) {
         const FunctionRange &range = candidate.user->range;
         // Without an unwind entry the end is only a bound.
         const uint64_t function_end = range.has_unwind_entry ? range.end : 0;
@@ -164,11 +166,24 @@ void BoringsslLocator::settle(const CodeSearch &search, Locations *locations) {
         return (live & needs.arguments) == needs.arguments && search.starts.is_start(range.start) &&
                add_function(search.file, {name, name, range.start, function_end, needs}, &stack);
     };
-    if (!add("SSL_read", reads[0]) || !add("SSL_write", writes[0])) {
+    if (!add("SSL_read", reads[0], three_arguments) ||
+        !add("SSL_write", writes[0], three_arguments)) {
         refuse("what looks like SSL_read (" + describe(reads) + ") and SSL_write (" +
                describe(writes) + ") of BoringSSL does not take three arguments");
         return;
     }
+    // What begins a connection: the optimizer may have put either into its callers, and the stack
+    // is observed without as well.
+    const auto add_if_sole = [&](const char *name, int64_t reason) {
+        const auto fitting = select(candidates, [&](const Candidate &candidate) {
+            return candidate.reasons == std::set<int64_t>{reason};
+        });
+        if (fitting.size() == 1) {
+            add(name, fitting[0], {.arguments = register_bit(kRdi), .wants_return = true});
+        }
+    };
+    add_if_sole("SSL_new", kNullContext);
+    add_if_sole("SSL_do_handshake", kConnectionTypeNotSet);
     locations->found.push_back(std::move(stack));
 }
 

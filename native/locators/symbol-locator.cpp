@@ -49,6 +49,7 @@ const std::vector<KnownStack> &known_stacks() {
              {"SSL_set_wfd", {kTwoArguments, false}, 0},
              {"SSL_set_bio", {kThreeArguments, false}, 0},
              {"SSL_free", {kOneArgument, false}, 0},
+             {"SSL_clear", {kOneArgument, false}, 0},
          }},
         // https://www.gnutls.org/manual/gnutls.html#Data-transfer-and-termination
         {"gnutls",
@@ -61,6 +62,7 @@ const std::vector<KnownStack> &known_stacks() {
              {"gnutls_record_send2", {kFiveArguments, true}, 0},
              {"gnutls_record_send_range", {kFourArguments, true}, 0},
              {"gnutls_record_send_early_data", {kThreeArguments, true}, 0},
+             {"gnutls_record_send_file", {kOneArgument, true}, 0},
              {"gnutls_record_uncork", {kTwoArguments, true}, 0},
              {"gnutls_handshake", {kOneArgument, true}, 0},
              {"gnutls_transport_set_int2", {kThreeArguments, false}, 0},

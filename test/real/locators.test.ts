@@ -129,16 +129,17 @@ describe('locators on real programs', function () {
         ['boringssl'],
       );
       assert.deepEqual(
-        stacks[0]?.functions.map(({ name, isEmulated, canReturnProbe }) => [
-          name,
-          isEmulated,
-          canReturnProbe,
-        ]),
+        stacks[0]?.functions
+          .slice(0, 2)
+          .map(({ name, isEmulated, canReturnProbe }) => [name, isEmulated, canReturnProbe]),
         [
           ['SSL_read', true, true],
           ['SSL_write', true, true],
         ],
       );
+      const beginnings = stacks[0]?.functions.slice(2) ?? [];
+      assert.equal(beginnings.at(-1)?.name, 'SSL_do_handshake');
+      assert.ok(beginnings.every(({ name }) => name === 'SSL_new' || name === 'SSL_do_handshake'));
     });
   }
 

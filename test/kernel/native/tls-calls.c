@@ -3,6 +3,7 @@
  * probe must report is known to the byte. Waits for a line on standard input first, so that the
  * test can decide who is watched.
  *
+ *   sendfile:OBJECT:BYTES
  *   write:OBJECT:BYTES    read:OBJECT:BYTES    write_ex:…    read_ex:…    free:OBJECT
  *   nested:OUTER:INNER:BYTES     SSL_write on OUTER, which within it calls SSL_write on INNER with
  * 5 bytes more wrapped:OBJECT:BYTES         SSL_write_ex that is made of SSL_write on the same
@@ -91,6 +92,14 @@ __attribute__((noipa)) int SSL_read_ex(struct ssl *ssl, void *buffer, size_t byt
     return 1;
 }
 
+/* As the kernel's own TLS does, without any buffer. */
+__attribute__((noipa)) ssize_t SSL_sendfile(struct ssl *ssl, int file, off_t offset, size_t bytes,
+                                            int flags) {
+    __asm__ volatile("" : : "r"(file), "r"(offset), "r"(flags) : "memory");
+    ssl->position[1] += bytes;
+    return (ssize_t)bytes;
+}
+
 __attribute__((noipa)) void SSL_free(struct ssl *ssl) {
     __asm__ volatile("" ::: "memory");
     memset(ssl->position, 0, sizeof(ssl->position));
@@ -127,6 +136,8 @@ static void run(const char *command) {
         SSL_read(ssl, space, (int)number[1]);
     else if (!strcmp(name, "read_ex"))
         SSL_read_ex(ssl, space, number[1], &done);
+    else if (!strcmp(name, "sendfile"))
+        SSL_sendfile(ssl, 0, 0, number[1], 0);
     else if (!strcmp(name, "free"))
         SSL_free(ssl);
     else if (!strcmp(name, "nested")) {

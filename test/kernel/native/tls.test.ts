@@ -206,6 +206,26 @@ describe('TLS calls in the kernel', function () {
     assert.equal(session.capture.counters().droppedBytes, 5000);
   });
 
+  it('names a file that the kernel sends as a gap of its size, in its place', async () => {
+    const path = buildTlsCalls();
+    const { offsets } = loadBinding().locateSymbols(path, ['SSL_sendfile']);
+    session.capture.attach({ stack: 'openssl', path, offsets });
+    await runTlsCalls(session, ['write:1:10', 'sendfile:1:9000000', 'write:1:20']);
+    closeSession(session);
+    assert.deepEqual(
+      lossesOf(session).map(({ position, lostBytes, reason }) => [position, lostBytes, reason]),
+      [[10, 9_000_000, 'fault']],
+    );
+    assert.deepEqual(
+      dataOf(session).map(({ position, bytes }) => [position, bytes.length]),
+      [
+        [0, 10],
+        [9_000_010, 20],
+      ],
+    );
+    assert.equal(session.capture.counters().droppedBytes, 9_000_000);
+  });
+
   it('does not believe a call that claims more than its buffer has', async () => {
     await runTlsCalls(session, ['liar:1']);
     closeSession(session);
