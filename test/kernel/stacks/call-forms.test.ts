@@ -196,7 +196,7 @@ describe('calls of TLS libraries', function () {
     for (const [, { received, sent }] of [...truth].filter(([name]) => !name.startsWith('inner'))) {
       const found = outer.find((one) => one.received.subarray(0, received.length).equals(received));
       assert.ok(found?.sent.subarray(0, sent.length).equals(sent));
-      assert.equal(found.received[received.length], 0x16);
+      assert.equal(found?.received[received.length], 0x16);
     }
   });
 
