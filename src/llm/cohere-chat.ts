@@ -7,7 +7,7 @@ import type { Answer, Choice, ToolSlot } from './answer.ts';
 import { COHERE_PARAMETERS, setCohereParameters } from './cohere-parameters.ts';
 import { COHERE_USAGE_PLAN, readCohereUsage } from './cohere-usage.ts';
 import { errorOf } from './error-body.ts';
-import { asCount, asName, asObject, type JsonObject } from './json-access.ts';
+import { asCount, asName, asObject, type JsonObject, parseObject } from './json-access.ts';
 import { asText, OPENAI_MESSAGE_PLAN, readOpenAiMessage } from './openai-message.ts';
 import { createRequestMessages } from './request-messages.ts';
 import { addNestedToolDefinition, toolDefinitionPlan } from './tool-definition.ts';
@@ -229,12 +229,7 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
       readEnd(body);
     },
     event(name, data, timeNs) {
-      let root: JsonObject | undefined;
-      try {
-        root = asObject(JSON.parse(data));
-      } catch {
-        root = undefined;
-      }
+      const root = parseObject(data);
       if (root === undefined) {
         return data.trim() === '[DONE]';
       }

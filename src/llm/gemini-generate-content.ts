@@ -182,6 +182,12 @@ function readRequest(context: CallContext, target: CallTarget): RequestReader {
       stops === undefined || stops.length === 0 ? undefined : stops,
     );
     setField(request, 'outputType', outputType(config));
+    const thinking = asObject(given('thinkingConfig', 'thinking_config'));
+    setField(
+      request,
+      'reasoningLevel',
+      asName(thinking?.thinkingLevel ?? thinking?.thinking_level),
+    );
     const instruction = body.systemInstruction ?? body.system_instruction;
     if (content.isOn && instruction !== undefined) {
       const parts = asObject(instruction)?.parts ?? instruction;

@@ -9,6 +9,15 @@ export function asObject(value: unknown): JsonObject | undefined {
     : undefined;
 }
 
+/** The object that a JSON text is. */
+export function parseObject(text: string): JsonObject | undefined {
+  try {
+    return asObject(JSON.parse(text));
+  } catch {
+    return undefined;
+  }
+}
+
 export function asArray(value: unknown): unknown[] | undefined {
   return Array.isArray(value) ? value : undefined;
 }

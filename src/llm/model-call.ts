@@ -116,6 +116,8 @@ export interface CallRequest {
   serviceTier?: string;
   /** How much the model is to think, in the API's own word (`low`, `high`). */
   reasoningLevel?: string;
+  /** Of the guardrail (Amazon Bedrock) that the request puts before the model. */
+  guardrailId?: string;
   /** Formats of the vectors that an embeddings call asks for. */
   encodingFormats?: string[];
   /** Length of the vectors that an embeddings call asks for. */

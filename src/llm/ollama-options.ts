@@ -13,6 +13,7 @@ const ALL: JsonPlan = { keep: 'all' };
 export const OLLAMA_REQUEST_MEMBERS: readonly (readonly [string, JsonPlan])[] = [
   ['model', ALL],
   ['stream', ALL],
+  ['think', ALL],
   ['format', { keep: 'all', fields: new Map() }],
   ['options', ALL],
 ];
@@ -31,6 +32,8 @@ export function setOllamaOptions(request: CallRequest, body: JsonObject): void {
   setField(request, 'seed', asNumber(options.seed));
   const stops = asArray(options.stop)?.filter((stop) => typeof stop === 'string');
   setField(request, 'stopSequences', stops === undefined || stops.length === 0 ? undefined : stops);
+  // Mostly a truth value; some models take a level.
+  setField(request, 'reasoningLevel', asName(body.think));
   const isJson = body.format === 'json' || asObject(body.format) !== undefined;
   setField(request, 'outputType', isJson ? 'json' : undefined);
 }

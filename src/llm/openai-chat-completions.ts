@@ -87,6 +87,7 @@ const ANSWER_PLAN: JsonPlan = {
           fields: new Map<string, JsonPlan>([
             ['index', ALL],
             ['finish_reason', ALL],
+            ['stop_reason', ALL],
             ['message', OPENAI_MESSAGE_PLAN],
             ['usage', OPENAI_USAGE_PLAN],
             ['error', ALL],
@@ -395,7 +396,7 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
     appendFunctionCall(target, delta.function_call, timeNs);
     readUsage(choice.usage);
     readError(choice, false);
-    readFinish(target.choice, choice.finish_reason);
+    readFinish(target.choice, choice.finish_reason ?? choice.stop_reason);
   }
 
   /** The same as `readChunk` does with a chunk that brings this piece alone; false when it cannot be done. */
@@ -456,7 +457,7 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
         }
         readUsage(choice.usage);
         readError(choice, false);
-        readFinish(target, choice.finish_reason);
+        readFinish(target, choice.finish_reason ?? choice.stop_reason);
       });
       readHead(body);
     },

@@ -1,6 +1,6 @@
 /** One record of a streamed answer as a value, with what parsing would change kept as the wire has it. */
 import { createJsonScanner, type JsonPlan } from '../util/json-scanner.ts';
-import { asObject, type JsonObject } from './json-access.ts';
+import { asObject, type JsonObject, parseObject } from './json-access.ts';
 import type { LlmLimits } from './limits.ts';
 
 export interface RecordPlan {
@@ -19,11 +19,7 @@ export function readRecord(
   limits: LlmLimits,
 ): JsonObject | undefined {
   if (!data.includes(mark)) {
-    try {
-      return asObject(JSON.parse(data));
-    } catch {
-      return undefined;
-    }
+    return parseObject(data);
   }
   const scanner = createJsonScanner({
     plan,

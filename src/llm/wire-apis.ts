@@ -1,5 +1,7 @@
 /** Every wire API that is understood, in the order in which they are asked whether a request is theirs. */
 import { anthropicMessages } from './anthropic-messages.ts';
+import { bedrockConverse } from './bedrock-converse.ts';
+import { bedrockInvokeModel } from './bedrock-invoke-model.ts';
 import { cohereChat } from './cohere-chat.ts';
 import { cohereChatV1 } from './cohere-chat-v1.ts';
 import { cohereEmbeddings } from './cohere-embeddings.ts';
@@ -12,6 +14,7 @@ import { openAiChatCompletions } from './openai-chat-completions.ts';
 import { openAiCompletions } from './openai-completions.ts';
 import { openAiEmbeddings } from './openai-embeddings.ts';
 import { openAiResponses } from './openai-responses.ts';
+import { anthropicOnVertex, mistralOnVertex } from './vertex-raw-predict.ts';
 import type { WireApiReader } from './wire-api.ts';
 
 export const WIRE_APIS: readonly WireApiReader[] = [
@@ -28,4 +31,8 @@ export const WIRE_APIS: readonly WireApiReader[] = [
   cohereChat,
   cohereChatV1,
   cohereEmbeddings,
+  bedrockConverse,
+  bedrockInvokeModel,
+  anthropicOnVertex,
+  mistralOnVertex,
 ];

@@ -1,6 +1,11 @@
 /** The fixtures of every wire API. */
 import { ANTHROPIC_FIXTURES } from './anthropic-fixtures.ts';
 import {
+  BEDROCK_CONVERSE_FIXTURES,
+  BEDROCK_EMBEDDINGS_FIXTURES,
+  BEDROCK_INVOKE_FIXTURES,
+} from './bedrock-fixtures.ts';
+import {
   COHERE_EMBEDDINGS_FIXTURES,
   COHERE_FIXTURES,
   COHERE_V1_FIXTURES,
@@ -16,6 +21,7 @@ import {
 } from './ollama-fixtures.ts';
 import { OPENAI_FIXTURES } from './openai-fixtures.ts';
 import { RESPONSES_FIXTURES } from './responses-fixtures.ts';
+import { VERTEX_FIXTURES } from './vertex-fixtures.ts';
 
 export const FIXTURES_BY_API: readonly (readonly [api: string, fixtures: readonly Fixture[]])[] = [
   ['chat completions', OPENAI_FIXTURES],
@@ -31,4 +37,8 @@ export const FIXTURES_BY_API: readonly (readonly [api: string, fixtures: readonl
   ["Cohere's chat", COHERE_FIXTURES],
   ["Cohere's chat, version 1", COHERE_V1_FIXTURES],
   ["Cohere's embeddings", COHERE_EMBEDDINGS_FIXTURES],
+  ['Converse', BEDROCK_CONVERSE_FIXTURES],
+  ['InvokeModel', BEDROCK_INVOKE_FIXTURES],
+  ["Bedrock's embeddings", BEDROCK_EMBEDDINGS_FIXTURES],
+  ['rawPredict', VERTEX_FIXTURES],
 ];

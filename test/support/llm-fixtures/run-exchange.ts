@@ -106,7 +106,8 @@ export function runExchange(
     exchange.response = response;
     const sink = observer.response?.(response);
     let offset = 0;
-    const bytes = Buffer.from(wire.response ?? '');
+    const body = wire.response ?? '';
+    const bytes = typeof body === 'string' ? Buffer.from(body) : body;
     for (const piece of pieces(bytes, splits.sizes)) {
       const size = piece.length;
       const lossStart = splits.gapAt ?? Number.POSITIVE_INFINITY;
@@ -186,6 +187,8 @@ export function openAiEvents(chunks: readonly unknown[], done = true): string {
 }
 
 /** Events of a messages stream; each is named by its type. */
-export function anthropicEvents(events: readonly { type: string }[]): string {
+export function anthropicEvents(
+  events: readonly { type: string; [member: string]: unknown }[],
+): string {
   return events.map((event) => `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`).join('');
 }
