@@ -192,7 +192,8 @@ function openSocket(calls: SocketCalls, target: CallTarget | undefined): SocketR
           conversationId = asName(asObject(message.conversation)?.id) ?? conversationId;
           return;
         case 'input_audio_buffer.committed':
-          // What the user said: audio, of which nothing is kept.
+          // What the user said: audio, of which nothing is kept. The server answers it unasked.
+          calls.settleDoubts();
           next ??= newDraft();
           next.messages.add({ role: 'user', items: [] }, true);
           return;

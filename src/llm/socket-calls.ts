@@ -62,6 +62,8 @@ export interface SocketCalls {
    * been any: a request that is never answered then was refused.
    */
   refuse(message: JsonObject, eventId: string | undefined, time: MessageTime): void;
+  /** The conversation goes on: requests that may have been refused were. */
+  settleDoubts(): void;
   /** A message of this side, or several, could not be read. */
   lose(sender: 'client' | 'server', damage: Damage): void;
   /** Nothing more comes, at least not for now. */
@@ -172,13 +174,17 @@ export function createSocketCalls(
     }
   }
 
-  function ask(one: SocketCall, time: MessageTime): void {
+  function settleDoubts(): void {
     for (const other of waiting) {
       if (other.doubt !== undefined) {
-        // The client asks again: the error was the answer.
         finish(other, other.lastNs);
       }
     }
+  }
+
+  function ask(one: SocketCall, time: MessageTime): void {
+    // Where the client asks again, an error was the answer.
+    settleDoubts();
     if (waiting.length + running.length === 0) {
       // A client asks again when it has its answer: what was missed is over.
       unseenCause = undefined;
@@ -302,6 +308,7 @@ export function createSocketCalls(
     read,
     fail,
     refuse,
+    settleDoubts,
     lose,
     end(timeNs) {
       for (const one of [...running, ...waiting]) {

@@ -137,6 +137,28 @@ export async function runAll(options, request) {
   await Promise.all(Array.from({ length: options.concurrency }, worker));
 }
 
+/**
+ * Runs `count` requests over `connections` sockets that stay open, each one after the other on its own. `open` gives
+ * one with `request(index)` and `close()`.
+ */
+export async function runOverSockets(options, open) {
+  let next = 0;
+  async function worker() {
+    const socket = open();
+    while (next < options.count) {
+      const index = next;
+      next += 1;
+      try {
+        print(await socket.request(index), index);
+      } catch (error) {
+        print({ error: describe(error) }, index);
+      }
+    }
+    socket.close();
+  }
+  await Promise.all(Array.from({ length: options.connections }, worker));
+}
+
 /** Class, HTTP status and message of what a client threw, with the reason inside where there is one. */
 export function describe(error) {
   return {

@@ -12,6 +12,13 @@ export const NODE_CLIENTS = [
 ] as const;
 /** OpenAI's SDK with its newer API. */
 export const RESPONSES_CLIENT = 'openai-responses-sdk';
+/** The same SDK over WebSockets, and what speaks to those without one. */
+export const SOCKET_CLIENTS = [
+  'openai-responses-socket',
+  'openai-realtime',
+  'websockets_client',
+  'aiohttp_socket_client',
+] as const;
 export const PYTHON_CLIENTS = [
   'requests_client',
   'httpx_client',
@@ -24,6 +31,7 @@ export const PYTHON_SDK_CLIENTS = ['openai_client', 'anthropic_client'] as const
 export type ClientProgram =
   | (typeof NODE_CLIENTS)[number]
   | typeof RESPONSES_CLIENT
+  | (typeof SOCKET_CLIENTS)[number]
   | (typeof PYTHON_CLIENTS)[number]
   | (typeof PYTHON_SDK_CLIENTS)[number];
 

@@ -111,6 +111,8 @@ export interface ExchangeTruth {
   serverPort: number;
   clientPort: number;
   label?: string;
+  /** Of a response on a WebSocket: the API spoken there. */
+  socketApi?: 'openai.responses' | 'openai.realtime';
   api?: WireApi;
   /** Adds to a monotonic time to make it nanoseconds since 1970. */
   epochOffsetNs: string;

@@ -284,6 +284,7 @@ export function planModelResponse(input: ModelEndpointInput): ResponsePlan {
       ['cache-control', 'no-cache'],
       ...apiHeaders(api, exchange),
     ],
+    events,
     pieces: events.map((event, index) => ({ bytes: framed[index]!, effect: event.effect })),
     isStream: true,
     hasBody: true,

@@ -33,6 +33,8 @@ export class RequestError extends Error {
 export interface RequestReader {
   /** The next request; undefined once the client has closed. Throws a `RequestError` on anything that is no HTTP/1.1. */
   next(): Promise<IncomingRequest | undefined>;
+  /** Ends the reading, for another protocol. Gives what was read and belongs to no request. */
+  handOver(): Buffer;
   /** The client sent its end, or the connection failed. */
   readonly isOver: boolean;
   /** Resolves when `isOver` becomes true. */
@@ -47,7 +49,7 @@ export function createRequestReader(socket: Duplex, onContinue: () => void): Req
   let wake: (() => void) | undefined;
   const overWaiters: (() => void)[] = [];
 
-  socket.on('data', (bytes: Buffer) => {
+  function take(bytes: Buffer): void {
     bufferedAtNs = process.hrtime.bigint();
     pieces.push(bytes);
     piecesBytes += bytes.length;
@@ -55,7 +57,8 @@ export function createRequestReader(socket: Duplex, onContinue: () => void): Req
       socket.pause();
     }
     wake?.();
-  });
+  }
+  socket.on('data', take);
   // Joined only when someone looks, so that a large body costs one copy and not one a read.
   let pieces: Buffer[] = [];
   let piecesBytes = 0;
@@ -228,6 +231,11 @@ export function createRequestReader(socket: Duplex, onContinue: () => void): Req
 
   return {
     next,
+    handOver() {
+      socket.off('data', take);
+      join();
+      return buffered;
+    },
     get isOver() {
       return isOver;
     },

@@ -12,6 +12,7 @@ import { createRequestReader, type IncomingRequest } from './request-reader.ts';
 import { type RoutedPlan, route } from './routes.ts';
 import { checkScenario, type Scenario } from './scenario.ts';
 import { type Sent, sendResponse } from './send-response.ts';
+import { isSocketRequest, serveSocket } from './socket-endpoint.ts';
 
 export interface ModelServerOptions {
   /** Default true. */
@@ -147,6 +148,31 @@ export async function startModelServer(options: ModelServerOptions = {}): Promis
         break;
       }
       resolvePrevious('next-request');
+      if (isSocketRequest(request)) {
+        await serveSocket(socket, request, reader.handOver(), {
+          serverSeed,
+          defaultScenario,
+          nextScripted: () => scripted.shift(),
+          beginExchange() {
+            running += 1;
+            exchanges += 1;
+            return exchanges;
+          },
+          endExchange(answered) {
+            insert({
+              ...answered,
+              connection,
+              tls: hasTls,
+              serverPort: port,
+              clientPort,
+              epochOffsetNs: String(epochOffsetNs),
+            });
+            running -= 1;
+            notify();
+          },
+        });
+        return;
+      }
       exchanges += 1;
       running += 1;
       const exchange = exchanges;
