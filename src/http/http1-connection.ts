@@ -706,7 +706,8 @@ export function createHttp1Connection(
     const isRequest = direction === requestDirection;
     const reader = isRequest ? requests : responses;
     const scanner = isRequest ? requestScanner : responseScanner;
-    const pending = (isTunnel ? undefined : reader.headPosition) ?? scanner?.pendingPosition ?? end;
+    // Also in a tunnel: a request that was begun before it is still read.
+    const pending = reader.headPosition ?? scanner?.pendingPosition ?? end;
     context.onRelease(connection, direction, Math.min(pending, end));
   }
 
@@ -800,7 +801,7 @@ export function createHttp1Connection(
   function examineRest(direction: Direction): void {
     const isRequest = direction === requestDirection;
     const position = (isRequest ? requests : responses).headPosition;
-    if (position !== undefined && !isTunnel) {
+    if (position !== undefined) {
       reportSecret(direction, position, ends[direction] - position);
     }
     (isRequest ? requestScanner : responseScanner)?.end();

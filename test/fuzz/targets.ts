@@ -9,6 +9,7 @@ import { KERNEL_RECORDS } from './targets/kernel-records.ts';
 import { MODEL_CALLS } from './targets/model-calls.ts';
 import { MULTIPART } from './targets/multipart.ts';
 import { RECORDING } from './targets/recording.ts';
+import { SOCKET_CALLS } from './targets/socket-calls.ts';
 import { WEBSOCKET } from './targets/websocket.ts';
 
 export const FUZZ_TARGETS: readonly FuzzTarget[] = [
@@ -26,6 +27,7 @@ export const FUZZ_TARGETS: readonly FuzzTarget[] = [
   ZSTD,
   JSON_SCANNER,
   MODEL_CALLS,
+  SOCKET_CALLS,
   RECORDING,
   KERNEL_RECORDS,
 ];

@@ -5,23 +5,13 @@
  */
 import assert from 'node:assert/strict';
 import { createLlmStage } from '../../../src/llm/llm-stage.ts';
-import type { ModelCall, ToolCall } from '../../../src/llm/model-call.ts';
-import { ANTHROPIC_FIXTURES } from '../../support/llm-fixtures/anthropic-fixtures.ts';
-import { COMPLETIONS_FIXTURES } from '../../support/llm-fixtures/completions-fixtures.ts';
-import { EMBEDDINGS_FIXTURES } from '../../support/llm-fixtures/embeddings-fixtures.ts';
-import { OPENAI_FIXTURES } from '../../support/llm-fixtures/openai-fixtures.ts';
-import { RESPONSES_FIXTURES } from '../../support/llm-fixtures/responses-fixtures.ts';
+import { FIXTURES_BY_API } from '../../support/llm-fixtures/all-fixtures.ts';
 import { eventsOf, type InputCall, type Pieces, piecesFor, RESPONSE } from '../calls-input.ts';
 import { observeConnection } from '../connection-witness.ts';
+import { type CallLog, checkUsage, createCallLog } from '../model-call-log.ts';
 import type { FuzzTarget, MutationTools } from '../target.ts';
 
-const FIXTURES = [
-  ...OPENAI_FIXTURES,
-  ...RESPONSES_FIXTURES,
-  ...COMPLETIONS_FIXTURES,
-  ...EMBEDDINGS_FIXTURES,
-  ...ANTHROPIC_FIXTURES,
-];
+const FIXTURES = FIXTURES_BY_API.flatMap(([, fixtures]) => fixtures);
 /** Where requests go: one of each. */
 const TARGETS = [
   ...new Set(FIXTURES.map(({ wire }) => `${wire.host ?? 'localhost'} ${wire.target}`)),
@@ -95,49 +85,19 @@ function callsOf({ target, flags, request, response }: Parts): InputCall[] {
   ].filter(({ bytes }) => bytes.length > 0);
 }
 
-interface Told {
-  calls: ModelCall[];
-  order: string[];
-}
-
-function observe(parts: Parts, pieces?: Pieces): Told {
-  const told: Told = { calls: [], order: [] };
-  const isSmall = (parts.flags & SMALL) !== 0;
+function observe(parts: Parts, pieces?: Pieces): CallLog {
+  const log = createCallLog();
   const handler = createLlmStage({
-    observer: {
-      started(call) {
-        told.calls.push(call);
-        told.order.push('started');
-      },
-      toolCall: (_call, toolCall: ToolCall) => told.order.push(`tool ${toolCall.name}`),
-      finished: () => told.order.push('finished'),
-    },
+    observer: log.observer,
     keepContent: (parts.flags & CONTENT) !== 0,
-    maxContentBytes: isSmall ? 20 : MAX_CONTENT_BYTES,
+    maxContentBytes: (parts.flags & SMALL) === 0 ? MAX_CONTENT_BYTES : 20,
   });
   observeConnection(eventsOf(callsOf(parts), pieces), {
     handler,
     limits: { maxHeadBytes: 65_536 },
     onExchange: () => {},
   });
-  return told;
-}
-
-function withoutTimes({ calls, order }: Told): unknown {
-  return {
-    order,
-    calls: calls.map(({ exchange: _, startNs, endNs, firstChunkNs, chunkGapsNs, ...call }) =>
-      JSON.stringify(
-        { ...call, gaps: chunkGapsNs.length, hasFirst: firstChunkNs !== undefined },
-        (key, value: unknown) => {
-          if (value instanceof Set) {
-            return [...(value as Set<unknown>)];
-          }
-          return key === 'timeNs' ? undefined : typeof value === 'bigint' ? String(value) : value;
-        },
-      ),
-    ),
-  };
+  return log;
 }
 
 /** Changes the bytes of one of the two bodies; what is around them stays valid. */
@@ -165,15 +125,8 @@ export const MODEL_CALLS: FuzzTarget = {
     const parts = partsOf(input);
     const whole = observe(parts);
     const split = observe(parts, piecesFor(input));
-    assert.deepEqual(withoutTimes(split), withoutTimes(whole), 'cut into records, another call');
-    const starts = whole.order.filter((step) => step === 'started').length;
-    const ends = whole.order.filter((step) => step === 'finished').length;
-    assert.equal(ends, starts, 'every call that began is over once');
-    for (const { response } of whole.calls) {
-      for (const [name, value] of Object.entries(response?.usage ?? {})) {
-        const isCount = typeof value !== 'number' || (Number.isSafeInteger(value) && value >= 0);
-        assert.ok(isCount, `${name} is a count of tokens: ${value}`);
-      }
-    }
+    assert.deepEqual(split.account(), whole.account(), 'cut into records, another call');
+    whole.check();
+    checkUsage(whole.calls);
   },
 };

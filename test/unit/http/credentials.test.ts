@@ -263,4 +263,28 @@ describe('credentials of a conversation, for a recorder', () => {
     const unfinished = callsOf('>GET / HTTP/1.1\r\nAuthorization: secr');
     assert.ok(!record(unfinished).request.includes('secr'));
   });
+
+  it('of a head that the answer to CONNECT comes into are known before their bytes are released', () => {
+    const calls = callsOf(
+      '>CONNECT h:443 HTTP/1.1\r\n\r\n',
+      '>POST / HTTP/1.1\r\nAuthorization: Bea',
+      '<HTTP/1.1 200 OK\r\n\r\n',
+      `>rer ${KEYS.openai}\r\n`,
+      '>\r\n',
+    );
+    let releasedTo = 0;
+    let secretBytes = 0;
+    observe(captureEvents(calls), {
+      onSecret(_connection, direction, position, length) {
+        if (direction === 'write') {
+          assert.ok(position >= releasedTo, `${position} was released`);
+          secretBytes += length;
+        }
+      },
+      onRelease(_connection, direction, upToPosition) {
+        releasedTo = direction === 'write' ? Math.max(releasedTo, upToPosition) : releasedTo;
+      },
+    });
+    assert.ok(secretBytes >= `Bearer ${KEYS.openai}`.length, `${secretBytes} bytes are secret`);
+  });
 });
