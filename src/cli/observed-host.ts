@@ -1,4 +1,5 @@
 /** Observes the whole host until stopped: what `run` and `record` have in common. */
+import { type Config, schema } from '../config/schema.ts';
 import { type AgentSummary, loadAgent, type PrintOptions } from './agent-surface.ts';
 import { requireCapturePrivilege } from './capture-privilege.ts';
 import type { CommandContext, Output } from './command.ts';
@@ -48,7 +49,7 @@ export async function observeHost(
   await agent.start();
   try {
     if (!stop.isRequested) {
-      announce(output, agent.summary(), config.capture.kinds);
+      announce(output, agent.summary(), config);
       notifyReady(env, log);
       await untilStopped(context, stop.requested, () => agent.summary());
     }
@@ -76,9 +77,13 @@ async function untilStopped(
   }
 }
 
-function announce(output: Output, summary: AgentSummary, kinds: readonly string[]): void {
+function announce(output: Output, summary: AgentSummary, config: Config): void {
+  const targets = settingLines('only', schema.target, config.target);
+  const whom = targets.length > 0 ? 'targets on this host' : 'this host';
   const lines = [
-    `sightline ready: observing this host (${kinds.join(', ')}), ${summary.watches.length} TLS libraries and executables attached`,
+    `sightline ready: observing ${whom} (${config.capture.kinds.join(', ')}), ${summary.watches.length} TLS libraries and executables attached`,
+    ...targets,
+    ...settingLines('without', schema.exclude, config.exclude),
     ...listLines('watching', summary.watches),
     ...listLines('found', summary.found),
   ];
@@ -87,6 +92,18 @@ function announce(output: Output, summary: AgentSummary, kinds: readonly string[
   }
   lines.push('  nothing seen yet: start an agent, or see "npm run demo"; Ctrl-C stops');
   output.stderr(`${lines.join('\n')}\n`);
+}
+
+/** The variables that select processes, as they are set. */
+function settingLines(
+  word: string,
+  keys: typeof schema.target,
+  values: Config['target'],
+): string[] {
+  const names = Object.keys(keys) as (keyof typeof keys)[];
+  return names
+    .filter((name) => values[name].length > 0)
+    .map((name) => `  ${word} ${keys[name].env}=${values[name].join(',')}`);
 }
 
 function listLines(title: string, items: readonly string[]): string[] {

@@ -355,6 +355,11 @@ describe('life of a capture', function () {
         codeOf(() => capture.setProcess(1, 'seen' as never)),
         'SL_ARGUMENT',
       );
+      // Which of its programs is unwanted must be said.
+      assert.equal(
+        codeOf(() => capture.setProcess(1, 'unwanted')),
+        'SL_ARGUMENT',
+      );
     } finally {
       capture.close();
     }

@@ -130,14 +130,28 @@ describe('observed processes', function () {
     for (let i = 0; i < 7; i += 1) {
       await run(agent, `exec ${get(`at-once-${i}`)}`);
       await run('bash', `exec ${get(`other-${i}`)}`);
+      // Programs one after the other in one process, before anybody can have judged the first.
+      await run('sh', `exec bash -c 'exec ${agent} -c "exec ${get(`chain-${i}`)}"'`);
       await run(agent, `${get(`child-${i}`)} & ${get(`beside-${i}`)} & wait`);
     }
     const expected = [0, 1, 2, 3, 4, 5, 6].flatMap((i) => [
       `at-once-${i}`,
       `child-${i}`,
       `beside-${i}`,
+      `chain-${i}`,
     ]);
     assert.deepEqual(await requests(), expected.sort());
+  });
+
+  it('takes descendants that a running target has already', async () => {
+    const root = spawn(agent, ['-c', `bash -c 'read -r _; ${get('grandchild')}; true'; true`], {
+      stdio: ['pipe', 'ignore', 'inherit'],
+    });
+    children.push(root);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    await begin({ executables: [AGENT] });
+    await release(root);
+    assert.deepEqual(await requests(), ['grandchild']);
   });
 
   it('takes processes by pid, those that run', async () => {
