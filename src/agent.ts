@@ -70,6 +70,7 @@ export function createLiveAgent(config: Config, options: LiveAgentOptions): Agen
     knownPrograms: cache.programs,
     onVerdict: (file) => reportVerdict(file, counters, log),
     onLate: (attach) => reportLate(attach, counters, log),
+    onMissed: () => counters.counter('sightline.missed_files', {}).add(),
     onDefect: (error) => {
       counters.counter('sightline.faults', { place: 'targets' }).add();
       log.warnSometimes('defect', `a defect of ours lost a file: ${messageOf(error)}`);

@@ -62,6 +62,12 @@ export const COUNTERS = {
       'Processes that ran a TLS stack before its probes were in place, by stack and by how long at most.',
     attributes: ['stack', 'within'],
   },
+  'sightline.missed_files': {
+    unit: '{file}',
+    description:
+      'New files that a process ran code of and that it took with it before they could be examined.',
+    attributes: [],
+  },
   'sightline.export_failures': {
     unit: '{item}',
     description: 'Spans, log records and metric exports that were given up, by signal.',

@@ -10,8 +10,13 @@ const RETRY_DELAYS_MS: readonly number[] = [2, 20, 200];
 export const DEFAULT_MAX_WAITING_MAPPINGS = 4096;
 
 export interface MappingWatchOptions {
-  /** Examines what the process has mapped since `timeNs`, and says of which inodes the verdict is known. */
-  look(pid: number, timeNs: bigint): ReadonlySet<bigint>;
+  /**
+   * Examines what the process has mapped since `timeNs`: the inodes, each with whether its verdict is known by now.
+   * One that is still searched is reported again when it is mapped next.
+   */
+  look(pid: number, timeNs: bigint): ReadonlyMap<bigint, boolean>;
+  /** The file of a mapping was never found: its process ended, or has unmapped it. */
+  onMissed?(pid: number): void;
   maxWaiting?: number;
 }
 
@@ -37,7 +42,7 @@ export function createMappingWatch(options: MappingWatchOptions): MappingWatch {
 
   /** One look a process, however many of its mappings wait. */
   function lookFor(waiting: readonly Waiting[]): void {
-    const seen = new Map<number, ReadonlySet<bigint>>();
+    const seen = new Map<number, ReadonlyMap<bigint, boolean>>();
     const missed: Waiting[] = [];
     for (const one of waiting) {
       let inodes = seen.get(one.pid);
@@ -45,9 +50,12 @@ export function createMappingWatch(options: MappingWatchOptions): MappingWatch {
         inodes = options.look(one.pid, one.timeNs);
         seen.set(one.pid, inodes);
       }
-      if (inodes.has(one.inode)) {
+      const isSettled = inodes.get(one.inode);
+      if (isSettled !== undefined) {
         waitingCount -= 1;
-        one.onFound();
+        if (isSettled) {
+          one.onFound();
+        }
       } else {
         missed.push(one);
       }
@@ -56,13 +64,16 @@ export function createMappingWatch(options: MappingWatchOptions): MappingWatch {
   }
 
   function retry(missed: Waiting[]): void {
+    if (missed.length === 0) {
+      return;
+    }
     const looks = missed[0]?.looks ?? 0;
     const delayMs = RETRY_DELAYS_MS[looks];
     if (delayMs === undefined) {
       waitingCount -= missed.length;
-      return;
-    }
-    if (missed.length === 0) {
+      for (const { pid } of missed) {
+        options.onMissed?.(pid);
+      }
       return;
     }
     for (const one of missed) {

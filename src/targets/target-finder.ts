@@ -49,6 +49,8 @@ export interface TargetFinderOptions {
   knownPrograms?(): readonly string[];
   /** Told of every process that ran code of a new file, during the capture, before its probes were in place. */
   onLate?(attach: LateAttach): void;
+  /** Told of a process that ran code of a new file and had ended before anybody could look at it. */
+  onMissed?(pid: number): void;
   /** Nanoseconds of CLOCK_BOOTTIME, now. */
   bootNs?(): bigint;
   /** A defect of ours after a search. */
@@ -124,7 +126,10 @@ export function createTargetFinder(options: TargetFinderOptions): TargetFinder {
     ...(options.maxWaitingSearches === undefined ? {} : { maxWaiting: options.maxWaitingSearches }),
   });
   const schedule = createRelookSchedule({ onDue: (pid) => void lookAt(pid), ...options.relook });
-  const mappings = createMappingWatch({ look: lookAt });
+  const mappings = createMappingWatch({
+    look: lookAt,
+    onMissed: (pid) => options.onMissed?.(pid),
+  });
   const bootNs = options.bootNs ?? createHostClock().bootNs;
   let port: AttachPort | undefined;
   let sweepTimer: NodeJS.Timeout | undefined;
@@ -168,30 +173,34 @@ export function createTargetFinder(options: TargetFinderOptions): TargetFinder {
     }
   }
 
-  /** The inodes of all files that the process has mapped executable and of which a verdict is known by now. */
-  function lookAt(pid: number, timeNs = bootNs()): Set<bigint> {
-    const inodes = new Set<bigint>();
+  /** The inodes of all files that the process has mapped executable, each with whether its verdict is known by now. */
+  function lookAt(pid: number, timeNs = bootNs()): Map<bigint, boolean> {
+    const inodes = new Map<bigint, boolean>();
     filesOf(pid, { pid, sinceNs: timeNs }, inodes);
     return inodes;
   }
 
-  function filesOf(pid: number, user: User | undefined, inodes?: Set<bigint>): TargetFile[] {
+  function filesOf(
+    pid: number,
+    user: User | undefined,
+    inodes?: Map<bigint, boolean>,
+  ): TargetFile[] {
     const { files } = examineFiles(pid, user, inodes);
     return files.filter(({ verdict }) => verdict !== 'no-tls');
   }
 
-  function examineFiles(pid: number, user?: User, inodes?: Set<bigint>): ExaminedFiles {
+  function examineFiles(pid: number, user?: User, inodes?: Map<bigint, boolean>): ExaminedFiles {
     const found = new Set<TargetFile>();
     const unreachable: string[] = [];
     const prefix = rootPrefix(pid);
     for (const mapping of readExecutableMappings(pid)) {
       const file = examineMapping(pid, prefix, mapping, user);
-      if (file !== 'unreachable' && file?.verdict !== 'searching') {
-        inodes?.add(mapping.inode);
-      }
       if (file === 'unreachable') {
         unreachable.push(mapping.path);
-      } else if (file) {
+        continue;
+      }
+      inodes?.set(mapping.inode, file?.verdict !== 'searching');
+      if (file) {
         found.add(file);
       }
     }

@@ -9,13 +9,17 @@ import type { CaptureEvent, DataEvent, Direction } from '../../../src/capture/ev
 import { createLiveSource, type LiveSource } from '../../../src/capture/live-source.ts';
 import type { ProcessSelection } from '../../../src/capture/process-selection.ts';
 import type { TargetFile } from '../../../src/capture/target-tracker.ts';
-import { createTargetFinder } from '../../../src/targets/target-finder.ts';
+import { createTargetFinder, type LateAttach } from '../../../src/targets/target-finder.ts';
 import { createTlsLocator } from '../../../src/targets/tls-location.ts';
 
 export interface Observation {
   source: LiveSource;
   events: CaptureEvent[];
   verdicts: TargetFile[];
+  /** Processes that were faster than the attaching. */
+  late: LateAttach[];
+  /** Processes that were gone before their new files could be examined. */
+  missed: number[];
   defects: unknown[];
   /** Waits until an event is there, which the kernel hands over within some tens of ms. */
   /** Records that came before the kernel knew that they are not wanted. */
@@ -36,12 +40,17 @@ export async function observe(options: {
 }): Promise<Observation> {
   const events: CaptureEvent[] = [];
   const verdicts: TargetFile[] = [];
+  const late: LateAttach[] = [];
+  const missed: number[] = [];
   const defects: unknown[] = [];
   const leftOut: string[] = [];
   const binding = loadBinding();
   const targets = createTargetFinder({
     locator: createTlsLocator({ binding }),
     onVerdict: (file) => verdicts.push(file),
+    onLate: (attach) => late.push(attach),
+    onMissed: (pid) => missed.push(pid),
+    onDefect: (error) => defects.push(error),
   });
   const source = createLiveSource({
     binding,
@@ -63,6 +72,8 @@ export async function observe(options: {
     source,
     events,
     verdicts,
+    late,
+    missed,
     defects,
     leftOut,
     async until(found) {
