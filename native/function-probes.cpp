@@ -62,6 +62,7 @@ constexpr FunctionProbe kFunctionProbes[] = {
     {"go", "go-stack", "crypto/tls.(*Conn).Close", "go_stack_close_enter", ExitAt::kNever, nullptr},
     {"rustls", "", "CommonState::send_appdata_encrypt", "rustls_send_enter", ExitAt::kNever,
      nullptr},
+    {"rustls", "", "RecordLayer::encrypt_outgoing", "rustls_send_enter", ExitAt::kNever, nullptr},
     {"rustls", "", "MessageEncrypter::encrypt", "rustls_encrypt_enter", ExitAt::kNever, nullptr},
     {"rustls", "", "MessageDecrypter::decrypt", "rustls_decrypt_enter", ExitAt::kReturn,
      "rustls_decrypt_exit"},

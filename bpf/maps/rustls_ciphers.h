@@ -42,11 +42,16 @@ struct {
     __type(value, struct rustls_call);
 } rustls_calls SEC(".maps");
 
-/* By pid and thread: address of the connection state for which a thread last cut data into records.
- */
+/* What a thread last encrypted for: the addresses of which one is the connection's state. */
+struct rustls_sender {
+    u64 first;
+    u64 second;
+};
+
+/* By pid and thread. */
 struct {
     __uint(type, BPF_MAP_TYPE_LRU_HASH);
     __uint(max_entries, 4096);
     __type(key, u64);
-    __type(value, u64);
+    __type(value, struct rustls_sender);
 } rustls_senders SEC(".maps");

@@ -6,7 +6,8 @@
  * - MessageDecrypter::decrypt(&mut self, message, sequence) -> Result<message, Error>: each record
  *   that was received, in the clear once it has returned.
  * - CommonState::send_appdata_encrypt(&mut self, chunks, limit): what cuts data into records. It
- *   calls the encrypter; all that is taken from it is which connection that is.
+ *   calls the encrypter; all that is taken from it is which connection that is. Where it was not
+ *   found, RecordLayer::encrypt_outgoing(&mut self, message) between the two serves as well.
  *
  * Rust has no stable layout, so everything that is read is checked, and what does not fit is
  * counted (SL_DROP_LAYOUT) and left. A connection is named by where it keeps its encrypter; beside
@@ -39,6 +40,8 @@
 
 /* Words of the connection's state in which its encrypter is looked for. */
 #define RUSTLS_STATE_WORDS 192
+/* The same of the record layer alone, which begins with it. */
+#define RUSTLS_LAYER_WORDS 24
 
 /* OutboundPlainMessage: one piece {0, address, bytes}, or some {pieces, count, start, end}. */
 struct rustls_outbound {
@@ -101,13 +104,9 @@ static __always_inline bool is_trait_object(const struct rustls_objects *pair) {
            methods.first;
 }
 
-/* Where in the state that the thread sends for the encrypter is kept; 0 when it is not there. */
-static __always_inline u64 find_encrypter(u64 pid_tgid, u64 encrypter) {
-    u64 *state = bpf_map_lookup_elem(&rustls_senders, &pid_tgid);
-    if (!state)
-        return 0;
-    u64 address = *state;
-    for (int i = 0; i < RUSTLS_STATE_WORDS; i++) {
+/* Where in the state at `address` the encrypter is kept; 0 when it is not there. */
+static __always_inline u64 find_word(u64 address, u64 encrypter, const int words) {
+    for (int i = 0; i < words; i++) {
         u64 word = 0;
         if (bpf_probe_read_user(&word, sizeof(word), (void *)address))
             return 0;
@@ -116,6 +115,16 @@ static __always_inline u64 find_encrypter(u64 pid_tgid, u64 encrypter) {
         address += sizeof(word);
     }
     return 0;
+}
+
+/* The same in the state that the thread sends for. */
+static __always_inline u64 find_encrypter(u64 pid_tgid, u64 encrypter) {
+    struct rustls_sender *sender = bpf_map_lookup_elem(&rustls_senders, &pid_tgid);
+    if (!sender)
+        return 0;
+    u64 second = sender->second;
+    u64 place = find_word(sender->first, encrypter, RUSTLS_STATE_WORDS);
+    return place ? place : find_word(second, encrypter, RUSTLS_LAYER_WORDS);
 }
 
 /* The decrypter is the other trait object: behind the encrypter, or before it. */
@@ -308,14 +317,17 @@ static __always_inline void emit_outbound(const struct rustls_cipher *cipher, u6
         emit_pieces(&transfer, connection, source);
 }
 
-/* Entry of CommonState::send_appdata_encrypt. */
+/*
+ * Entry of CommonState::send_appdata_encrypt(&mut self, …), or of the record layer's functions,
+ * which are given the address of their result before themselves.
+ */
 SEC("uprobe/rustls_send_enter")
 int rustls_send_enter(struct pt_regs *ctx) {
     u64 pid_tgid = bpf_get_current_pid_tgid();
     if (!is_seen(pid_tgid >> 32))
         return 0;
-    u64 state = PT_REGS_PARM1(ctx);
-    bpf_map_update_elem(&rustls_senders, &pid_tgid, &state, BPF_ANY);
+    struct rustls_sender sender = {.first = PT_REGS_PARM1(ctx), .second = PT_REGS_PARM2(ctx)};
+    bpf_map_update_elem(&rustls_senders, &pid_tgid, &sender, BPF_ANY);
     return 0;
 }
 

@@ -7,9 +7,12 @@ namespace sightline {
 namespace {
 
 const char *const kStack = "rustls";
+const char *const kLayerName = "RecordLayer::encrypt_outgoing";
 
 constexpr uint64_t kMaxPathBytes = 300;
 constexpr size_t kMaxPlaces = 4096;
+// Functions with places of the record layer: it has one that encrypts, and one that decrypts.
+constexpr size_t kMaxSenders = 4;
 // Of each kind; two providers have seven.
 constexpr size_t kMaxMethods = 32;
 // Drop, size, alignment, a method; then perhaps another one, and the same of the next table.
@@ -251,6 +254,7 @@ void RustlsLocator::settle(const CodeSearch &search, Locations *locations) {
     }
     const std::vector<AddressUser> users = users_of(search, addresses);
     std::vector<const AddressUser *> fragmenters;
+    std::vector<const AddressUser *> layers;
     std::vector<const AddressUser *> makers;
     for (const AddressUser &user : users) {
         std::set<KnownText> used;
@@ -258,9 +262,11 @@ void RustlsLocator::settle(const CodeSearch &search, Locations *locations) {
             used.insert(places_.at(address));
         }
         if (used.contains(KnownText::rustls_record_layer) &&
-            used.contains(KnownText::rustls_fragmenter) &&
             (live_registers(user.code) & kTwoArguments) == kTwoArguments) {
-            fragmenters.push_back(&user);
+            layers.push_back(&user);
+            if (used.contains(KnownText::rustls_fragmenter)) {
+                fragmenters.push_back(&user);
+            }
         }
         if (used.contains(KnownText::rustls_tls12) || used.contains(KnownText::rustls_tls13) ||
             used.contains(KnownText::rustls_cipher)) {
@@ -302,6 +308,19 @@ void RustlsLocator::settle(const CodeSearch &search, Locations *locations) {
                                   range.has_unwind_entry ? range.end : 0,
                                   {kTwoArguments, false}},
                                  &stack);
+    }
+    // Where that cannot be told, what encrypts for it has the ciphers at hand, too: it is one of
+    // those with places of the record layer, all of which are called with it.
+    for (size_t i = 0; fragmenters.empty() && i < layers.size() && i < kMaxSenders; i++) {
+        const FunctionRange &range = layers[i]->range;
+        is_placed = add_function(search.file,
+                                 {std::string(kLayerName) + "#" + std::to_string(i + 1),
+                                  kLayerName,
+                                  range.start,
+                                  range.has_unwind_entry ? range.end : 0,
+                                  {kTwoArguments, false}},
+                                 &stack) &&
+                    is_placed;
     }
     const auto add_methods = [&](const std::set<uint64_t> &addresses_of, const std::string &name,
                                  bool wants_return) {

@@ -13,14 +13,26 @@ import { requireKernel } from '../support/kernel-guard.ts';
 import type { ExchangeTruth } from '../support/model-server/exchange-truth.ts';
 import { type FlatSpan, readOtlpFile } from '../support/otlp-file.ts';
 import { startSightline } from '../support/sightline.ts';
-import { BORINGSSL_SUBJECTS, fetchSubject, type NpmSubject } from './npm-subjects.ts';
+import {
+  BORINGSSL_SUBJECTS,
+  fetchCompanions,
+  fetchSubject,
+  type NpmSubject,
+  RUSTLS_SUBJECTS,
+} from './npm-subjects.ts';
 
 const SESSION = fileURLToPath(new URL('../support/agents/cli-session.ts', import.meta.url));
-/** The model server asks for whatever stands in backquotes, in the CLI's own prompts as well. */
+/** The model server asks for whatever stands in backquotes. */
 const PROMPT = 'Run `echo seen-by-the-kernel` and `exit 3`, please.';
+const COMMANDS = [
+  { command: 'echo seen-by-the-kernel', exitCode: 0 },
+  { command: 'exit 3', exitCode: 3 },
+];
 
 interface Cli {
   subject: NpmSubject;
+  /** What tells this case from others of the same program. */
+  way?: string;
   service: string;
   args: readonly string[];
   env: Readonly<Record<string, string>>;
@@ -45,11 +57,41 @@ function claudeCode(subject: NpmSubject): Cli {
   };
 }
 
-const VERSIONS = ['2.1.197', '2.1.266', '2.1.330'];
+/** `model`: newer ones get a tool that runs JavaScript, others one that runs a command. */
+function codex(subject: NpmSubject, model?: string): Cli {
+  const provider =
+    '{name="local",base_url="{URL}/v1",env_key="OPENAI_API_KEY",wire_api="responses"}';
+  return {
+    subject,
+    way: model === undefined ? 'with its own model' : `with ${model}`,
+    service: 'codex',
+    args: [
+      'exec',
+      '--skip-git-repo-check',
+      '--dangerously-bypass-approvals-and-sandbox',
+      '-c',
+      'model_provider=local',
+      '-c',
+      `model_providers.local=${provider}`,
+      ...(model === undefined ? [] : ['-m', model]),
+      PROMPT,
+    ],
+    env: {
+      OPENAI_API_KEY: 'sk-test-0123456789abcdef',
+      SSL_CERT_FILE: '{CA}',
+      CODEX_CA_CERTIFICATE: '{CA}',
+    },
+    tool: /^exec(?:_command)?$/,
+  };
+}
 
-const CLIS = BORINGSSL_SUBJECTS.filter(
-  ({ program, version }) => program === 'claude' && VERSIONS.includes(version),
-).map(claudeCode);
+const CLIS = [
+  ...BORINGSSL_SUBJECTS.filter(({ program }) => program === 'claude').map(claudeCode),
+  ...RUSTLS_SUBJECTS.filter(({ program }) => program === 'codex').flatMap((subject) => [
+    codex(subject),
+    codex(subject, 'gpt-5'),
+  ]),
+];
 
 interface Run {
   spans: FlatSpan[];
@@ -65,6 +107,9 @@ async function observeCli(cli: Cli, path: string): Promise<Run> {
   // By the name it is installed under, which is part of how it is recognised.
   const program = join(folder, cli.subject.program);
   copyFileSync(path, program);
+  for (const companion of fetchCompanions(cli.subject)) {
+    copyFileSync(companion.path, join(folder, companion.name));
+  }
   const sightline = await startSightline();
   try {
     const script = 'ip link set lo up && exec "$@"';
@@ -112,7 +157,7 @@ describe('real agent CLIs, captured in the kernel', function () {
   });
 
   for (const cli of CLIS) {
-    it(`${cli.subject.program} ${cli.subject.version}: every exchange equals the server's log${cli.tool ? ', and the turn holds its tools' : ''}`, async function () {
+    it(`${cli.subject.program} ${cli.subject.version}${cli.way ? ` ${cli.way}` : ''}: every exchange equals the server's log${cli.tool ? ', and the turn holds its tools' : ''}`, async function () {
       const path = fetchSubject(cli.subject);
       if (path === undefined) {
         this.skip();
@@ -142,8 +187,14 @@ describe('real agent CLIs, captured in the kernel', function () {
       );
       assert.ok(processes.length > 0, 'a tool call holds the process that it started');
       for (const process of processes) {
-        assert.equal(typeof process.attributes['process.exit.code'], 'number');
         assert.match(String(process.attributes['sightline.evidence']), /process/);
+      }
+      for (const { command, exitCode } of COMMANDS) {
+        const shells = processes.filter(({ attributes }) =>
+          String(attributes['process.command_args']).includes(command),
+        );
+        assert.equal(shells.length, 1, `"${command}" ran once`);
+        assert.equal(shells[0]?.attributes['process.exit.code'], exitCode);
       }
     });
   }

@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 
 const CACHE = join(
   process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'),
@@ -15,6 +15,8 @@ export interface NpmSubject {
   /** The npm package of this machine's kind, and the program's path in it. */
   specification: string;
   member: string;
+  /** Files that it starts, which have to lie beside it. */
+  companions?: readonly string[];
 }
 
 function claude(version: string): NpmSubject {
@@ -41,6 +43,7 @@ function codex(version: string): NpmSubject {
     version,
     specification: `@openai/codex@${version}-linux-x64`,
     member: 'vendor/x86_64-unknown-linux-musl/bin/codex',
+    companions: ['vendor/x86_64-unknown-linux-musl/bin/codex-code-mode-host'],
   };
 }
 
@@ -78,7 +81,24 @@ export const NODE_SUBJECTS = [node('20.19.5'), node('22.20.0'), node('24.21.0')]
 
 /** The program's path; undefined, with a loud line, when the registry does not give it. */
 export function fetchSubject(subject: NpmSubject): string | undefined {
-  const path = join(CACHE, `${subject.program}-${subject.version}`);
+  return fetchMember(subject, subject.member);
+}
+
+/** Paths and names of what has to lie beside the program, fetched as it is itself. */
+export function fetchCompanions(subject: NpmSubject): { path: string; name: string }[] {
+  return (subject.companions ?? []).flatMap((member) => {
+    const path = fetchMember(subject, member);
+    return path === undefined ? [] : [{ path, name: basename(member) }];
+  });
+}
+
+function cachePath({ program, version, member }: NpmSubject, wanted: string): string {
+  const own = join(CACHE, `${program}-${version}`);
+  return wanted === member ? own : `${own}.${basename(wanted)}`;
+}
+
+function fetchMember(subject: NpmSubject, wanted: string): string | undefined {
+  const path = cachePath(subject, wanted);
   if (existsSync(path)) {
     return path;
   }
@@ -91,8 +111,14 @@ export function fetchSubject(subject: NpmSubject): string | undefined {
       timeout: 300_000,
     });
     const archive = readdirSync(folder).find((name) => name.endsWith('.tgz')) ?? '';
-    execFileSync('tar', ['xzf', archive, `package/${subject.member}`], { cwd: folder });
-    renameSync(join(folder, 'package', subject.member), path);
+    // All of them at once: a package of this kind has some hundred megabytes.
+    const members = [subject.member, ...(subject.companions ?? [])];
+    execFileSync('tar', ['xzf', archive, ...members.map((member) => `package/${member}`)], {
+      cwd: folder,
+    });
+    for (const member of members) {
+      renameSync(join(folder, 'package', member), cachePath(subject, member));
+    }
     return path;
   } catch (error) {
     const reason = error instanceof Error ? error.message.split('\n', 1)[0] : String(error);

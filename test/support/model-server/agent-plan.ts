@@ -2,15 +2,19 @@
  * Plays a model that uses a shell: it asks for the commands of a plan, round by round, and then answers with what
  * the tools gave back. It keeps no state: how far a conversation is can be read from its messages.
  */
-import type { RequestView } from './answer.ts';
+import type { RequestView, ShellTool } from './answer.ts';
 import type { AgentScenario, Scenario, ToolCallScenario } from './scenario.ts';
 
 /** Longest part of a tool's result that the final answer quotes. */
 const MAX_QUOTED_CHARACTERS = 300;
 
+/** What an agent adds to a prompt on its own, with examples in backquotes. */
+const REMINDER = /<system-reminder>.*?<\/system-reminder>/gs;
+
 /** A plan out of a plain prompt: each `command` in backquotes is run in a round of its own. */
 export function planFromPrompt(prompt: string): AgentScenario | undefined {
-  const commands = [...prompt.matchAll(/`([^`\n]+)`/g)].map((match) => match[1]!);
+  const asked = prompt.replaceAll(REMINDER, '');
+  const commands = [...asked.matchAll(/`([^`\n]+)`/g)].map((match) => match[1]!);
   return commands.length === 0 ? undefined : { rounds: commands.map((command) => [{ command }]) };
 }
 
@@ -27,17 +31,22 @@ function finalAnswer(plan: AgentScenario, view: RequestView): string {
   return `I ran ${commands.length} command(s).\n${lines.join('\n')}`;
 }
 
+function toolNamed(name: string): ShellTool {
+  return { name, argumentsOf: (command) => ({ command }) };
+}
+
 /** The scenario of this answer: the next round's tool calls, or the final answer. */
 export function applyPlan(plan: AgentScenario, view: RequestView, scenario: Scenario): Scenario {
   const round = plan.rounds[view.roundsDone];
-  const name = plan.tool ?? view.shellTool;
-  if (round === undefined || round.length === 0 || name === undefined) {
+  const tool = plan.tool === undefined ? view.shellTool : toolNamed(plan.tool);
+  if (round === undefined || round.length === 0 || tool === undefined) {
     return { ...scenario, text: finalAnswer(plan, view) };
   }
   const toolCalls: ToolCallScenario[] = round.map((entry) => ({
     ...(entry.id === undefined ? {} : { id: entry.id }),
-    name,
-    arguments: { command: entry.command },
+    name: tool.name,
+    arguments: tool.argumentsOf(entry.command),
+    ...(tool.isCustom === undefined ? {} : { isCustom: tool.isCustom }),
   }));
   return { ...scenario, text: scenario.text ?? 'Let me look.', toolCalls };
 }

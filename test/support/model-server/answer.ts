@@ -1,5 +1,6 @@
 /** What the model says, before a wire API gives it its shape. */
 import type { ToolResultTruth, WireApi } from './exchange-truth.ts';
+import { isRecord } from './json-value.ts';
 import { createRandom, type Random, seedOf } from './random.ts';
 import type { Scenario } from './scenario.ts';
 
@@ -19,14 +20,42 @@ export interface RequestView {
   turnResults: ToolResultTruth[];
   /** Those after the last assistant message: what this request brings back. */
   toolResults: ToolResultTruth[];
-  /** First tool whose arguments have a `command`. */
-  shellTool: string | undefined;
+  /** First tool that runs a command. */
+  shellTool: ShellTool | undefined;
+}
+
+/** A tool that runs a command, in the form that the request's definition of it asks for. */
+export interface ShellTool {
+  name: string;
+  /** An object, or text where the tool takes text. */
+  argumentsOf(command: string): unknown;
+  /** Called by an item of its own kind, with text instead of JSON (the responses API). */
+  isCustom?: true;
+}
+
+/** What the definition of a tool names its command, of the names that tools of agents have. */
+const COMMAND_PARAMETERS = ['command', 'cmd'];
+
+/** By the properties in its JSON schema. */
+export function shellToolOf(name: unknown, properties: unknown): ShellTool | undefined {
+  const given = isRecord(properties) ? properties : {};
+  const parameter = COMMAND_PARAMETERS.find((candidate) => candidate in given);
+  if (typeof name !== 'string' || parameter === undefined) {
+    return undefined;
+  }
+  const schema = given[parameter];
+  const isList = isRecord(schema) && schema.type === 'array';
+  return {
+    name,
+    argumentsOf: (command) => ({ [parameter]: isList ? ['bash', '-lc', command] : command }),
+  };
 }
 
 export interface ToolCallAnswer {
   id: string;
   name: string;
   argumentsText: string;
+  isCustom?: true;
 }
 
 export interface ChoiceAnswer {
@@ -127,6 +156,7 @@ export function makeAnswer(
       id: call.id ?? `${isAnthropic ? 'toolu_01' : 'call_'}${unique.token(22)}`,
       name: call.name,
       argumentsText: argumentsText(call.arguments),
+      ...(call.isCustom === undefined ? {} : { isCustom: call.isCustom }),
     }));
     const drawn = toolCalls.length === 0 ? DEFAULT_TEXT_BYTES : 0;
     const text = scenario.text ?? random.text(scenario.textBytes ?? drawn);

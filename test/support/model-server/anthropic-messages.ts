@@ -1,5 +1,13 @@
 /** Anthropic messages as the service side speaks it: https://docs.anthropic.com/en/api/messages-streaming */
-import { type Answer, cutText, deltasOf, type RequestView, type StreamEvent } from './answer.ts';
+import {
+  type Answer,
+  cutText,
+  deltasOf,
+  type RequestView,
+  type ShellTool,
+  type StreamEvent,
+  shellToolOf,
+} from './answer.ts';
 import {
   type AnswerTruth,
   choiceOf,
@@ -18,12 +26,12 @@ function contentText(content: unknown): string {
     .join('');
 }
 
-function shellToolOf(tools: unknown): string | undefined {
+function shellToolIn(tools: unknown): ShellTool | undefined {
   for (const tool of records(tools)) {
     const schema = isRecord(tool.input_schema) ? tool.input_schema : {};
-    const properties = isRecord(schema.properties) ? schema.properties : {};
-    if (typeof tool.name === 'string' && 'command' in properties) {
-      return tool.name;
+    const found = shellToolOf(tool.name, schema.properties);
+    if (found !== undefined) {
+      return found;
     }
   }
   return undefined;
@@ -37,6 +45,10 @@ export function viewAnthropicRequest(body: Json): RequestView {
   let toolResults: ToolResultTruth[] = [];
   for (const message of messages) {
     const blocks = records(message.content);
+    if (message.role === 'system') {
+      // What Claude Code says of its surroundings stands behind the prompt.
+      continue;
+    }
     if (message.role === 'assistant') {
       toolResults = [];
       if (blocks.some((block) => block.type === 'tool_use')) {
@@ -75,7 +87,7 @@ export function viewAnthropicRequest(body: Json): RequestView {
     roundsDone,
     turnResults,
     toolResults,
-    shellTool: shellToolOf(body.tools),
+    shellTool: shellToolIn(body.tools),
   };
 }
 

@@ -1,5 +1,13 @@
 /** OpenAI chat completions as the service side speaks it: https://platform.openai.com/docs/api-reference/chat */
-import { type Answer, cutText, deltasOf, type RequestView, type StreamEvent } from './answer.ts';
+import {
+  type Answer,
+  cutText,
+  deltasOf,
+  type RequestView,
+  type ShellTool,
+  type StreamEvent,
+  shellToolOf,
+} from './answer.ts';
 import {
   type AnswerTruth,
   choiceOf,
@@ -19,13 +27,13 @@ function contentText(content: unknown): string {
     .join('');
 }
 
-function shellToolOf(tools: unknown): string | undefined {
+function shellToolIn(tools: unknown): ShellTool | undefined {
   for (const tool of records(tools)) {
     const definition = isRecord(tool.function) ? tool.function : {};
     const parameters = isRecord(definition.parameters) ? definition.parameters : {};
-    const properties = isRecord(parameters.properties) ? parameters.properties : {};
-    if (typeof definition.name === 'string' && 'command' in properties) {
-      return definition.name;
+    const found = shellToolOf(definition.name, parameters.properties);
+    if (found !== undefined) {
+      return found;
     }
   }
   return undefined;
@@ -69,7 +77,7 @@ export function viewOpenAiRequest(body: Json): RequestView {
     roundsDone,
     turnResults,
     toolResults,
-    shellTool: shellToolOf(body.tools),
+    shellTool: shellToolIn(body.tools),
   };
 }
 

@@ -5,7 +5,9 @@ import {
   cutText,
   deltasOf,
   type RequestView,
+  type ShellTool,
   type StreamEvent,
+  shellToolOf,
 } from './answer.ts';
 import { type AnswerTruth, choiceOf, type ToolResultTruth } from './exchange-truth.ts';
 import { isRecord, type Json, records } from './json-value.ts';
@@ -20,15 +22,32 @@ function contentText(content: unknown): string {
     .join('');
 }
 
-function shellToolOf(tools: unknown): string | undefined {
+/** Codex gives its tools in an item of the input, in namespaces, and newer models one that runs JavaScript. */
+function shellToolIn(tools: unknown): ShellTool | undefined {
   for (const tool of records(tools)) {
     const parameters = isRecord(tool.parameters) ? tool.parameters : {};
-    const properties = isRecord(parameters.properties) ? parameters.properties : {};
-    if (typeof tool.name === 'string' && 'command' in properties) {
-      return tool.name;
+    const found =
+      shellToolIn(tool.tools) ?? scriptTool(tool) ?? shellToolOf(tool.name, parameters.properties);
+    if (found !== undefined) {
+      return found;
     }
   }
   return undefined;
+}
+
+function scriptTool(tool: Json): ShellTool | undefined {
+  const { type, name, description } = tool;
+  if (type !== 'custom' || typeof name !== 'string' || typeof description !== 'string') {
+    return undefined;
+  }
+  return description.includes('tools.exec_command(') || description.includes('exec_command(args:')
+    ? {
+        name,
+        isCustom: true,
+        argumentsOf: (command) =>
+          `text(await tools.exec_command({ cmd: ${JSON.stringify(command)} }));`,
+      }
+    : undefined;
 }
 
 export function viewResponsesRequest(body: Json): RequestView {
@@ -48,10 +67,10 @@ export function viewResponsesRequest(body: Json): RequestView {
       toolResults = [];
     } else if (item.role === 'assistant') {
       toolResults = [];
-    } else if (item.type === 'function_call') {
+    } else if (item.type === 'function_call' || item.type === 'custom_tool_call') {
       toolResults = [];
       roundsDone += 1;
-    } else if (item.type === 'function_call_output') {
+    } else if (item.type === 'function_call_output' || item.type === 'custom_tool_call_output') {
       const result: ToolResultTruth = { text: contentText(item.output) };
       if (typeof item.call_id === 'string') {
         result.id = item.call_id;
@@ -71,7 +90,7 @@ export function viewResponsesRequest(body: Json): RequestView {
     roundsDone,
     turnResults,
     toolResults,
-    shellTool: shellToolOf(body.tools),
+    shellTool: shellToolIn(body.tools) ?? shellToolIn(items.flatMap((item) => records(item.tools))),
   };
 }
 
@@ -146,14 +165,22 @@ function outputOf(answer: Answer): Json[] {
     });
   }
   choice.toolCalls.forEach((call, index) => {
-    items.push({
-      id: `fc_${suffix}_${index}`,
-      type: 'function_call',
-      status: 'completed',
-      call_id: call.id,
-      name: call.name,
-      arguments: call.argumentsText,
-    });
+    const common = { status: 'completed', call_id: call.id, name: call.name };
+    items.push(
+      call.isCustom
+        ? {
+            id: `ctc_${suffix}_${index}`,
+            type: 'custom_tool_call',
+            ...common,
+            input: call.argumentsText,
+          }
+        : {
+            id: `fc_${suffix}_${index}`,
+            type: 'function_call',
+            ...common,
+            arguments: call.argumentsText,
+          },
+    );
   });
   return items;
 }
@@ -183,7 +210,11 @@ export function responsesBody(
       const seen = choiceOf(truth, 0);
       seen.text = choice.text;
       seen.reasoning = choice.reasoning;
-      seen.toolCalls = choice.toolCalls.map((call) => ({ ...call }));
+      seen.toolCalls = choice.toolCalls.map(({ id, name, argumentsText }) => ({
+        id,
+        name,
+        argumentsText,
+      }));
       noteEnd(truth, answer);
     },
   };
@@ -247,16 +278,20 @@ export function responsesStream(
       const call = choice.toolCalls[calls]!;
       calls += 1;
       const seen = { id: call.id, name: call.name, argumentsText: '' };
-      const head = { output_index: index, item: { ...added, arguments: '' } };
+      const field = call.isCustom ? 'input' : 'arguments';
+      const events = call.isCustom
+        ? 'response.custom_tool_call_input'
+        : 'response.function_call_arguments';
+      const head = { output_index: index, item: { ...added, [field]: '' } };
       push('response.output_item.added', head, () => {
         choiceOf(truth, 0).toolCalls.push(seen);
       });
       for (const delta of pieces(call.argumentsText)) {
-        push('response.function_call_arguments.delta', { ...at, delta }, () => {
+        push(`${events}.delta`, { ...at, delta }, () => {
           seen.argumentsText += delta;
         });
       }
-      push('response.function_call_arguments.done', { ...at, arguments: call.argumentsText });
+      push(`${events}.done`, { ...at, [field]: call.argumentsText });
     }
     push('response.output_item.done', { output_index: index, item });
   });

@@ -32,6 +32,8 @@ export interface ToolCallScenario {
   name: string;
   /** An object, or the arguments as text ('' for none). */
   arguments: unknown;
+  /** A custom tool of the responses API, which takes text. */
+  isCustom?: true;
 }
 
 /** Counts as the wire API has them: Anthropic's `input` is without the cached tokens. Null leaves a field out. */
@@ -186,7 +188,15 @@ const CHECKS: Record<keyof Scenario, Check> = {
   deltas: (value) => isCount(value) && (value as number) > 0,
   reasoning: isString,
   toolCalls: listOf(
-    recordOf({ id: isString, name: isString, arguments: () => true }, ['name', 'arguments']),
+    recordOf(
+      {
+        id: isString,
+        name: isString,
+        arguments: () => true,
+        isCustom: (value) => value === true,
+      },
+      ['name', 'arguments'],
+    ),
   ),
   toolDeltas: oneOf('split', 'whole', 'joined', 'interleaved'),
   toolShape: listOf(oneOf('no-index', 'no-id', 'split-name', 'object-arguments')),
