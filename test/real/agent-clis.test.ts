@@ -44,7 +44,8 @@ function claudeCode(subject: NpmSubject): Cli {
   return {
     subject,
     service: 'claude-code',
-    args: ['-p', PROMPT, '--allowedTools', 'Bash'],
+    // Newer ones otherwise have a model judge each command.
+    args: ['-p', PROMPT, '--permission-mode', 'default', '--allowedTools', 'Bash'],
     env: {
       ANTHROPIC_API_KEY: 'sk-ant-test-0123456789abcdef',
       ANTHROPIC_BASE_URL: '{URL}',
