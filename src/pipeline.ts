@@ -159,6 +159,9 @@ export function createPipeline(
     const reached = {
       'transport.maxConnections': () => transport.counters().evictions,
       'http.head': () => httpCounters.headLimits,
+      'http.decode': () => httpCounters.decodeLimits,
+      'http.formParts': () => httpCounters.formLimits,
+      'http.pendingExchanges': () => httpCounters.pendingLimits,
       'http2.headerBlock': () => http2.blockLimits,
       'http2.table': () => http2.tableLimits,
       'http2.frame': () => http2.frameLimits,

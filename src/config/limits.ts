@@ -101,6 +101,13 @@ export const limitKeys = {
       4,
       'Content encodings of one body, one inside the other.',
     ),
+    maxFormParts: items('HTTP_FORM_PARTS', 1000, 'Parts kept of one form (multipart/form-data).'),
+    maxFormPartHeadBytes: bytes(
+      'HTTP_FORM_PART_HEAD_BYTES',
+      16 * KIB,
+      KIB,
+      'Header fields of one part of a form.',
+    ),
     maxFrameBytes: bytes(
       'HTTP2_FRAME_BYTES',
       16 * MIB - 1,

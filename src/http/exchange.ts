@@ -2,6 +2,7 @@
 import type { ConnectionRef } from '../capture/events.ts';
 import type { ConnectionFacts } from '../transport/connection-facts.ts';
 import type { Damage } from '../util/damage.ts';
+import type { MultipartPart } from './multipart-reader.ts';
 
 /** Name as sent and value with surrounding white space removed; bytes read as latin1 (RFC 9110 §5.5). */
 export type HeaderField = readonly [name: string, value: string];
@@ -49,11 +50,15 @@ export interface MessageBase {
   bodyBytes: number;
   /** Of those, what was not looked at because nobody wanted it: no damage. Absent: none. */
   skippedBytes?: number;
+  /** gRPC: whole length-prefixed messages in the body. Absent where some of the body was not seen. */
+  grpcMessages?: number;
   /** The protocol said that the message is over. */
   complete: boolean;
 }
 
 export interface RequestMessage extends MessageBase {
+  /** Of a multipart/form-data body, as far as it was seen: its parts, without their content. */
+  parts?: readonly MultipartPart[];
   /** Empty, as is `target`, when an HTTP/2 head refers to fields sent before observation began. */
   method: string;
   /** As on the request line, or `:path`, with credentials replaced by as many `*` (`scrubTarget`). */

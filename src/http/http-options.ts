@@ -67,10 +67,16 @@ export interface HttpCounters {
   damagedExchanges: number;
   /** Requests of which no head was read and that got no response: no exchange is reported of them. */
   unreadableRequests: number;
-  /** Bytes where a message or chunk should have begun but none did. */
+  /** Places where a message or chunk should have begun but none did, and HTTP/2 frames that none may send. */
   framingErrors: number;
   /** Heads cut by `maxHeadBytes` or `maxHeaderFields`. */
   headLimits: number;
+  /** Bodies not decoded to their end: `maxDecodedBytes`, `maxDecodeRatio`, `maxContentEncodings`. */
+  decodeLimits: number;
+  /** Forms of more parts than `maxFormParts`, or with a larger head than `maxFormPartHeadBytes`. */
+  formLimits: number;
+  /** Connections on which more than `maxPendingExchanges` waited for their responses. */
+  pendingLimits: number;
   http2: Http2Counters;
   webSocket: WebSocketCounters;
 }
@@ -85,6 +91,9 @@ export function createHttpCounters(): HttpCounters {
     unreadableRequests: 0,
     framingErrors: 0,
     headLimits: 0,
+    decodeLimits: 0,
+    formLimits: 0,
+    pendingLimits: 0,
     http2: createHttp2Counters(),
     webSocket: createWebSocketCounters(),
   };

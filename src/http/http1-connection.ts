@@ -25,6 +25,7 @@ import {
   Headers,
   type MessageBase,
 } from './exchange.ts';
+import { withFormParts } from './form-parts.ts';
 import type { ParsedHead } from './head.ts';
 import type { HttpContext } from './http-options.ts';
 import { createMessageBody, type MessageBody } from './message-body.ts';
@@ -243,6 +244,7 @@ export function createHttp1Connection(
     hasUnexplainedResponse = false;
     awaiting.push(one);
     if (awaiting.length > limits.maxPendingExchanges) {
+      counters.pendingLimits += 1;
       stopMatching('limit', timeNs);
     }
   }
@@ -300,7 +302,9 @@ export function createHttp1Connection(
     const { framing, codings } = frameRequest(headers);
     handle(one);
     if (framing.kind !== 'none') {
-      one.requestBody = createBody(one.observer?.requestBody, headers, codings, one);
+      const { request, damage } = one.exchange;
+      const sink = withFormParts(request, one.observer?.requestBody, damage, context);
+      one.requestBody = createBody(sink, headers, codings, one);
     }
     isRequestScanned = isScannable(headers, codings);
     return framing;
@@ -330,7 +334,7 @@ export function createHttp1Connection(
       return undefined;
     }
     const encodings = [...listOf(headers, 'content-encoding'), ...codings];
-    return createMessageBody(sink, encodings, limits, one.exchange.damage);
+    return createMessageBody(sink, encodings, context, one.exchange.damage);
   }
 
   function completeRequest(timeNs: bigint): void {

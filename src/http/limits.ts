@@ -14,6 +14,10 @@ export interface HttpLimits extends Http2Limits {
   maxDecodeRatio: number;
   /** Content encodings of one body. */
   maxContentEncodings: number;
+  /** Parts kept of one form (multipart/form-data). */
+  maxFormParts: number;
+  /** Head of one part of a form. */
+  maxFormPartHeadBytes: number;
 }
 
 export const DEFAULT_HTTP_LIMITS: HttpLimits = {
@@ -25,5 +29,7 @@ export const DEFAULT_HTTP_LIMITS: HttpLimits = {
   // Repetitive event streams reach 50:1; deflate cannot exceed 1032:1, brotli can.
   maxDecodeRatio: 500,
   maxContentEncodings: 4,
+  maxFormParts: 1000,
+  maxFormPartHeadBytes: 16_384,
   ...DEFAULT_HTTP2_LIMITS,
 };

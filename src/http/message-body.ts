@@ -2,7 +2,7 @@
 import type { Damage } from '../util/damage.ts';
 import { createContentDecoder, type DecodeOutcome, type StreamDecoder } from './content-decoder.ts';
 import type { BodySink } from './exchange.ts';
-import type { HttpLimits } from './limits.ts';
+import type { HttpContext } from './http-options.ts';
 
 export interface MessageBody {
   data(bytes: Uint8Array, timeNs: bigint): void;
@@ -14,11 +14,11 @@ export interface MessageBody {
 export function createMessageBody(
   sink: BodySink,
   codings: readonly string[],
-  limits: HttpLimits,
+  http: Pick<HttpContext, 'limits' | 'counters'>,
   damage: Damage,
 ): MessageBody {
   const isEncoded = codings.some((coding) => coding !== 'identity');
-  return isEncoded ? createDecodedBody(sink, codings, limits, damage) : createPlainBody(sink);
+  return isEncoded ? createDecodedBody(sink, codings, http, damage) : createPlainBody(sink);
 }
 
 function createPlainBody(sink: BodySink): MessageBody {
@@ -46,16 +46,18 @@ function createPlainBody(sink: BodySink): MessageBody {
 function createDecodedBody(
   sink: BodySink,
   codings: readonly string[],
-  limits: HttpLimits,
+  http: Pick<HttpContext, 'limits' | 'counters'>,
   damage: Damage,
 ): MessageBody {
   let nowNs = 0n;
   let hasInput = false;
   let isEnded = false;
-  let decoder: StreamDecoder | undefined = createContentDecoder(codings, limits, (bytes) => {
+  let decoder: StreamDecoder | undefined = createContentDecoder(codings, http.limits, (bytes) => {
     sink.data(bytes, nowNs);
   });
   const isUnknown = decoder === undefined;
+  const applied = codings.filter((coding) => coding !== 'identity' && coding !== '');
+  const isTooMany = applied.length > http.limits.maxContentEncodings;
 
   function stop(): void {
     decoder?.dispose();
@@ -63,6 +65,7 @@ function createDecodedBody(
   }
 
   function fail(outcome: DecodeOutcome, timeNs: bigint): void {
+    http.counters.decodeLimits += outcome === 'limit' ? 1 : 0;
     damage.add(outcome === 'limit' ? 'limit' : 'decode-error');
     stop();
     sink.gap(timeNs);
@@ -75,10 +78,9 @@ function createDecodedBody(
       }
       if (decoder === undefined) {
         if (isUnknown && !hasInput) {
-          // An encoding we do not know: that counts, once, when there is something to miss.
+          // An encoding we do not know, or too many: that counts, once, when there is something to miss.
           hasInput = true;
-          damage.add('decode-error');
-          sink.gap(timeNs);
+          fail(isTooMany ? 'limit' : 'corrupt', timeNs);
         }
         return;
       }

@@ -33,6 +33,8 @@ export interface FrameReaderEvents {
   preface(): void;
   /** A frame header, before its payload. False: the frame contradicts the protocol at this place. */
   begin(header: FrameHeader, at: ChunkTime): boolean;
+  /** A frame that contradicts the protocol, though frames go on where it ends: nothing else of it is reported. */
+  malformed(header: FrameHeader, at: ChunkTime): void;
   /** Payload of a DATA or header frame, without padding and prefix; of another one if it is kept. */
   payload(bytes: Uint8Array, at: ChunkTime, position: number): void;
   /** `size` bytes of the payload are missing; what follows is at its true place. */
@@ -71,6 +73,7 @@ export function createFrameReader(
 ): FrameReader {
   let state: number = State.searching;
   const header: FrameHeader = { length: 0, type: 0, flags: 0, streamId: 0 };
+  const next: FrameHeader = { length: 0, type: 0, flags: 0, streamId: 0 };
   const partial = new Uint8Array(FRAME_HEADER_BYTES);
   /** Bytes of the preface, the header or the prefix that are there. */
   let collected = 0;
@@ -110,7 +113,7 @@ export function createFrameReader(
     }
     if (collected === 0 && from + FRAME_HEADER_BYTES <= bytes.length) {
       readFrameHeader(bytes, from, header);
-      beginFrame(at, at);
+      beginFrame(bytes, from + FRAME_HEADER_BYTES, at, at);
       return from + FRAME_HEADER_BYTES;
     }
     if (collected === 0) {
@@ -124,15 +127,23 @@ export function createFrameReader(
     }
     if (collected === FRAME_HEADER_BYTES) {
       readFrameHeader(partial, 0, header);
-      beginFrame(headerStart, at);
+      beginFrame(bytes, index, headerStart, at);
     }
     return index;
   }
 
-  /** The header is whole; `start` is when its first byte came. */
-  function beginFrame(start: ChunkTime, at: ChunkTime): void {
+  /** The header is whole, and its payload begins at `from`; `start` is when its first byte came. */
+  function beginFrame(bytes: Uint8Array, from: number, start: ChunkTime, at: ChunkTime): void {
     collected = 0;
     if (!isLegalFrame(header) || !events.begin(header, start)) {
+      if (isFollowed(bytes, from + header.length)) {
+        events.malformed(header, start);
+        payloadLeft = 0;
+        paddingLeft = header.length;
+        state = State.padding;
+        endIfOver(at);
+        return;
+      }
       lose('decode-error', at);
       events.skipped(headerPosition, FRAME_HEADER_BYTES);
       return;
@@ -150,6 +161,20 @@ export function createFrameReader(
       state = State.payload;
       endIfOver(at);
     }
+  }
+
+  /** Whether the bytes at `end`, or the end of the call there, confirm that a frame ends there. */
+  function isFollowed(bytes: Uint8Array, end: number): boolean {
+    if (end + FRAME_HEADER_BYTES > bytes.length) {
+      return end === bytes.length;
+    }
+    readFrameHeader(bytes, end, next);
+    return (
+      isLegalFrame(next) &&
+      next.type <= FrameType.continuation &&
+      next.length <= chain.maxFrameBytes &&
+      (next.streamId === 0 || chain.judgeStream(next.streamId) !== 'impossible')
+    );
   }
 
   /** Nothing of the rest of this frame can be used, but where it ends is known. */

@@ -389,6 +389,24 @@ export function createHttp2Connection(
     return true;
   }
 
+  /** Where a peer would give up the connection, what it costs is that frame, and its stream if it has one. */
+  function passMalformed(half: Half, header: FrameHeader, at: ChunkTime): void {
+    counters.framingErrors += 1;
+    if (half.block.isOpen) {
+      // Nothing may come between its frames: it gets no more of them.
+      failBlock(half, 'decode-error');
+      closeBlock(half, at);
+    }
+    half.type = FrameType.ping;
+    half.flags = 0;
+    half.stream = undefined;
+    const stream = streams.get(header.streamId);
+    if (stream !== undefined) {
+      stream.exchange.damage.add('decode-error');
+      stream.lastNs = at.timeNs;
+    }
+  }
+
   /** Streams are opened in order (RFC 9113 §5.1.1): one this far ahead is none. */
   function isFarAhead(streamId: number): boolean {
     const isBasisKnown = firstRequestId !== Number.MAX_SAFE_INTEGER;
@@ -651,6 +669,7 @@ export function createHttp2Connection(
         setRequestDirection(direction, 0n);
       },
       begin: (header, at) => beginFrame(half, header, at),
+      malformed: (header, at) => passMalformed(half, header, at),
       payload: (bytes, at, position) => payload(half, bytes, at, position),
       payloadGap: (size, cause, at) => payloadGap(half, size, cause, at),
       end: (at) => endFrame(half, at),

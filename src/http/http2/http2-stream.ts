@@ -15,10 +15,12 @@ import {
   type RequestMessage,
   type Role,
 } from '../exchange.ts';
+import { withFormParts } from '../form-parts.ts';
 import type { HttpContext } from '../http-options.ts';
 import { createMessageBody, type MessageBody } from '../message-body.ts';
 import { listOf } from '../message-framing.ts';
 import { isWorthSkipping } from '../verdicts.ts';
+import { GrpcMessages } from './grpc-messages.ts';
 import type { HeaderList } from './header-list.ts';
 
 /** What the streams of a connection share. */
@@ -42,6 +44,7 @@ interface Half {
   lackCause: DamageKind | undefined;
   body: MessageBody | undefined;
   scanner: BodySecretScanner | undefined;
+  grpc: GrpcMessages | undefined;
   /** It was decided whether a verdict on its body is worth giving. */
   isJudged: boolean;
 }
@@ -106,7 +109,9 @@ export class Http2Stream {
     this.noteHead(list, headers);
     this.handle();
     if (!isEndStream) {
-      this.beginBody(this.request, this.observer?.requestBody, headers);
+      const { request, damage } = this.exchange;
+      const sink = withFormParts(request, this.observer?.requestBody, damage, this.context.http);
+      this.beginBody(this.request, sink, headers);
     }
   }
 
@@ -188,7 +193,7 @@ export class Http2Stream {
     const { http } = this.context;
     const encodings = listOf(headers, 'content-encoding');
     if (sink !== undefined) {
-      half.body = createMessageBody(sink, encodings, http.limits, this.exchange.damage);
+      half.body = createMessageBody(sink, encodings, http, this.exchange.damage);
     }
     const { onSecret } = http;
     if (onSecret !== undefined && encodings.every((coding) => coding === 'identity')) {
@@ -219,6 +224,9 @@ export class Http2Stream {
     const half = direction === this.request.direction ? this.request : this.response;
     const message = half === this.request ? this.exchange.request : this.exchange.response;
     if (message) {
+      if (this.exchange.protocol === 'grpc') {
+        this.countMessages(half, message, bytes);
+      }
       message.bodyBytes += bytes.length;
       message.endNs = at.timeNs;
     }
@@ -228,6 +236,22 @@ export class Http2Stream {
       half.scanner.push(bytes, position);
       this.context.scanners[direction].add(half.scanner);
     }
+  }
+
+  private countMessages(half: Half, message: MessageBase, bytes: Uint8Array): void {
+    if (half.grpc === undefined && message.bodyBytes === 0 && !half.isLost) {
+      half.grpc = new GrpcMessages();
+    }
+    if (half.grpc) {
+      half.grpc.push(bytes);
+      message.grpcMessages = half.grpc.count;
+    }
+  }
+
+  /** Bytes of the body are missing: where its messages begin is not known any more. */
+  private loseMessages(half: Half): void {
+    half.grpc = undefined;
+    delete this.message(half)?.grpcMessages;
   }
 
   /** Whether what is left of this body is worth a verdict. Asked once: true at most the first time. */
@@ -255,6 +279,7 @@ export class Http2Stream {
       message.skippedBytes = (message.skippedBytes ?? 0) + size;
       message.endNs = at.timeNs;
     }
+    this.loseMessages(half);
     this.endScanner(half);
     if (half.body) {
       // Somebody wants it after all: another chain than the one that judged it reads this recording.
@@ -272,6 +297,7 @@ export class Http2Stream {
       message.bodyBytes += size;
       message.endNs = at.timeNs;
     }
+    this.loseMessages(half);
     this.endScanner(half);
     half.body?.gap(at.timeNs);
   }
@@ -326,6 +352,7 @@ export class Http2Stream {
     }
     half.isLost = true;
     this.exchange.damage.add(kind);
+    this.loseMessages(half);
     this.endScanner(half);
     half.body?.gap(at.timeNs);
     return this.isOver;
@@ -370,6 +397,7 @@ function createHalf(direction: Direction): Half {
     lackCause: undefined,
     body: undefined,
     scanner: undefined,
+    grpc: undefined,
     isJudged: false,
   };
 }

@@ -2,18 +2,15 @@
 import assert from 'node:assert/strict';
 import { createHttpCounters } from '../../../src/http/http-options.ts';
 import {
-  type Call,
   callsOf,
   captureEvents,
   observe,
-  type RunOptions,
   run,
   type Seen,
   splitEveryByte,
-  summary,
 } from '../../support/http-generator.ts';
+import { runEveryWay, Script, view } from '../../support/http2-script.ts';
 import {
-  ACK,
   END_HEADERS,
   END_STREAM,
   type Field,
@@ -25,87 +22,8 @@ import {
   padded,
   requestFields,
   settings,
-  TestEncoder,
   uint32,
 } from '../../support/http2-writer.ts';
-
-/** A conversation being written: both directions with their own tables. */
-class Script {
-  readonly calls: Call[] = [];
-  readonly client = new TestEncoder();
-  readonly server = new TestEncoder();
-
-  constructor(hasBeginning = true) {
-    if (hasBeginning) {
-      this.send(PREFACE, settings([[3, 100]]));
-      this.answer(settings(), frame('SETTINGS', ACK, 0));
-      this.send(frame('SETTINGS', ACK, 0));
-    }
-  }
-
-  send(...bytes: Uint8Array[]): this {
-    this.calls.push({ side: 'request', bytes: Buffer.concat(bytes) });
-    return this;
-  }
-
-  answer(...bytes: Uint8Array[]): this {
-    this.calls.push({ side: 'response', bytes: Buffer.concat(bytes) });
-    return this;
-  }
-
-  request(id: number, path: string, body?: string, more: readonly Field[] = []): this {
-    const block = this.client.block(requestFields(path, more, body === undefined ? 'GET' : 'POST'));
-    return body === undefined
-      ? this.send(headers(id, block, END_STREAM))
-      : this.send(headers(id, block), frame('DATA', END_STREAM, id, body));
-  }
-
-  head(status: number, more: readonly Field[] = []): Buffer {
-    return this.server.block([[':status', String(status)], ...more]);
-  }
-
-  response(id: number, status: number, body?: string, more: readonly Field[] = []): this {
-    const block = this.head(status, more);
-    return body === undefined
-      ? this.answer(headers(id, block, END_STREAM))
-      : this.answer(headers(id, block), frame('DATA', END_STREAM, id, body));
-  }
-
-  /** Loses the last call. */
-  lost(): this {
-    const last = this.calls.at(-1);
-    if (last) {
-      last.isLost = 'silent';
-    }
-    return this;
-  }
-
-  run(options: RunOptions = {}): Seen[] {
-    return run(this.calls, options);
-  }
-}
-
-function view(one: Seen | undefined): Record<string, unknown> {
-  const { request, response, damage } = one?.exchange ?? {};
-  return {
-    request: request && `${request.method} ${request.target}`,
-    status: response?.status,
-    body: one?.responseBody.toString('latin1'),
-    damage: [...(damage?.kinds ?? [])],
-  };
-}
-
-/** The same exchanges whole, byte by byte, and as the server sees them. */
-function runEveryWay(script: Script): Seen[] {
-  const whole = script.run();
-  assert.deepEqual(summary(run(splitEveryByte(script.calls))), summary(whole));
-  const served = script.run({ role: 'server' });
-  assert.deepEqual(
-    summary(served).map((one) => ({ ...(one as object), role: 'client' })),
-    summary(whole),
-  );
-  return whole;
-}
 
 describe('http2 connection', () => {
   it('a request and its response', () => {
@@ -340,14 +258,61 @@ describe('http2 connection', () => {
     );
   });
 
-  it('gRPC is recognised', () => {
+  it('gRPC is recognised, and its messages are counted wherever they are cut', () => {
+    const type: Field = ['content-type', 'application/grpc+proto'];
+    const message = (size: number): string => {
+      const prefix = `\0\0\0${String.fromCharCode(size >> 8, size & 255)}`;
+      return prefix + 'data: x\n\n'.repeat(40).slice(0, size);
+    };
+    const messages = Buffer.from([0, 1, 2, 300, 0].map(message).join(''), 'latin1');
+    const script = new Script().request(1, '/pkg.Service/Method', message(2), [type]);
+    script
+      .answer(headers(1, script.head(200, [type])))
+      .answer(frame('DATA', END_STREAM, 1, messages));
+    for (const { exchange } of [...runEveryWay(script), ...run(splitEveryByte(script.calls))]) {
+      assert.equal(exchange.protocol, 'grpc');
+      assert.equal(exchange.request?.grpcMessages, 1);
+      assert.equal(exchange.response?.grpcMessages, 5);
+    }
+    const body = frame('DATA', END_STREAM, 3, messages);
+    script.request(3, '/pkg.Service/Cut', message(0), [type]);
+    script.answer(headers(3, script.head(200, [type])), body.subarray(0, 20));
+    script.answer(body.subarray(20, 30)).lost().answer(body.subarray(30));
+    const cut = script.run()[1]?.exchange;
+    assert.deepEqual([...(cut?.damage.kinds ?? [])], ['gap']);
+    assert.equal(cut?.response?.grpcMessages, undefined);
+    assert.equal(cut?.request?.grpcMessages, 1);
+  });
+
+  it('a form is on its exchange as parts without their content, observed or not', () => {
+    const body = [
+      '--b\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n',
+      `Content-Type: audio/wav\r\n\r\n${'RIFF'.repeat(100)}\r\n`,
+      '--b\r\nContent-Disposition: form-data; name="model"\r\n\r\nwhisper-1\r\n--b--\r\n',
+    ].join('');
     const script = new Script()
-      .request(1, '/pkg.Service/Method', '\0\0\0\0\x02ab', [
-        ['content-type', 'application/grpc+proto'],
-        ['te', 'trailers'],
+      .request(1, '/v1/audio/transcriptions', body, [
+        ['content-type', 'multipart/form-data; boundary=b'],
       ])
-      .response(1, 200, '\0\0\0\0\x01c', [['content-type', 'application/grpc']]);
-    assert.equal(script.run()[0]?.exchange.protocol, 'grpc');
+      .response(1, 200, '{}');
+    const contentType = 'audio/wav';
+    const parts = [
+      { name: 'file', filename: 'a.wav', contentType, contentBytes: 400, complete: true },
+      { name: 'model', contentBytes: 9, complete: true },
+    ];
+    for (const calls of [script.calls, splitEveryByte(script.calls)]) {
+      assert.deepEqual(run(calls)[0]?.exchange.request?.parts, parts);
+      const ended: unknown[] = [];
+      const onExchange = ({ request }: Seen['exchange']) => ended.push(request?.parts);
+      run(calls, { http: { handler: () => undefined, onExchange } });
+      assert.deepEqual(ended, [parts]);
+    }
+    const head = [
+      'POST /v1/files HTTP/1.1\r\nHost: h\r\nContent-Type: multipart/form-data; boundary=b\r\n',
+      `Content-Length: ${body.length}\r\n\r\n`,
+    ].join('');
+    const [one] = run(callsOf(`>${head}${body}`, '<HTTP/1.1 204 No Content\r\n\r\n'));
+    assert.deepEqual(one?.exchange.request?.parts, parts);
   });
 
   it('extended CONNECT keeps its protocol, plain CONNECT its authority', () => {
