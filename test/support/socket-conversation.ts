@@ -1,7 +1,8 @@
 /** Conversations of JSON messages over a WebSocket, through the whole analyzer chain. */
 import type { CaptureEvent } from '../../src/capture/events.ts';
+import { createScrubbingRecorder } from '../../src/capture/scrubbing-recorder.ts';
 import type { ModelCall } from '../../src/llm/model-call.ts';
-import { createPipeline } from '../../src/pipeline.ts';
+import { createPipeline, type PipelineOutput } from '../../src/pipeline.ts';
 import { createCounters } from '../../src/self/counters.ts';
 import type { StoryPiece } from '../../src/session/story.ts';
 import type { Call } from './http-generator.ts';
@@ -30,18 +31,27 @@ export interface ChainResult {
   pieces: StoryPiece[];
 }
 
+export interface ChainOptions {
+  /** Default true. */
+  keepContent?: boolean;
+  secret?: PipelineOutput['secret'];
+  released?: PipelineOutput['released'];
+}
+
 /** What comes out of the chain; a defect of ours is thrown. */
-export function runChain(events: readonly CaptureEvent[], keepContent = true): ChainResult {
+export function runChain(events: readonly CaptureEvent[], options: ChainOptions = {}): ChainResult {
   const result: ChainResult = { calls: [], pieces: [] };
   const pipeline = createPipeline(
     {
       streamTimeoutNs: 300_000_000_000n,
       turnTimeoutNs: 600_000_000_000n,
-      keepContent,
+      keepContent: options.keepContent ?? true,
       maxContentBytes: 65_536,
       limits: { transport: {}, http: {}, webSocket: {}, llm: {}, process: {}, session: {} },
     },
     {
+      ...(options.secret === undefined ? {} : { secret: options.secret }),
+      ...(options.released === undefined ? {} : { released: options.released }),
       host: () => {},
       piece: (piece) => result.pieces.push(piece),
       call: (call) => result.calls.push(call),
@@ -55,4 +65,24 @@ export function runChain(events: readonly CaptureEvent[], keepContent = true): C
     pipeline.push(event);
   }
   return result;
+}
+
+/** What a recorder behind the chain writes. */
+export function recordChain(events: readonly CaptureEvent[]): CaptureEvent[] {
+  const written: CaptureEvent[] = [];
+  const recorder = createScrubbingRecorder({
+    write(event) {
+      written.push(event.type === 'data' ? { ...event, bytes: Buffer.from(event.bytes) } : event);
+    },
+  });
+  for (const event of events) {
+    recorder.event(event);
+  }
+  runChain(events, { secret: recorder.mask, released: recorder.release });
+  const { unreleasedBytes } = recorder.counters();
+  recorder.flush();
+  if (recorder.counters().unreleasedBytes !== unreleasedBytes) {
+    throw new Error('bytes were never released');
+  }
+  return written;
 }

@@ -199,7 +199,7 @@ export function createHttp2Connection(
     }
     nextIdleCheckNs = nowNs + streamTimeoutNs / 20n;
     for (const stream of streams.values()) {
-      if (nowNs - stream.lastNs > streamTimeoutNs) {
+      if (nowNs - stream.lastNs > streamTimeoutNs && !stream.rest(nowNs)) {
         counts.idleStreams += 1;
         endStream(stream, 'truncated', nowNs);
       }
@@ -794,9 +794,11 @@ export function createHttp2Connection(
       release(half);
     },
 
-    end(_reason, timeNs) {
+    end(reason, timeNs) {
       for (const stream of [...streams.values()]) {
-        endStream(stream, 'truncated', timeNs);
+        if (reason !== 'timeout' || !stream.rest(timeNs)) {
+          endStream(stream, 'truncated', timeNs);
+        }
       }
       for (const half of [read, write]) {
         failBlock(half, 'gap');

@@ -22,6 +22,7 @@ import { listOf } from '../message-framing.ts';
 import { isWorthSkipping } from '../verdicts.ts';
 import { GrpcMessages } from './grpc-messages.ts';
 import type { HeaderList } from './header-list.ts';
+import { openStreamTunnel, type StreamTunnel } from './stream-tunnel.ts';
 
 /** What the streams of a connection share. */
 export interface StreamContext {
@@ -62,6 +63,7 @@ export class Http2Stream {
   private readonly response: Half;
   private observer: ExchangeObserver | undefined;
   private isHandled = false;
+  private tunnel: StreamTunnel | undefined;
 
   constructor(id: number, ordinal: number, context: StreamContext, timeNs: bigint) {
     const { connection, role } = context;
@@ -127,6 +129,21 @@ export class Http2Stream {
   responseHead(list: HeaderList, start: ChunkTime, at: ChunkTime): void {
     this.setResponse(list.status ?? 0, list.regular(), start, at);
     this.noteHead(list, this.exchange.response?.headers ?? NO_FIELDS);
+    this.tunnel = openStreamTunnel(this.exchange, this.context.http, this.context.scanners);
+    if (this.tunnel !== undefined) {
+      for (const half of [this.request, this.response]) {
+        this.endScanner(half);
+        half.scanner = undefined;
+        half.isJudged = true;
+      }
+    }
+  }
+
+  /** Long silence ends an exchange, but not a WebSocket. False: it is none. */
+  rest(timeNs: bigint): boolean {
+    this.tunnel?.rest(timeNs);
+    this.lastNs = timeNs;
+    return this.tunnel !== undefined;
   }
 
   /** A response whose head was not seen: its status is 0. */
@@ -232,6 +249,7 @@ export class Http2Stream {
     }
     this.lastNs = at.timeNs;
     half.body?.data(bytes, at.timeNs);
+    this.tunnel?.data(direction, bytes, at, position);
     if (half.scanner !== undefined) {
       half.scanner.push(bytes, position);
       this.context.scanners[direction].add(half.scanner);
@@ -280,6 +298,7 @@ export class Http2Stream {
       message.endNs = at.timeNs;
     }
     this.loseMessages(half);
+    this.tunnel?.gap(direction, size, at);
     this.endScanner(half);
     if (half.body) {
       // Somebody wants it after all: another chain than the one that judged it reads this recording.
@@ -299,6 +318,7 @@ export class Http2Stream {
     }
     this.loseMessages(half);
     this.endScanner(half);
+    this.tunnel?.gap(direction, size, at);
     half.body?.gap(at.timeNs);
   }
 
@@ -354,6 +374,7 @@ export class Http2Stream {
     this.exchange.damage.add(kind);
     this.loseMessages(half);
     this.endScanner(half);
+    this.tunnel?.gap(direction, undefined, at);
     half.body?.gap(at.timeNs);
     return this.isOver;
   }
@@ -372,6 +393,7 @@ export class Http2Stream {
     }
     this.endScanner(request);
     this.endScanner(response);
+    this.tunnel?.end(timeNs);
     request.body?.end(false, timeNs);
     response.body?.end(false, timeNs);
     const { counters } = this.context.http;

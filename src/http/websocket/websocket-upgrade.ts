@@ -6,7 +6,7 @@
 import type { ConnectionRef, Direction } from '../../capture/events.ts';
 import type { ConnectionParser } from '../../transport/connection.ts';
 import type { Exchange, Role } from '../exchange.ts';
-import { agreedExtensions, UNKNOWN_EXTENSIONS } from './extensions.ts';
+import { type AgreedExtensions, agreedExtensions, UNKNOWN_EXTENSIONS } from './extensions.ts';
 import { DEFAULT_WEBSOCKET_LIMITS, type WebSocketLimits } from './limits.ts';
 import {
   createWebSocketCounters,
@@ -15,6 +15,12 @@ import {
   type WebSocketHandler,
 } from './websocket.ts';
 import { createWebSocketParser, type WebSocketParserContext } from './websocket-parser.ts';
+
+export type ReleaseSink = (
+  connection: ConnectionRef,
+  direction: Direction,
+  upToPosition: number,
+) => void;
 
 export interface WebSocketStageOptions {
   handler: WebSocketHandler;
@@ -30,7 +36,7 @@ export interface WebSocketStageOptions {
     length: number,
     replacement?: Uint8Array,
   ): void;
-  onRelease?(connection: ConnectionRef, direction: Direction, upToPosition: number): void;
+  onRelease?: ReleaseSink;
   /** Counted in place. */
   counters?: WebSocketCounters;
 }
@@ -38,9 +44,9 @@ export interface WebSocketStageOptions {
 export interface WebSocketStage {
   /**
    * The parser of what follows `exchange`; undefined when that agreed on no WebSocket, or nobody wants it. It
-   * reports every secret and release of its bytes itself. To be given as `upgrade` of the http room.
+   * reports every secret and release of its bytes itself, releases to `onRelease` when that is given.
    */
-  upgrade(exchange: Exchange): ConnectionParser | undefined;
+  upgrade(exchange: Exchange, onRelease?: ReleaseSink): ConnectionParser | undefined;
   /** The parser of a connection on which frames were recognised (`webSocketSender`), observed side `role`. */
   join(connection: ConnectionRef, role: Role): ConnectionParser | undefined;
 }
@@ -59,17 +65,23 @@ export function createWebSocketStage(options: WebSocketStageOptions): WebSocketS
 
   function open(
     socket: WebSocketConnection,
-    extensions: typeof UNKNOWN_EXTENSIONS,
+    extensions: AgreedExtensions,
+    onRelease?: ReleaseSink,
   ): ConnectionParser | undefined {
     const observer = options.handler(socket);
     // For a recording, messages that nobody else wants are searched for keys all the same.
     return observer === undefined && options.onSecret === undefined
       ? undefined
-      : createWebSocketParser(socket, extensions, observer ?? {}, context);
+      : createWebSocketParser(
+          socket,
+          extensions,
+          observer ?? {},
+          onRelease === undefined ? context : { ...context, onRelease },
+        );
   }
 
   return {
-    upgrade(exchange) {
+    upgrade(exchange, onRelease) {
       if (!opensWebSocket(exchange)) {
         return undefined;
       }
@@ -78,16 +90,20 @@ export function createWebSocketStage(options: WebSocketStageOptions): WebSocketS
       );
       const { connection, role } = exchange;
       const { compression } = extensions;
-      return open({ connection, role, upgrade: exchange, compression }, extensions);
+      return open({ connection, role, upgrade: exchange, compression }, extensions, onRelease);
     },
     join: (connection, role) =>
       open({ connection, role, compression: 'unknown' }, UNKNOWN_EXTENSIONS),
   };
 }
 
-/** Whether the exchange is an opening handshake that the server accepted (RFC 6455 §4.2.2). */
+/** Whether the exchange is an opening handshake that the server accepted (RFC 6455 §4.2.2, RFC 8441 §5). */
 function opensWebSocket(exchange: Exchange): boolean {
-  const { response } = exchange;
+  const { request, response } = exchange;
+  if (exchange.version === '2') {
+    const protocol = request?.headers.get(':protocol');
+    return request?.method === 'CONNECT' && protocol === 'websocket' && response?.status === 200;
+  }
   const upgrade = response?.headers.get('upgrade') ?? '';
   return response?.status === 101 && /(?:^|[\s,])websocket(?:$|[\s,/])/i.test(upgrade);
 }

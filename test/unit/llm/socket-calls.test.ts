@@ -1,8 +1,14 @@
 /** Model calls in the messages of WebSockets: one a response, whoever asked for it. */
 import assert from 'node:assert/strict';
+import type { CaptureEvent } from '../../../src/capture/events.ts';
 import type { ModelCall } from '../../../src/llm/model-call.ts';
 import { type Call, captureEvents } from '../../support/http-generator.ts';
-import { runChain, type Said, socketCalls } from '../../support/socket-conversation.ts';
+import {
+  recordChain,
+  runChain,
+  type Said,
+  socketCalls,
+} from '../../support/socket-conversation.ts';
 import { frame, handshake } from '../../support/websocket-wire.ts';
 
 const RESPONSES = '/v1/responses';
@@ -23,7 +29,9 @@ function wire(said: readonly Said[], settings: RunSettings = {}): Call[] {
 }
 
 function callsOf(said: readonly Said[], settings: RunSettings = {}): ModelCall[] {
-  return runChain(captureEvents(wire(said, settings)), settings.keepContent).calls;
+  return runChain(captureEvents(wire(said, settings)), {
+    keepContent: settings.keepContent ?? true,
+  }).calls;
 }
 
 function usage(input: number, output: number): object {
@@ -554,6 +562,59 @@ describe('the Realtime API', () => {
     assert.deepEqual(kinds(second), []);
     assert.deepEqual(second?.response?.messages[0]?.parts, [{ type: 'text', content: 'More' }]);
     assert.deepEqual(rest, []);
+  });
+});
+
+describe('a recording of calls over a WebSocket', () => {
+  const KEY = 'sk-proj-0123456789abcdefghij';
+  const STARS = '*'.repeat(KEY.length);
+  const said: Said[] = [
+    create(`my key is ${KEY}, keep it`),
+    ...textResponse('resp_1', 'Hello'),
+    ['server', { type: 'response.created', response: { id: 'resp_2' } }],
+    ['server', { type: 'response.output_text.delta', delta: `so ${KEY}!`, sequence_number: 1 }],
+  ];
+
+  function keyless(value: unknown): unknown {
+    const text = JSON.stringify(value, (_, each) => (typeof each === 'bigint' ? `${each}` : each));
+    return JSON.parse(text.replaceAll(KEY, STARS));
+  }
+
+  it('has no key, and its replay gives the calls of the live run', () => {
+    const events = captureEvents(wire(said));
+    const recorded = recordChain(events);
+    const replayed = runChain(recorded).calls;
+    const live = runChain(events).calls;
+    assert.match(JSON.stringify(live[0]?.request), new RegExp(KEY));
+    assert.match(
+      JSON.stringify(replayed[0]?.request),
+      new RegExp(`is ${STARS.replaceAll('*', '[*]')}, keep`),
+    );
+    assert.doesNotMatch(JSON.stringify(replayed.map((call) => call.request)), /sk-proj/);
+    // All but the fingerprint of the text that had the key.
+    const withoutPrints = (call: ModelCall): unknown => [call.response, call.startNs, call.endNs];
+    assert.deepEqual(
+      keyless(replayed.map(withoutPrints).slice(0, 1)),
+      keyless(live.map(withoutPrints).slice(0, 1)),
+    );
+    for (const event of recorded) {
+      assert.ok(event.type !== 'data' || !Buffer.from(event.bytes).includes('sk-proj'));
+    }
+  });
+
+  it('compressed, is as it was sent', () => {
+    const events = captureEvents(wire(said, { isDeflating: true }));
+    const bytes = (event: CaptureEvent): unknown =>
+      event.type === 'data' && Buffer.from(event.bytes);
+    assert.deepEqual(recordChain(events).map(bytes), events.map(bytes));
+  });
+
+  it('joined midway, replays the same', () => {
+    const events = captureEvents(wire(said.slice(3), { isJoined: true }));
+    assert.deepEqual(
+      runChain(recordChain(events)).calls.map((call) => [call.response?.id, kinds(call)]),
+      runChain(events).calls.map((call) => [call.response?.id, kinds(call)]),
+    );
   });
 });
 
