@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { constants, deflateRawSync } from 'node:zlib';
+import type { WebSocketLimits } from '../../../../src/http/websocket/limits.ts';
 import { createWebSocketStage } from '../../../../src/http/websocket/websocket-upgrade.ts';
 import { type Call, CONNECTION, splitEveryByte } from '../../../support/http-generator.ts';
 import {
@@ -9,6 +10,7 @@ import {
   createSocketWitness,
   frame,
   runSocket,
+  type SeenSocket,
   summaryOf,
 } from '../../../support/websocket-wire.ts';
 
@@ -32,6 +34,23 @@ function whole(content: string, opcode = 'text') {
 
 function text(payload: string, fin = true, opcode = 1): Buffer {
   return frame({ opcode, payload: Buffer.from(payload), fin });
+}
+
+const FOUR_MIB = Buffer.alloc(4_194_304);
+
+/** A socket joined midway, fed by hand: what is pushed is not kept. */
+function feed(limits: Partial<WebSocketLimits>) {
+  const witness = createSocketWitness();
+  const stage = createWebSocketStage({ handler: witness.handler, limits });
+  const parser = stage.join(CONNECTION, 'client');
+  let position = 0;
+  return {
+    push(bytes: Uint8Array): void {
+      parser?.data('read', bytes, { enterNs: 1n, timeNs: 2n }, position);
+      position += bytes.length;
+    },
+    seen: () => witness.sockets[0] as SeenSocket,
+  };
 }
 
 describe('websocket messages', () => {
@@ -327,6 +346,56 @@ describe('websocket messages', () => {
         extensions: 'permessage-deflate; server_no_context_takeover',
       });
       assert.deepEqual(summaryOf(fresh, 'server').slice(1), [whole('lost'), whole('plain')]);
+    });
+
+    it('a 1 GB frame header hands nothing out and allocates nothing; the next message is whole', () => {
+      const { seen, push } = feed({ maxFrameBytes: 1_000_000 });
+      push(text('{}'));
+      const heldBefore = process.memoryUsage().arrayBuffers;
+      push(hex('82 7f 00 00 00 00 40 00 00 00'));
+      const [, large] = seen().messages;
+      assert.deepEqual([...(large?.message.damage.kinds ?? [])], ['limit']);
+      for (let left = 2 ** 30; left > 0; left -= 4_194_304) {
+        push(FOUR_MIB);
+      }
+      push(text('next'));
+      assert.ok(process.memoryUsage().arrayBuffers - heldBefore < 1_000_000);
+      assert.equal(large?.message.contentBytes, 0);
+      assert.equal(large?.holes, 1);
+      assert.deepEqual(summaryOf(seen(), 'server')[2], whole('next'));
+    });
+
+    it('endless fragments are cut at the limit, in constant memory', () => {
+      const { seen, push } = feed({ maxFragments: 1000 });
+      push(text('{}'));
+      push(text('a', false));
+      const heldBefore = process.memoryUsage().arrayBuffers;
+      const many = Buffer.concat(Array.from({ length: 1000 }, () => text('a', false, 0)));
+      for (let round = 0; round < 1000; round += 1) {
+        push(many);
+      }
+      assert.ok(process.memoryUsage().arrayBuffers - heldBefore < 1_000_000);
+      push(text('a', true, 0));
+      push(text('next'));
+      assert.deepEqual(summaryOf(seen(), 'server').slice(1), [
+        { ...whole('a'.repeat(1000)), holes: 1, damage: ['limit'] },
+        whole('next'),
+      ]);
+    });
+
+    it('a flood of control frames in a message costs neither memory nor the message', () => {
+      const { seen, push } = feed({});
+      push(text('{}'));
+      push(text('be', false));
+      const heldBefore = process.memoryUsage().arrayBuffers;
+      const ping = frame({ opcode: 9, payload: Buffer.alloc(125, 'p') });
+      const many = Buffer.concat(Array.from({ length: 1000 }, () => ping));
+      for (let round = 0; round < 1000; round += 1) {
+        push(many);
+      }
+      assert.ok(process.memoryUsage().arrayBuffers - heldBefore < 1_000_000);
+      push(text('gun', true, 0));
+      assert.deepEqual(summaryOf(seen(), 'server')[1], whole('begun'));
     });
 
     it('a message of 1 GB passes in constant memory', function () {
