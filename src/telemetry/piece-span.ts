@@ -141,10 +141,8 @@ function describeTool(piece: ToolPiece, content: ContentPolicy): SpanDescription
   }
   putDamage(attributes, piece.damage);
   if (content.isOnSpans) {
-    attributes[Attr.toolCallArguments] = redactJsonText(toolCall.argumentsText, content.redact);
-    if (result !== undefined) {
-      attributes[Attr.toolCallResult] = redactJsonText(result.text, content.redact);
-    }
+    putText(attributes, Attr.toolCallArguments, toolCall.argumentsText, content);
+    putText(attributes, Attr.toolCallResult, result?.text ?? '', content);
   }
   return {
     name: spanName(Operations.executeTool, toolCall.name),
@@ -156,6 +154,13 @@ function describeTool(piece: ToolPiece, content: ContentPolicy): SpanDescription
     ...(isError ? { error: {} } : {}),
     links: [],
   };
+}
+
+/** A text that is empty says nothing. */
+function putText(attributes: Attributes, name: string, text: string, content: ContentPolicy): void {
+  if (text !== '') {
+    attributes[name] = redactJsonText(text, content.redact);
+  }
 }
 
 function describeProcess(piece: ProcessPiece, content: ContentPolicy): SpanDescription {

@@ -1,6 +1,7 @@
 /** A Sightline on the real kernel beside a model server: what the tests of whole calls start from. */
 import assert from 'node:assert/strict';
 import { type CompareOptions, chatSpans, compareSpansWithTruth } from './compare.ts';
+import { conventionViolations } from './conventions/check.ts';
 import type { ExchangeTruth } from './model-server/exchange-truth.ts';
 import {
   type ModelServer,
@@ -27,7 +28,7 @@ export interface Observation extends OtlpContent {
 
 /**
  * Starts both, lets `work` drive the server, stops Sightline, and gives what it exported: only what concerns this
- * server, because the whole host is observed.
+ * server, because the whole host is observed. Whatever was exported must be as the conventions have it.
  */
 export async function observe(
   options: ObservedServerOptions,
@@ -41,6 +42,8 @@ export async function observe(
     await server.settle();
     const finished = await sightline.stop();
     const content = readOtlpFile(sightline.file);
+    const generation = options.env?.SIGHTLINE_SEMCONV === 'latest' ? 'latest' : '1.41';
+    assert.deepEqual(conventionViolations(content, generation).slice(0, 20), []);
     return { ...content, spans: ofServer(content.spans, server), truth: server.truth(), finished };
   } finally {
     sightline?.child.kill('SIGKILL');

@@ -338,6 +338,13 @@ describe('the span of a tool call', () => {
     assert.equal(attributes['gen_ai.tool.call.result'], '"*******"');
   });
 
+  it('has no arguments and no result where these are empty', () => {
+    const toolCall = { name: 'now', argumentsText: '', timeNs: at(0) };
+    const { attributes } = describeIn(toolPiece({ toolCall, result: { text: '' } }), ON);
+    assert.equal('gen_ai.tool.call.arguments' in attributes, false);
+    assert.equal('gen_ai.tool.call.result' in attributes, false);
+  });
+
   it('carries arguments and result only when content is on', () => {
     const { attributes } = describeIn(
       toolPiece({
