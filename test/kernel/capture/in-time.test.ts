@@ -4,11 +4,12 @@
  */
 import assert from 'node:assert/strict';
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { requireKernel } from '../../support/kernel-guard.ts';
+import { runSightline } from '../../support/sightline.ts';
 import { type Observation, observe, startServer, type TestServer } from './live-harness.ts';
 
 const SOURCE = fileURLToPath(new URL('./tls_client.c', import.meta.url));
@@ -166,6 +167,29 @@ describe('attached in time', function () {
       seen.late.filter(({ pid }) => pid === second.pid),
       [],
     );
+  });
+
+  it('a native program of an npm package, started by its script under exec: its first request', async () => {
+    const scope = join(folder, 'lib/node_modules/@some');
+    const script = join(scope, 'agent/bin/agent.js');
+    const native = join(scope, 'agent-this/bin/agent');
+    mkdirSync(dirname(script), { recursive: true });
+    mkdirSync(dirname(native), { recursive: true });
+    const linked = ['-L', libraries, '-l:libssl.a', '-l:libcrypto.a', '-ldl', '-lpthread'];
+    execFileSync('gcc', ['-O2', '-s', '-DNATIVE', '-o', native, SOURCE, ...linked]);
+    writeFileSync(
+      join(scope, 'agent/package.json'),
+      JSON.stringify({ name: '@some/agent', optionalDependencies: { '@some/agent-this': '1' } }),
+    );
+    const start = `require('node:child_process').execFileSync(${JSON.stringify(native)}, process.argv.slice(2))`;
+    writeFileSync(script, `#!/usr/bin/env node\n${start};\n`, { mode: 0o755 });
+    const path = '/in-time-first';
+    const { code, stdout, stderr } = await runSightline(
+      ['exec', '--print', 'exchanges', '--', script, `${server.port}`, path, '0'],
+      { OTEL_TRACES_EXPORTER: 'none', OTEL_METRICS_EXPORTER: 'none', OTEL_LOGS_EXPORTER: 'none' },
+    );
+    assert.equal(code, 0, stderr);
+    assert.ok(stdout.includes(path), `the first request is not among: ${stdout} ${stderr}`);
   });
 
   it('a library in another mount namespace', async () => {
