@@ -652,6 +652,7 @@ export function createHttp1Connection(
     trailers: (fields) => setTrailers(sending?.exchange.request, fields),
     complete: (at) => completeRequest(at.timeNs),
     lost: loseRequest,
+    mayResume: () => true,
     resumed() {
       if (sending) {
         sending.isRequestLost = false;
@@ -687,6 +688,8 @@ export function createHttp1Connection(
     trailers: (fields) => setTrailers(receiving?.exchange.response, fields),
     complete: (at) => completeResponse(at.timeNs),
     lost: loseResponse,
+    // The next answer may have begun in the loss when its request is there already, or may have been lost.
+    mayResume: () => awaiting.length === 0 && !hasLostRequests,
     resumed() {
       if (receiving) {
         receiving.isResponseLost = false;

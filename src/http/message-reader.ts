@@ -45,6 +45,8 @@ export interface MessageReaderEvents {
   lost(cause: LostCause, size: number | undefined, at: ChunkTime): void;
   /** After `lost`, a chunk of the same body was recognised, and the body goes on behind a hole. */
   resumed(at: ChunkTime): void;
+  /** Whether chunks found behind a loss can only be of the body that it hit. */
+  mayResume(): boolean;
   /** Bytes of another protocol, after a head whose framing was `tunnel`. */
   tunnel(bytes: Uint8Array, at: ChunkTime, position: number): void;
   tunnelGap(size: number | undefined, at: ChunkTime): void;
@@ -395,7 +397,7 @@ export function createMessageReader(
     if (heldBefore.length > 0) {
       events.secret(probePosition, heldBefore.length);
     }
-    if (mayResumeChunks && isCallStart && isWholeChunk(bytes)) {
+    if (mayResumeChunks && isCallStart && isWholeChunk(bytes) && events.mayResume()) {
       mayResumeChunks = false;
       startChunk();
       events.resumed(at);
