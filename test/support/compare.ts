@@ -2,7 +2,7 @@
  * Compares exported `chat` spans with the model server's truth: exactly one span an exchange, equal in every count,
  * id and name, and in content when that is on. Attribute names: GenAI semantic conventions v1.41.
  */
-import type { AnswerTruth, ExchangeTruth } from './model-server/exchange-truth.ts';
+import type { AnswerTruth, ExchangeTruth, WireApi } from './model-server/exchange-truth.ts';
 import { finishReasonsOf } from './model-server/exchange-truth.ts';
 import type { Attributes, AttributeValue, FlatSpan } from './otlp-file.ts';
 
@@ -29,12 +29,26 @@ const PROVIDERS = {
   'openai.chat_completions': 'openai',
   'openai.responses': 'openai',
   'anthropic.messages': 'anthropic',
-};
+  'gemini.generate_content': 'gcp.gemini',
+  'ollama.chat': 'ollama',
+  'cohere.chat': 'cohere',
+  'bedrock.converse': 'aws.bedrock',
+  'bedrock.invoke_model': 'aws.bedrock',
+} as const;
+/** Names of the operations that run a model; what Gemini's is called depends on the API. */
+const MODEL_OPERATIONS: ReadonlySet<AttributeValue | undefined> = new Set([
+  'chat',
+  'generate_content',
+]);
+
+function operationOf(api: WireApi): string {
+  return api === 'gemini.generate_content' ? 'generate_content' : 'chat';
+}
 
 /** Spans of model calls, in the order of their start. */
 export function chatSpans(spans: readonly FlatSpan[]): FlatSpan[] {
   return spans
-    .filter((span) => span.attributes[OPERATION] === 'chat')
+    .filter((span) => MODEL_OPERATIONS.has(span.attributes[OPERATION]))
     .sort((a, b) => (a.startNs < b.startNs ? -1 : a.startNs > b.startNs ? 1 : 0));
 }
 
@@ -212,8 +226,9 @@ function compareOne(span: FlatSpan, truth: ExchangeTruth, options: CompareOption
   };
 
   const model = truth.request.model;
-  const name = model === undefined ? 'chat' : `chat ${model}`;
-  if (span.name !== name && !(mayLack && span.name === 'chat')) {
+  const operation = operationOf(truth.api!);
+  const name = model === undefined ? operation : `${operation} ${model}`;
+  if (span.name !== name && !(mayLack && span.name === operation)) {
     differ('the name', span.name, name);
   }
   if (span.kind !== 'CLIENT') {
@@ -359,7 +374,7 @@ export function expectedAttributes(truth: ExchangeTruth): Attributes {
   const answer = truth.answer!;
   const finishReasons = finishReasonsOf(answer);
   const all: Record<string, AttributeValue | undefined> = {
-    [OPERATION]: 'chat',
+    [OPERATION]: operationOf(truth.api!),
     'gen_ai.provider.name': PROVIDERS[truth.api!],
     'gen_ai.request.model': truth.request.model,
     'server.port': truth.serverPort,

@@ -19,6 +19,8 @@ export const SOCKET_CLIENTS = [
   'websockets_client',
   'aiohttp_socket_client',
 ] as const;
+/** The SDKs of vendors whose APIs only they speak. */
+export const VENDOR_CLIENTS = ['genai-sdk', 'ollama-sdk', 'cohere-sdk', 'bedrock-sdk'] as const;
 export const PYTHON_CLIENTS = [
   'requests_client',
   'httpx_client',
@@ -32,6 +34,7 @@ export type ClientProgram =
   | (typeof NODE_CLIENTS)[number]
   | typeof RESPONSES_CLIENT
   | (typeof SOCKET_CLIENTS)[number]
+  | (typeof VENDOR_CLIENTS)[number]
   | (typeof PYTHON_CLIENTS)[number]
   | (typeof PYTHON_SDK_CLIENTS)[number];
 
@@ -40,7 +43,8 @@ export interface ClientOptions {
   /** Of the server, without a path. */
   url: string;
   caPath: string;
-  api?: 'openai' | 'anthropic';
+  /** `invoke`: Bedrock's InvokeModel instead of Converse. */
+  api?: 'openai' | 'anthropic' | 'invoke';
   count?: number;
   connections?: number;
   concurrency?: number;
@@ -74,6 +78,7 @@ export interface ClientChoice {
   text?: string;
   textBytes: number;
   textSha256: string;
+  reasoning?: string;
   toolCalls: ClientToolCall[];
   finishReason?: string;
 }

@@ -92,7 +92,7 @@ export interface StreamEvent {
   effect?: () => void;
 }
 
-const ID_PREFIXES: Readonly<Record<WireApi, string>> = {
+const ID_PREFIXES: Readonly<Partial<Record<WireApi, string>>> = {
   'openai.chat_completions': 'chatcmpl-',
   'openai.responses': 'resp_',
   'anthropic.messages': 'msg_01',
@@ -178,7 +178,7 @@ export function makeAnswer(
 
   const given = scenario.tokens ?? {};
   return {
-    id: scenario.responseId ?? `${ID_PREFIXES[view.api]}${unique.token(24)}`,
+    id: scenario.responseId ?? `${ID_PREFIXES[view.api] ?? ''}${unique.token(24)}`,
     model: scenario.model ?? resolvedModel(view.model),
     createdSeconds: 1_760_000_000 + identity.exchange,
     choices,

@@ -1,6 +1,17 @@
 /** What really happened in one exchange, as the server that made it knows: the measure for whoever observes it. */
 
-export type WireApi = 'openai.chat_completions' | 'openai.responses' | 'anthropic.messages';
+/** The APIs that vendors speak alone. */
+export type VendorWireApi =
+  | 'gemini.generate_content'
+  | 'ollama.chat'
+  | 'cohere.chat'
+  | 'bedrock.converse'
+  | 'bedrock.invoke_model';
+
+/** The APIs that many services speak. */
+export type CommonWireApi = 'openai.chat_completions' | 'openai.responses' | 'anthropic.messages';
+
+export type WireApi = CommonWireApi | VendorWireApi;
 
 export interface ToolCallTruth {
   /** Absent where the wire had none. */

@@ -8,7 +8,7 @@ import {
   anthropicStream,
   viewAnthropicRequest,
 } from './anthropic-messages.ts';
-import { type AnswerTruth, emptyAnswer, type WireApi } from './exchange-truth.ts';
+import { type AnswerTruth, type CommonWireApi, emptyAnswer } from './exchange-truth.ts';
 import { isRecord, type Json } from './json-value.ts';
 import {
   openAiBody,
@@ -28,7 +28,7 @@ import { type Scenario, ScenarioError, scenarioInHeader, scenarioInText } from '
 import { frameEvents, jsonText } from './sse-framing.ts';
 
 export interface ModelEndpointInput {
-  api: WireApi;
+  api: CommonWireApi;
   /** Content encodings already removed. */
   body: Buffer;
   /** Value of the x-scenario header. */
@@ -77,7 +77,7 @@ const ANTHROPIC_ERRORS: Record<number, ErrorAnswer> = {
   529: { type: 'overloaded_error', message: 'Overloaded' },
 };
 
-function errorAnswer(api: WireApi, status: number, scenario: Scenario): ErrorAnswer {
+function errorAnswer(api: CommonWireApi, status: number, scenario: Scenario): ErrorAnswer {
   const ordinary =
     api === 'anthropic.messages'
       ? (ANTHROPIC_ERRORS[status] ?? ANTHROPIC_ERRORS[500]!)
@@ -85,14 +85,14 @@ function errorAnswer(api: WireApi, status: number, scenario: Scenario): ErrorAns
   return { ...ordinary, ...scenario.error };
 }
 
-function padded(text: string, scenario: Scenario): Buffer {
+export function padded(text: string, scenario: Scenario): Buffer {
   return Buffer.from(
     `${scenario.paddingBefore ?? ''}${text}${scenario.paddingAfter ?? ''}`,
     'utf8',
   );
 }
 
-function apiHeaders(api: WireApi, exchange: number): [string, string][] {
+function apiHeaders(api: CommonWireApi, exchange: number): [string, string][] {
   const id = `req_${exchange.toString().padStart(8, '0')}`;
   return api === 'anthropic.messages'
     ? [['request-id', id]]
@@ -135,7 +135,11 @@ function planError(
   };
 }
 
-function chooseScenario(input: ModelEndpointInput, view: RequestView): Scenario {
+/** The scenario that the request, the script or the server names. */
+export function chooseScenario(
+  input: Omit<ModelEndpointInput, 'api'>,
+  view: RequestView,
+): Scenario {
   const own =
     input.scenarioHeader === undefined
       ? scenarioInText(view.lastUserText)
@@ -150,7 +154,7 @@ function chooseScenario(input: ModelEndpointInput, view: RequestView): Scenario 
   return plan === undefined ? chosen : applyPlan(plan, view, chosen);
 }
 
-function errorEvent(api: WireApi, error: ErrorAnswer, answer: AnswerTruth): StreamEvent {
+function errorEvent(api: CommonWireApi, error: ErrorAnswer, answer: AnswerTruth): StreamEvent {
   const effect = (): void => {
     answer.error = error;
   };
@@ -164,7 +168,7 @@ function errorEvent(api: WireApi, error: ErrorAnswer, answer: AnswerTruth): Stre
   }
 }
 
-function viewRequest(api: WireApi, body: Json): RequestView {
+function viewRequest(api: CommonWireApi, body: Json): RequestView {
   switch (api) {
     case 'anthropic.messages':
       return viewAnthropicRequest(body);
@@ -177,11 +181,11 @@ function viewRequest(api: WireApi, body: Json): RequestView {
 
 function wholeAnswer(
   answer: Answer,
-  view: RequestView,
+  api: CommonWireApi,
   scenario: Scenario,
   truth: AnswerTruth,
 ): { body: Json; effect: () => void } {
-  switch (view.api) {
+  switch (api) {
     case 'anthropic.messages':
       return anthropicBody(answer, scenario, truth);
     case 'openai.responses':
@@ -193,11 +197,12 @@ function wholeAnswer(
 
 function streamedAnswer(
   answer: Answer,
+  api: CommonWireApi,
   view: RequestView,
   scenario: Scenario,
   truth: AnswerTruth,
 ): StreamEvent[] {
-  switch (view.api) {
+  switch (api) {
     case 'anthropic.messages':
       return anthropicStream(answer, scenario, truth);
     case 'openai.responses':
@@ -250,7 +255,7 @@ export function planModelResponse(input: ModelEndpointInput): ResponsePlan {
       const error = errorAnswer(api, 500, scenario);
       return { ...planError(input, status, error, scenario, answer), view };
     }
-    const whole = wholeAnswer(answered, view, scenario, answer);
+    const whole = wholeAnswer(answered, api, scenario, answer);
     return {
       status,
       headers: [
@@ -271,7 +276,7 @@ export function planModelResponse(input: ModelEndpointInput): ResponsePlan {
     };
   }
 
-  let events = streamedAnswer(answered, view, scenario, answer);
+  let events = streamedAnswer(answered, api, view, scenario, answer);
   if (failure?.how === 'error-event') {
     const error = errorAnswer(api, api === 'anthropic.messages' ? 529 : 500, scenario);
     events = [...events.slice(0, failure.afterEvents), errorEvent(api, error, answer)];

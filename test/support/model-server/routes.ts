@@ -1,11 +1,12 @@
 /** From a request to the plan of its response: model calls, and plain endpoints for bytes, echoes and statuses. */
 import { brotliDecompressSync, gunzipSync, inflateSync } from 'node:zlib';
-import type { WireApi } from './exchange-truth.ts';
+import type { CommonWireApi, WireApi } from './exchange-truth.ts';
 import { planModelResponse } from './model-endpoint.ts';
 import { seededBytes } from './random.ts';
 import { headerOf, type IncomingRequest } from './request-reader.ts';
 import type { ResponsePlan } from './response-plan.ts';
 import { checkScenario, type Scenario, ScenarioError, scenarioInHeader } from './scenario.ts';
+import { planVendorResponse, vendorApiOf } from './vendor-endpoint.ts';
 
 export interface RouteContext {
   serverSeed: number;
@@ -71,10 +72,7 @@ function decodedBody(request: IncomingRequest): Buffer {
   }
 }
 
-function modelApiOf(method: string, path: string): WireApi | undefined {
-  if (method !== 'POST') {
-    return undefined;
-  }
+function commonApiOf(path: string): CommonWireApi | undefined {
   if (path.endsWith('/chat/completions')) {
     return 'openai.chat_completions';
   }
@@ -120,8 +118,10 @@ function plainPlan(request: IncomingRequest, url: URL): ResponsePlan {
 
 export function route(request: IncomingRequest, context: RouteContext): RoutedPlan {
   const url = new URL(request.target, 'http://localhost');
-  const api = modelApiOf(request.method, url.pathname);
-  if (api === undefined) {
+  const isPost = request.method === 'POST';
+  const common = isPost ? commonApiOf(url.pathname) : undefined;
+  const vendor = isPost ? vendorApiOf(url.pathname) : undefined;
+  if (common === undefined && vendor === undefined) {
     let plan: ResponsePlan;
     try {
       plan = plainPlan(request, url);
@@ -142,14 +142,18 @@ export function route(request: IncomingRequest, context: RouteContext): RoutedPl
   } catch {
     body = Buffer.alloc(0);
   }
-  const plan = planModelResponse({
-    api,
+  const input = {
     body,
     scenarioHeader: headerOf(request.headers, 'x-scenario'),
     nextScripted: context.nextScripted,
     defaultScenario: context.defaultScenario,
     serverSeed: context.serverSeed,
     exchange: context.exchange,
-  });
-  return { plan, api };
+  };
+  if (vendor !== undefined) {
+    const target = { path: url.pathname, query: url.searchParams };
+    return { plan: planVendorResponse(vendor, input, target), api: vendor.api };
+  }
+  const api = common!;
+  return { plan: planModelResponse({ ...input, api }), api };
 }
