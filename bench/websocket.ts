@@ -12,8 +12,9 @@ import { createMultipartReader } from '../src/http/multipart-reader.ts';
 import { createStreamReader, type RecordFormat } from '../src/http/stream-reader.ts';
 import { createWebSocketStage } from '../src/http/websocket/websocket-upgrade.ts';
 import { createZstdDecoder } from '../src/http/zstd-decoder.ts';
+import { createLlmSocketStage } from '../src/llm/llm-socket-stage.ts';
 import { createTransport } from '../src/transport/transport.ts';
-import { captureEvents } from '../test/support/http-generator.ts';
+import { type Call, captureEvents } from '../test/support/http-generator.ts';
 import { createCompressor, frame, handshake } from '../test/support/websocket-wire.ts';
 import { startAllocationMeter } from './support/allocation.ts';
 
@@ -76,6 +77,61 @@ function webSocket(
         transport.push(event);
       }
       return seen;
+    },
+  };
+}
+
+/** Streamed responses, each asked for, read to model calls: what an event costs the whole way. */
+function socketEvents(textBytes: number): Prepared {
+  const perResponse = 200;
+  const frames: Call[] = [];
+  let wireBytes = 0;
+  const say = (side: 'request' | 'response', message: object): void => {
+    const masking = side === 'request' ? { key: Uint8Array.of(1, 2, 3, 4) } : {};
+    const bytes = frame({ opcode: 1, payload: Buffer.from(JSON.stringify(message)), ...masking });
+    wireBytes += bytes.length;
+    frames.push({ side, bytes });
+  };
+  for (let response = 0; response < RECORDS / perResponse; response += 1) {
+    const id = `resp_${response}`;
+    say('request', { type: 'response.create', model: 'm', input: 'Say something.' });
+    say('response', { type: 'response.created', response: { id } });
+    for (let index = 0; index < perResponse - 2; index += 1) {
+      const bytes = frame({ opcode: 1, payload: delta(index, textBytes) });
+      wireBytes += bytes.length;
+      frames.push({ side: 'response', bytes });
+    }
+    const usage = { input_tokens: 1, output_tokens: 2 };
+    say('response', {
+      type: 'response.completed',
+      response: { id, status: 'completed', usage },
+    });
+  }
+  const events = captureEvents([...handshake(undefined, '/v1/responses'), ...frames]);
+  return {
+    wireBytes,
+    records: RECORDS,
+    pass() {
+      let calls = 0;
+      const transport = createTransport({
+        createParser: createHttpStage({
+          handler: () => undefined,
+          webSocket: createLlmSocketStage({
+            observer: {
+              started: () => {},
+              finished: (call) => {
+                calls += call.complete && !call.damage.any ? 1 : 0;
+              },
+            },
+            keepContent: false,
+            maxContentBytes: 65_536,
+          }),
+        }),
+      });
+      for (const event of events) {
+        transport.push(event);
+      }
+      return calls * perResponse;
     },
   };
 }
@@ -222,6 +278,7 @@ const works: [string, Prepared | undefined][] = [
   ['ws, server, 16 KB messages', webSocket(16_000, false, false)],
   ['ws, client (masked), 16 KB messages', webSocket(16_000, true, false)],
   ['ws, deflate with takeover, 200 B messages', webSocket(20, false, true)],
+  ['ws, responses to model calls, 200 B events', socketEvents(20)],
   ['ndjson, 200 B lines', ndjson(20)],
   ['ndjson, 16 KB lines', ndjson(16_000)],
   ['json array, 200 B elements', jsonArray(20)],

@@ -38,6 +38,8 @@ interface Cli {
   env: Readonly<Record<string, string>>;
   /** Its tool that runs a command, where the model server knows how to ask for it. */
   tool?: RegExp;
+  /** It makes its calls over a WebSocket. */
+  isSocket?: boolean;
 }
 
 function claudeCode(subject: NpmSubject): Cli {
@@ -59,12 +61,14 @@ function claudeCode(subject: NpmSubject): Cli {
 }
 
 /** `model`: newer ones get a tool that runs JavaScript, others one that runs a command. */
-function codex(subject: NpmSubject, model?: string): Cli {
+function codex(subject: NpmSubject, model?: string, isSocket = false): Cli {
   const provider =
-    '{name="local",base_url="{URL}/v1",env_key="OPENAI_API_KEY",wire_api="responses"}';
+    '{name="local",base_url="{URL}/v1",env_key="OPENAI_API_KEY",wire_api="responses"' +
+    `,supports_websockets=${isSocket}}`;
   return {
     subject,
-    way: model === undefined ? 'with its own model' : `with ${model}`,
+    way: `${model === undefined ? 'with its own model' : `with ${model}`}${isSocket ? ', over a WebSocket' : ''}`,
+    isSocket,
     service: 'codex',
     args: [
       'exec',
@@ -91,6 +95,7 @@ const CLIS = [
   ...RUSTLS_SUBJECTS.filter(({ program }) => program === 'codex').flatMap((subject) => [
     codex(subject),
     codex(subject, 'gpt-5'),
+    codex(subject, 'gpt-5', true),
   ]),
 ];
 
@@ -169,6 +174,7 @@ describe('real agent CLIs, captured in the kernel', function () {
         calls.length >= (cli.tool ? 2 : 1),
         `the CLI made ${calls.length} calls: ${output}`,
       );
+      assert.ok(!cli.isSocket || calls.every(({ socketApi }) => socketApi === 'openai.responses'));
       assert.deepEqual(compareSpansWithTruth(spans, truth, { lenientWhenClosedEarly: true }), []);
       assert.equal(chatSpans(spans).length, calls.length);
       for (const span of spans) {

@@ -7,7 +7,10 @@ import { type ClientProgram, runClient } from '../../support/clients/run-client.
 import { chatSpans } from '../../support/compare.ts';
 import { requireKernel } from '../../support/kernel-guard.ts';
 import type { Scenario } from '../../support/model-server/scenario.ts';
+import { startModelServer } from '../../support/model-server/server.ts';
 import { assertExact, observe } from '../../support/observed-server.ts';
+import { readOtlpFile } from '../../support/otlp-file.ts';
+import { startSightline } from '../../support/sightline.ts';
 
 /** A prime: a double or a loss cannot hide in a round number. */
 const RESPONSES = 23;
@@ -99,6 +102,53 @@ describe('model calls over WebSockets, captured in the kernel', function () {
       });
     }
   }
+
+  it('a socket that was open before Sightline: what is under way is marked, the rest is exact', async () => {
+    const server = await startModelServer();
+    // More than can be answered: the server ends it.
+    const client = runClient({
+      program: 'openai-responses-socket',
+      url: server.url,
+      caPath: server.caPath,
+      count: 10_000,
+      scenario: { textBytes: 300, deltas: 10, intervalMs: 15 },
+    });
+    await server.settle(2);
+    const sightline = await startSightline();
+    try {
+      const before = server.truth().length;
+      await server.settle(before + RESPONSES, 60_000);
+      await sightline.stop();
+      const truth = server.truth();
+      const ids = truth.map(({ answer }) => answer?.id);
+      const seen = chatSpans(readOtlpFile(sightline.file).spans).filter((span) =>
+        ids.includes(String(span.attributes['gen_ai.response.id'])),
+      );
+      const [first, ...rest] = seen.slice(0, RESPONSES);
+      assert.ok(rest.length >= RESPONSES - 3, `${rest.length} spans`);
+      const from = ids.indexOf(String(rest[0]?.attributes['gen_ai.response.id']));
+      assert.ok(from <= before + 2, `the first whole one is ${from}, after ${before}`);
+      assert.deepEqual(
+        rest
+          .slice(0, -1)
+          .map(({ attributes }) => [
+            attributes['gen_ai.response.id'],
+            attributes['gen_ai.usage.output_tokens'],
+            attributes['sightline.damage'],
+          ]),
+        truth
+          .slice(from, from + rest.length - 1)
+          .map(({ answer }) => [answer?.id, answer?.usage.outputTokens, undefined]),
+      );
+      const damage = first?.attributes['sightline.damage'];
+      assert.ok(damage === undefined || JSON.stringify(damage) === '["joined-midway"]');
+    } finally {
+      sightline.child.kill('SIGKILL');
+      sightline.remove();
+      await server.stop();
+      await client;
+    }
+  });
 
   it('a server that goes away in the middle of a response: it is marked, with what was said', async () => {
     const scenario: Scenario = { textBytes: 500, fail: { afterEvents: 6, how: 'fin' } };

@@ -101,21 +101,31 @@ function serveResponses(
   context: SocketContext,
 ): void {
   let ordinal = 0;
+  /** Everything said up to the end of a response, by its id: a later request repeats none of it. */
+  const histories = new Map<unknown, unknown[]>();
   inOrder(webSocket, async (message, asked) => {
     if (message.type !== 'response.create') {
       return;
     }
+    const text = typeof message.input === 'string' ? message.input : undefined;
+    const own = text === undefined ? records(message.input) : [{ role: 'user', content: text }];
+    const input = [...(histories.get(message.previous_response_id) ?? []), ...own];
     if (message.generate === false) {
       // Prepares the server: a response with nothing in it.
       const response = { id: `resp_prepared_${ordinal}`, object: 'response', output: [] };
+      histories.set(response.id, input);
       await send(webSocket, { type: 'response.created', response });
       await send(webSocket, { type: 'response.completed', response: { ...response, usage: null } });
       return;
     }
     ordinal += 1;
-    await answer(webSocket, request, 'openai.responses', ordinal - 1, asked, context, (events) =>
-      events.map((event) => ({ ...event })),
-    );
+    const said = { ...asked, body: { ...message, input } };
+    await answer(webSocket, request, 'openai.responses', ordinal - 1, said, context, (events) => {
+      const last = events.at(-1)?.data;
+      const response = isRecord(last) && isRecord(last.response) ? last.response : {};
+      histories.set(response.id, [...input, ...records(response.output)]);
+      return [...events];
+    });
   });
 }
 
