@@ -778,7 +778,8 @@ export function createHttp2Connection(
     gap(direction, size, at) {
       const half = direction === 'read' ? read : write;
       half.isStarted = true;
-      half.end += size ?? 0;
+      // Before any data it is not known where this is.
+      half.end += half.end === 0 ? 0 : (size ?? 0);
       half.reader.gap(size, at);
       release(half);
     },

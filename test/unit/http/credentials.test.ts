@@ -264,27 +264,37 @@ describe('credentials of a conversation, for a recorder', () => {
     assert.ok(!record(unfinished).request.includes('secr'));
   });
 
-  it('of a head that the answer to CONNECT comes into are known before their bytes are released', () => {
-    const calls = callsOf(
+  it('of a head that a tunnel begins in are known before their bytes are released', () => {
+    const bearer = `Bearer ${KEYS.openai}`;
+    const connected = callsOf(
       '>CONNECT h:443 HTTP/1.1\r\n\r\n',
       '>POST / HTTP/1.1\r\nAuthorization: Bea',
       '<HTTP/1.1 200 OK\r\n\r\n',
-      `>rer ${KEYS.openai}\r\n`,
+      `>${bearer.slice(3)}\r\n`,
       '>\r\n',
     );
-    let releasedTo = 0;
-    let secretBytes = 0;
-    observe(captureEvents(calls), {
-      onSecret(_connection, direction, position, length) {
-        if (direction === 'write') {
-          assert.ok(position >= releasedTo, `${position} was released`);
-          secretBytes += length;
-        }
-      },
-      onRelease(_connection, direction, upToPosition) {
-        releasedTo = direction === 'write' ? Math.max(releasedTo, upToPosition) : releasedTo;
-      },
-    });
-    assert.ok(secretBytes >= `Bearer ${KEYS.openai}`.length, `${secretBytes} bytes are secret`);
+    const upgrade = 'Upgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\n';
+    const upgraded = callsOf(
+      `>GET / HTTP/1.1\r\n${upgrade}HTTP2-Settings: AAMAAABk\r\n\r\n`,
+      `>POST / HTTP/1.1\r\nAuthorization: ${bearer}`,
+      `<HTTP/1.1 101 Switching Protocols\r\n${upgrade}\r\n`,
+    );
+    const lost = { side: 'request', bytes: Buffer.alloc(200), isLost: 'announced' } as const;
+    for (const calls of [connected, [...upgraded, lost]]) {
+      let releasedTo = 0;
+      let secretBytes = 0;
+      observe(captureEvents(calls), {
+        onSecret(_connection, direction, position, length) {
+          if (direction === 'write') {
+            assert.ok(position >= releasedTo, `${position} was released, up to ${releasedTo}`);
+            secretBytes += length;
+          }
+        },
+        onRelease(_connection, direction, upToPosition) {
+          releasedTo = direction === 'write' ? Math.max(releasedTo, upToPosition) : releasedTo;
+        },
+      });
+      assert.ok(secretBytes >= bearer.length, `${secretBytes} bytes are secret`);
+    }
   });
 });
