@@ -1,7 +1,7 @@
 /**
  * What observation costs a bulk download over TLS that is no model call, and how much of it is copied.
  *
- *     npx tsx bench/bulk.ts [--client curl|python] [--mib N] [--pairs N] [--capture tls,plain,process]
+ *     npx tsx bench/bulk.ts [--client curl|python] [--mib N] [--pairs N] [--rate BYTES] [--capture tls,plain,process]
  *
  * Needs root, eBPF and the built code (`npm run setup`). Rounds with and without `sightline run` take turns, and
  * which of the two comes first does, too. The server is on the same machine and its side is observed, too, so the
@@ -9,6 +9,7 @@
  */
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { loadavg } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
@@ -33,6 +34,8 @@ const { values } = parseArgs({
     client: { type: 'string', default: 'curl' },
     mib: { type: 'string', default: '256' },
     pairs: { type: 'string', default: '5' },
+    // Bytes a second, with curl's suffixes: `125M` is a network of 1 Gbit/s.
+    rate: { type: 'string', default: '' },
     // What costs how much: `plain,process` leaves the TLS probes out.
     capture: { type: 'string', default: 'tls,plain,process' },
   },
@@ -57,6 +60,7 @@ async function download(url: string): Promise<Round> {
     values.client,
     url,
     `${bytes}`,
+    values.rate,
   ]);
   return JSON.parse(stdout) as Round;
 }
@@ -138,7 +142,10 @@ try {
     }
     process.stderr.write(`pair ${pair + 1} of ${pairs} done\n`);
   }
-  console.log(`${values.mib} MiB over TLS by ${values.client}, ${pairs} pairs of rounds`);
+  const loads = loadavg().map((value) => value.toFixed(1));
+  console.log(
+    `${values.mib} MiB over TLS by ${values.client}${values.rate ? ` at ${values.rate}B/s` : ''}, ${pairs} pairs of rounds, load ${loads.join(' ')}`,
+  );
   const row = (name: string, of: (round: Round) => number): void => {
     const [before, after] = [off.map(of), on.map(of)];
     const [left, right] = [spreadText(spreadOf(before), 3), spreadText(spreadOf(after), 3)];

@@ -21,6 +21,7 @@ constexpr FunctionProbe kFunctionProbes[] = {
     // The same with flags before the count, since OpenSSL 3.3.
     {"openssl", "", "ssl_write_internal_flags", "openssl_write_ex2_enter", ExitAt::kReturn,
      "call_exit"},
+    {"openssl", "", "SSL_new", nullptr, ExitAt::kReturn, "openssl_new_exit"},
     {"openssl", "", "SSL_free", "openssl_free_enter", ExitAt::kNever, nullptr},
     {"openssl", "", "SSL_clear", "openssl_free_enter", ExitAt::kNever, nullptr},
     {"boringssl", "", "SSL_read", "boringssl_read_enter", ExitAt::kReturn, "call_exit"},

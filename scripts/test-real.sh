@@ -30,8 +30,8 @@ fi
 
 # These bring their subjects from npm, and skip loudly what it does not have.
 specs+=(test/real/agent-clis.test.ts test/real/locators.test.ts)
-# TLS stacks byte for byte: Node and Bun from npm, rustls from crates.io where there is a cargo.
-specs+=(test/real/stacks/boringssl.test.ts test/real/stacks/node.test.ts test/real/stacks/rustls.test.ts)
+# TLS stacks byte for byte: runtimes from npm, OpenSSL 1.1.1 from PyPI, rustls from crates.io where there is a cargo.
+specs+=(test/real/stacks/programs.test.ts test/real/stacks/rustls.test.ts)
 
 if [ ${#left_out[@]} -gt 0 ]; then
     say "left out: $(printf '%s; ' "${left_out[@]}")"

@@ -11,8 +11,9 @@ import urllib.request
 kind, url, size = sys.argv[1], sys.argv[2], int(sys.argv[3])
 start = time.perf_counter()
 if kind == "curl":
+    rate = ["--limit-rate", sys.argv[4]] if len(sys.argv) > 4 and sys.argv[4] else []
     output = subprocess.check_output(
-        ["curl", "-sk", "--http1.1", "-o", "/dev/null", "-w", "%{size_download}", url]
+        ["curl", "-sk", "--http1.1", "-o", "/dev/null", "-w", "%{size_download}", *rate, url]
     )
     received = int(output)
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)

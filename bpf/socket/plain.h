@@ -81,6 +81,10 @@ static __always_inline int on_socket(struct sock *sk, s32 result, s32 flags, u32
         .object = PLAIN_OBJECT(bpf_get_socket_cookie(sk)),
         .pid = pid_tgid >> 32,
     };
+    /* Most sockets: nothing but this is to be paid for them. */
+    struct plain_socket *known = bpf_map_lookup_elem(&plain_sockets, &key);
+    if (known && known->kind == PLAIN_OTHER)
+        return 0;
     struct user_buffers buffers = {};
     bool is_readable =
         find_buffers((struct pt_regs *)bpf_task_pt_regs(task), &buffers) && !(flags & MSG_TRUNC);

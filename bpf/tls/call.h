@@ -153,15 +153,14 @@ static __always_inline void finish_call(const struct call *call, u64 pid_tgid, u
  */
 static __always_inline bool take_call(struct pt_regs *ctx, u64 pid_tgid,
                                       const bool is_always_entered, struct call *call) {
-    if (!is_seen(pid_tgid >> 32))
-        return false;
     struct call_key key = {
         .pid_tgid = pid_tgid,
         .stack_pointer = PT_REGS_SP(ctx) - RETURN_ADDRESS_BYTES,
     };
     struct call *entry = bpf_map_lookup_elem(&calls, &key);
     if (!entry) {
-        if (is_always_entered && (s32)PT_REGS_RC(ctx) > 0)
+        /* Only here, because what was kept at the entry was of a process that is seen. */
+        if (is_always_entered && (s32)PT_REGS_RC(ctx) > 0 && is_seen(pid_tgid >> 32))
             count(SL_DROP_ORPHAN, 0);
         return false;
     }

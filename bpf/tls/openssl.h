@@ -66,6 +66,15 @@ int openssl_sendfile_enter(struct pt_regs *ctx) {
     return enter_call(ctx, shape);
 }
 
+/*
+ * Where SSL_free is not known: whatever was at the address that SSL *SSL_new(SSL_CTX *) returns is
+ * over.
+ */
+SEC("uretprobe/openssl_new_exit")
+int openssl_new_exit(struct pt_regs *ctx) {
+    return close_connection(PT_REGS_RC(ctx));
+}
+
 /* Entry of SSL_free and SSL_clear. */
 SEC("uprobe/openssl_free_enter")
 int openssl_free_enter(struct pt_regs *ctx) {

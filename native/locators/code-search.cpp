@@ -67,6 +67,7 @@ const std::vector<std::string> &known_texts() {
         "/tls13.rs",
         "/src/crypto/cipher.rs",
         "OpenSSL 3.",
+        "SSL_new",
     };
     return texts;
 }

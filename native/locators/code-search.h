@@ -28,6 +28,7 @@ enum class KnownText : uint32_t {
     rustls_tls13,
     rustls_cipher,
     openssl_version,
+    openssl_new,
 };
 
 const std::vector<std::string> &known_texts();

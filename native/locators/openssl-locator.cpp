@@ -12,6 +12,8 @@ const char *const kStack = "openssl";
 // SSL_F_SSL_READ_INTERNAL and SSL_F_SSL_WRITE_INTERNAL of OpenSSL 1.1.1.
 constexpr int64_t kReadInternalNumber = 523;
 constexpr int64_t kWriteInternalNumber = 524;
+// SSL_F_SSL_NEW.
+constexpr int64_t kNewNumber = 186;
 constexpr unsigned kArguments[] = {kRdi, kRsi, kRdx, kRcx, kR8, kR9};
 
 std::string describe(const std::vector<AddressUser> &users) {
@@ -94,6 +96,8 @@ std::string version_of(const CodeSearch &search) {
 struct Parts {
     std::vector<AddressUser> reads;
     std::vector<AddressUser> writes;
+    // Creation of an object; without it an object that is used again cannot be told from before.
+    std::vector<AddressUser> news;
     const char *located_by;
     std::string evidence;
 };
@@ -104,6 +108,7 @@ void settle_parts(const CodeSearch &search, Parts parts, Locations *locations) {
     };
     leave_out_moved_parts(&parts.reads);
     leave_out_moved_parts(&parts.writes);
+    leave_out_moved_parts(&parts.news);
     if (parts.reads.size() != 1 || parts.writes.size() != 1) {
         refuse("it contains OpenSSL without symbols, and exactly one function each must be "
                "ssl_read_internal and ssl_write_internal: found for the first " +
@@ -141,6 +146,15 @@ void settle_parts(const CodeSearch &search, Parts parts, Locations *locations) {
             stack.functions.back().covers.push_back("SSL_write_ex2");
         }
     }
+    if (parts.news.size() == 1) {
+        const FunctionRange &range = parts.news[0].range;
+        const FunctionBody body{range.start, range.has_unwind_entry ? range.end : 0};
+        const ProbeNeeds needs{.arguments = register_bit(kRdi), .wants_return = true};
+        const RegisterMask live = live_registers(decode_function(search.file, body));
+        if ((live & needs.arguments) != 0 && search.starts.is_start(range.start)) {
+            add_function(search.file, {"SSL_new", "SSL_new", body.start, body.end, needs}, &stack);
+        }
+    }
     locations->found.push_back(std::move(stack));
 }
 
@@ -162,7 +176,8 @@ ScanEnd OpensslLocator::collect(const CodeSearch &search, std::vector<uint64_t> 
     }
     read_names_ = exact_strings(search, KnownText::read_internal);
     write_names_ = exact_strings(search, KnownText::write_internal);
-    for (const auto *found : {&files_, &read_names_, &write_names_}) {
+    new_names_ = exact_strings(search, KnownText::openssl_new);
+    for (const auto *found : {&files_, &read_names_, &write_names_, &new_names_}) {
         addresses->insert(addresses->end(), found->begin(), found->end());
     }
     return ScanEnd::complete;
@@ -170,7 +185,7 @@ ScanEnd OpensslLocator::collect(const CodeSearch &search, std::vector<uint64_t> 
 
 void OpensslLocator::settle(const CodeSearch &search, Locations *locations) {
     std::vector<uint64_t> addresses;
-    for (const auto *found : {&files_, &read_names_, &write_names_}) {
+    for (const auto *found : {&files_, &read_names_, &write_names_, &new_names_}) {
         addresses.insert(addresses.end(), found->begin(), found->end());
     }
     const std::vector<AddressUser> users = users_of(search, addresses);
@@ -185,12 +200,13 @@ void OpensslLocator::settle(const CodeSearch &search, Locations *locations) {
         }
         return selected;
     };
-    Parts parts{using_any(read_names_), using_any(write_names_), "function-names",
-                "one function each names itself so in its errors"};
+    Parts parts{using_any(read_names_), using_any(write_names_), using_any(new_names_),
+                "function-names", "one function each names itself so in its errors"};
     if (parts.reads.empty() && parts.writes.empty()) {
         const auto in_file = using_any(files_);
         parts = {users_with_number(in_file, kReadInternalNumber),
-                 users_with_number(in_file, kWriteInternalNumber), "function-numbers",
+                 users_with_number(in_file, kWriteInternalNumber),
+                 users_with_number(in_file, kNewNumber), "function-numbers",
                  "one function each has its number of OpenSSL 1.1.1 in its errors"};
     }
     settle_parts(search, std::move(parts), locations);

@@ -18,6 +18,7 @@ class OpensslLocator : public StrippedLocator {
     // Of the functions' names, and of the path of ssl_lib.c.
     std::vector<uint64_t> read_names_;
     std::vector<uint64_t> write_names_;
+    std::vector<uint64_t> new_names_;
     std::vector<uint64_t> files_;
 };
 

@@ -8,11 +8,13 @@ import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { loadBinding } from '../../src/capture/binding.ts';
 import { chatSpans, compareSpansWithTruth } from '../support/compare.ts';
 import { requireKernel } from '../support/kernel-guard.ts';
 import type { ExchangeTruth } from '../support/model-server/exchange-truth.ts';
 import { type FlatSpan, readOtlpFile } from '../support/otlp-file.ts';
 import { startSightline } from '../support/sightline.ts';
+import { addStackRow, placementOf } from '../support/stack-rows.ts';
 import {
   BORINGSSL_SUBJECTS,
   fetchCompanions,
@@ -177,6 +179,22 @@ describe('real agent CLIs, captured in the kernel', function () {
       assert.ok(!cli.isSocket || calls.every(({ socketApi }) => socketApi === 'openai.responses'));
       assert.deepEqual(compareSpansWithTruth(spans, truth, { lenientWhenClosedEarly: true }), []);
       assert.equal(chatSpans(spans).length, calls.length);
+      const used = loadBinding()
+        .locateSync(path)
+        .stacks.find(({ stack }) => stack === 'boringssl' || stack === 'rustls');
+      assert.ok(used);
+      addStackRow({
+        stack: [used.stack, used.version].filter(Boolean).join(' '),
+        program: cli.service,
+        version: cli.subject.version,
+        locatedBy: used.locatedBy,
+        placement: placementOf(
+          [used],
+          used.functions.map(({ name }) => name),
+        ),
+        exact: `${calls.length} model calls${cli.isSocket ? ' over a WebSocket' : ''}, each field equal to the server's log`,
+        notes: '',
+      });
       for (const span of spans) {
         assert.equal(span.resource['service.name'], cli.service);
       }

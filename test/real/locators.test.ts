@@ -230,12 +230,14 @@ describe('locators on real programs', function () {
     const [found] = search('static OpenSSL, stripped', path).stacks;
     assert.equal(found?.locatedBy, 'function-names');
     // With symbols the internal functions are followed from the exported ones: another way to the same place.
-    for (const one of found?.functions ?? []) {
+    for (const one of found?.functions.slice(0, 2) ?? []) {
       const other = exported?.functions.find(({ name }) => name === one.name);
       assert.equal(other?.chosen, 'internal');
       assert.equal(one.functionOffset, other?.functionOffset);
     }
-    assert.equal(found?.functions.length, 2);
+    const { offsets } = loadBinding().locateSymbols(withSymbols, ['SSL_new']);
+    assert.equal(found?.functions[2]?.functionOffset, offsets.SSL_new);
+    assert.equal(found?.functions.length, 3);
   });
 
   for (const [library, stack] of Object.entries({

@@ -77,6 +77,9 @@ export const BORINGSSL_SUBJECTS = [
 
 export const RUSTLS_SUBJECTS = [codex('0.163.0'), codex('0.169.0'), deno('2.4.0'), deno('2.9.6')];
 
+/** With OpenSSL 1.1.1. */
+export const OLD_NODE_SUBJECTS = [node('16.20.2')];
+
 export const NODE_SUBJECTS = [node('20.19.5'), node('22.20.0'), node('24.21.0')];
 
 /** The program's path; undefined, with a loud line, when the registry does not give it. */

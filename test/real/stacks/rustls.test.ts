@@ -1,17 +1,24 @@
 /** A program on rustls, without symbols: connections told apart and put together, every byte once. */
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { loadBinding } from '../../../src/capture/binding.ts';
 import { closeSession, openSession } from '../../kernel/native/harness.ts';
 import { assertSame, attachLocated, runProgram } from '../../kernel/stacks/stack-run.ts';
 import { startTappedServer, type TappedServer } from '../../kernel/stacks/tapped-server.ts';
 import { requireKernel } from '../../support/kernel-guard.ts';
+import { addStackRow, placementOf } from '../../support/stack-rows.ts';
 
 const SOURCE = fileURLToPath(new URL('./rustls-client', import.meta.url));
 const MIB = 1024 * 1024;
+
+function lockedVersion(name: string): string {
+  const lock = readFileSync(join(SOURCE, 'Cargo.lock'), 'utf8');
+  return new RegExp(`name = "${name}"\\nversion = "([^"]+)"`).exec(lock)?.[1] ?? '';
+}
 
 describe('rustls', function () {
   this.timeout(600_000);
@@ -73,6 +80,22 @@ describe('rustls', function () {
             session.events.filter(({ type }) => type === 'close').length,
             rounds * connections,
           );
+          const conversations = server.conversations();
+          const stacks = loadBinding()
+            .locateSync(program)
+            .stacks.filter(({ stack }) => stack === 'rustls');
+          addStackRow({
+            stack: 'rustls',
+            program: `a Rust program, TLS ${version}, ${connections} at once`,
+            version: lockedVersion('rustls'),
+            locatedBy: stacks[0]?.locatedBy ?? '',
+            placement: placementOf(stacks, probed),
+            connections: conversations.length,
+            writtenBytes: conversations.reduce((sum, { received }) => sum + received.length, 0),
+            readBytes: conversations.reduce((sum, { sent }) => sum + sent.length, 0),
+            exact: 'every byte of every connection',
+            notes: '',
+          });
         } finally {
           session.capture.close();
         }

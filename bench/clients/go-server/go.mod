@@ -1,0 +1,3 @@
+module sightline.bench/go-server
+
+go 1.18
