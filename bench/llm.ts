@@ -115,6 +115,36 @@ function toolStream(count: number): string {
   return `${events.map((event) => `data: ${JSON.stringify(event)}\n\n`).join('')}data: [DONE]\n\n`;
 }
 
+/** Lines of Ollama, one a token. */
+function ollamaStream(count: number): string {
+  const head = { model: 'llama3.2:3b', created_at: '2025-11-21T10:00:00.123456789Z' };
+  const lines: object[] = [];
+  for (let index = 0; index < count - 1; index++) {
+    const message = { role: 'assistant', content: word(index) };
+    lines.push({ ...head, message, done: false });
+  }
+  const message = { role: 'assistant', content: '' };
+  lines.push({ ...head, message, done: true, done_reason: 'stop', eval_count: count });
+  return lines.map((line) => `${JSON.stringify(line)}\n`).join('');
+}
+
+/** Events of Gemini, each with the usage so far. */
+function geminiStream(count: number): string {
+  const events: object[] = [];
+  for (let index = 0; index < count; index++) {
+    const end = index === count - 1 ? { finishReason: 'STOP' } : {};
+    events.push({
+      candidates: [
+        { content: { parts: [{ text: word(index) }], role: 'model' }, ...end, index: 0 },
+      ],
+      usageMetadata: { promptTokenCount: 7, candidatesTokenCount: index, totalTokenCount: 7 },
+      modelVersion: 'gemini-2.5-flash',
+      responseId: 'xV0gaYr',
+    });
+  }
+  return events.map((event) => `data: ${JSON.stringify(event)}\r\n\r\n`).join('');
+}
+
 const CONVERSATION = Array.from({ length: 200 }, (_, index) => ({
   role: index % 2 === 0 ? 'user' : 'assistant',
   content: `Message ${index}: ${'All work and no play makes Jack a "dull" boy.\n'.repeat(110)}`,
@@ -147,6 +177,21 @@ const WORKLOADS: readonly Workload[] = [
   stream('chat completions, padded', CHAT, openAiStream(EVENTS, true), READ_BYTES),
   stream('chat completions, tool arguments', CHAT, toolStream(EVENTS), READ_BYTES),
   stream('messages, text', MESSAGES, anthropicStream(EVENTS), READ_BYTES),
+  {
+    ...stream('Ollama, text', '/api/chat', ollamaStream(EVENTS), READ_BYTES),
+    contentType: 'application/x-ndjson',
+    events: EVENTS,
+  },
+  {
+    ...stream(
+      'Gemini, text',
+      '/v1/models/m:streamGenerateContent',
+      geminiStream(EVENTS),
+      READ_BYTES,
+    ),
+    request: '{"contents":[{"parts":[{"text":"hi"}]}]}',
+    events: EVENTS,
+  },
   {
     name: 'a request of 1 MB, 200 messages',
     target: CHAT,

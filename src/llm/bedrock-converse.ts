@@ -186,9 +186,9 @@ export function readConverseAnswer(context: CallContext, answer: Answer): Answer
   let hasFailed = false;
 
   function setStopReason(value: unknown): void {
-    const choice = answer.choice(0);
     const reason = asName(value);
-    if (choice !== undefined && reason !== undefined) {
+    const choice = reason === undefined ? undefined : answer.choice(0);
+    if (choice !== undefined) {
       choice.finishReason = reason;
       choice.completeToolCalls();
     }
@@ -297,19 +297,21 @@ export function readConverseAnswer(context: CallContext, answer: Answer): Answer
         return;
       }
       const body = asObject(root);
-      const choice = answer.choice(0);
-      if (body === undefined || choice === undefined) {
+      if (body === undefined) {
         return;
       }
       const message = asObject(asObject(body.output)?.message);
-      choice.role = asName(message?.role) ?? choice.role;
-      const content = asArray(message?.content) ?? [];
-      content.forEach((value, position) => {
-        const item = readConverseBlock(asObject(value) ?? {});
-        if (item !== undefined) {
-          choice.addItem(item, timeNs, !isWhole && position === content.length - 1);
-        }
-      });
+      const choice = message === undefined ? undefined : answer.choice(0);
+      if (choice !== undefined) {
+        choice.role = asName(message?.role) ?? choice.role;
+        const content = asArray(message?.content) ?? [];
+        content.forEach((value, position) => {
+          const item = readConverseBlock(asObject(value) ?? {});
+          if (item !== undefined) {
+            choice.addItem(item, timeNs, !isWhole && position === content.length - 1);
+          }
+        });
+      }
       setStopReason(body.stopReason);
       readTail(body);
     },

@@ -336,7 +336,8 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
     get plan() {
       return withErrors(own().plan);
     },
-    formatOf: bedrockFormatOf,
+    // The head counts tokens also where nothing of the body could be read.
+    formatOf: (seen) => (seen === 'empty' ? 'json' : bedrockFormatOf(seen)),
     body(root, isWhole, timeNs) {
       if ((call.httpStatus ?? 0) >= 400) {
         failRefused(call, answer, root);

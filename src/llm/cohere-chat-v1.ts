@@ -199,8 +199,8 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
 
   function readFinish(value: unknown): void {
     const reason = asName(value);
-    const choice = answer.choice(0);
-    if (choice === undefined || reason === undefined) {
+    const choice = reason === undefined ? undefined : answer.choice(0);
+    if (choice === undefined) {
       return;
     }
     choice.finishReason = reason;
@@ -285,17 +285,18 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
         fail(error?.type, error?.message);
         return;
       }
-      const choice = answer.choice(0);
-      if (body === undefined || choice === undefined) {
+      if (body === undefined) {
         return;
       }
       const said = asText(body.text);
-      if (said !== undefined) {
-        choice.addItem({ kind: 'text', text: said }, timeNs);
-      }
       const calls = toolCallsOf(body.tool_calls);
+      const hasMessage = said !== undefined || calls.length > 0;
+      const choice = hasMessage ? answer.choice(0) : undefined;
+      if (said !== undefined) {
+        choice?.addItem({ kind: 'text', text: said }, timeNs);
+      }
       calls.forEach((item, position) => {
-        choice.addItem(item, timeNs, !isWhole && position === calls.length - 1);
+        choice?.addItem(item, timeNs, !isWhole && position === calls.length - 1);
       });
       readEnd(body);
     },

@@ -120,8 +120,8 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
 
   function readEnd(value: JsonObject): void {
     const reason = asName(value.finish_reason);
-    const choice = answer.choice(0);
-    if (choice !== undefined && reason !== undefined) {
+    const choice = reason === undefined ? undefined : answer.choice(0);
+    if (choice !== undefined) {
       choice.finishReason = reason;
       choice.completeToolCalls();
     }
@@ -217,13 +217,13 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
         fail(error?.type, error?.message ?? textPrefix(body?.message));
         return;
       }
-      const choice = answer.choice(0);
-      if (body === undefined || choice === undefined) {
+      if (body === undefined) {
         return;
       }
+      const choice = asObject(body.message) === undefined ? undefined : answer.choice(0);
       const items = readCohereMessage(body.message).items;
       items.forEach((item, position) => {
-        choice.addItem(item, timeNs, !isWhole && position === items.length - 1);
+        choice?.addItem(item, timeNs, !isWhole && position === items.length - 1);
       });
       answer.setId(body.id);
       readEnd(body);

@@ -82,9 +82,9 @@ export function readOllamaAnswer(context: CallContext, answer: Answer): AnswerRe
     if (input !== undefined || output !== undefined) {
       answer.response.usage = usage;
     }
-    const choice = answer.choice(0);
     const reason = asName(root.done_reason);
-    if (choice !== undefined && reason !== undefined) {
+    const choice = reason === undefined ? undefined : answer.choice(0);
+    if (choice !== undefined) {
       choice.finishReason = reason;
     }
   }
@@ -136,7 +136,8 @@ export function readOllamaAnswer(context: CallContext, answer: Answer): AnswerRe
       if (readError(root) || body === undefined) {
         return;
       }
-      const choice = answer.choice(0);
+      const hasMessage = body.message !== undefined || body.response !== undefined;
+      const choice = hasMessage ? answer.choice(0) : undefined;
       const items = itemsOf(body);
       items.forEach((item, position) => {
         const isTorn = !isWhole && position === items.length - 1;

@@ -192,6 +192,76 @@ function scenario(api: 'openai' | 'anthropic'): fc.Arbitrary<Scenario> {
   ) as fc.Arbitrary<Scenario>;
 }
 
+/** What the vendors' own APIs can be asked for: the same pieces, in each API's own shape. */
+const vendorScenario: fc.Arbitrary<Scenario> = fc.record(
+  {
+    seed: fc.nat(),
+    text,
+    reasoning: text,
+    deltas: fc.integer({ min: 1, max: 12 }),
+    toolCalls,
+    finishReason: fc.constantFrom('length', 'MAX_TOKENS', 'stop_sequence'),
+    tokens: fc.record(
+      {
+        input: fc.nat(5000),
+        output: fc.nat(900),
+        cacheRead: fc.option(fc.nat(4000)),
+        reasoning: fc.option(fc.nat(800)),
+      },
+      { requiredKeys: [] },
+    ),
+    encoding: fc.constantFrom('identity', 'gzip', 'deflate', 'br'),
+    newline: fc.constantFrom('lf', 'crlf'),
+    asciiJson: fc.boolean(),
+    transfer: fc.constantFrom('chunked', 'close'),
+    chunkBytes: fc.constantFrom('event', 'whole', 'random'),
+    status: fc.constantFrom(200, 200, 200, 429, 500),
+    fail: fc.record({
+      afterEvents: fc.integer({ min: 1, max: 6 }),
+      how: fc.constantFrom('error-event', 'fin'),
+    }),
+  },
+  { requiredKeys: ['seed'] },
+) as fc.Arbitrary<Scenario>;
+
+interface VendorRequest {
+  target(stream: boolean): string;
+  body(stream: boolean): unknown;
+}
+
+const SAID = [{ role: 'user', content: 'Tell me.' }];
+const CONVERSED = [{ role: 'user', content: [{ text: 'Tell me.' }] }];
+const MODEL = 'test-model';
+
+const VENDOR_REQUESTS: Readonly<Record<string, VendorRequest>> = {
+  'Gemini, events': {
+    target: (stream) =>
+      `/v1beta/models/${MODEL}:${stream ? 'streamGenerateContent?alt=sse' : 'generateContent'}`,
+    body: () => ({ contents: [{ role: 'user', parts: [{ text: 'Tell me.' }] }] }),
+  },
+  'Gemini, an array': {
+    target: (stream) =>
+      `/v1beta/models/${MODEL}:${stream ? 'streamGenerateContent' : 'generateContent'}`,
+    body: () => ({ contents: [{ role: 'user', parts: [{ text: 'Tell me.' }] }] }),
+  },
+  Ollama: {
+    target: () => '/api/chat',
+    body: (stream) => ({ model: MODEL, messages: SAID, ...(stream ? {} : { stream }) }),
+  },
+  Cohere: {
+    target: () => '/v2/chat',
+    body: (stream) => ({ model: MODEL, messages: SAID, stream }),
+  },
+  'Bedrock, Converse': {
+    target: (stream) => `/model/${MODEL}/converse${stream ? '-stream' : ''}`,
+    body: () => ({ messages: CONVERSED }),
+  },
+  'Bedrock, InvokeModel': {
+    target: (stream) => `/model/${MODEL}/invoke${stream ? '-with-response-stream' : ''}`,
+    body: () => ({ anthropic_version: 'bedrock-2023-05-31', max_tokens: 9, messages: SAID }),
+  },
+};
+
 describe('llm property: conversations with the model server', function () {
   this.timeout(60_000);
   let server: ModelServer;
@@ -228,6 +298,32 @@ describe('llm property: conversations with the model server', function () {
           },
         ),
         { numRuns: 150 },
+      );
+    });
+  }
+
+  for (const [api, request] of Object.entries(VENDOR_REQUESTS)) {
+    it(`are read as the server says it sent them (${api})`, async () => {
+      await fc.assert(
+        fc.asyncProperty(
+          vendorScenario,
+          fc.boolean(),
+          fc.array(fc.integer({ min: 1, max: 400 }), { minLength: 1, maxLength: 5 }),
+          async (shape, stream, sizes) => {
+            server.reset();
+            server.script([shape]);
+            const body = JSON.stringify(request.body(stream));
+            const conversation = await converse(server, request.target(stream), body);
+            const [truth] = await server.settle(1);
+            for (const keepContent of [true, false]) {
+              const { calls, failures } = read(conversation, sizes, keepContent);
+              assert.equal(calls.length, 1);
+              assert.deepEqual(failures, []);
+              compare(calls[0]!, truth!, shape.fail !== undefined, keepContent);
+            }
+          },
+        ),
+        { numRuns: 100 },
       );
     });
   }

@@ -225,6 +225,8 @@ export const bedrockInvokeModel: VendorApi = {
       ['x-amzn-bedrock-input-token-count', String(answer.tokens.input)],
       ['x-amzn-bedrock-output-token-count', String(answer.tokens.output)],
     ];
+    // The head goes out before the body, whatever becomes of that.
+    truth.usage = { inputTokens: answer.tokens.input, outputTokens: answer.tokens.output };
     return { body, effect, headers };
   },
   stream(answer, scenario, truth) {

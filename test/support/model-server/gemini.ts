@@ -115,10 +115,11 @@ function frame(events: StreamEvent[], scenario: Scenario, target: VendorTarget):
     return events.map(({ effect }, index) => ({ bytes: framed[index]!, effect }));
   }
   const pieces: BodyPiece[] = events.map(({ data, effect }, index) => {
-    const text = jsonText(data, scenario.asciiJson === true, 2);
-    return { bytes: Buffer.from(`${index === 0 ? '[' : ',\r\n'}${text}`), effect };
+    const text = jsonText(data, scenario.asciiJson === true);
+    const end = index === events.length - 1 ? ']' : '';
+    return { bytes: Buffer.from(`${index === 0 ? '[' : ',\r\n'}${text}${end}`), effect };
   });
-  return [...pieces, { bytes: Buffer.from(']') }];
+  return pieces;
 }
 
 const STATUSES: Readonly<Record<number, string>> = {
@@ -204,11 +205,15 @@ export const gemini: VendorApi = {
     };
   },
   error: errorOf,
-  streamError(scenario, truth, target) {
+  streamError(scenario, truth, target, isFirst) {
     const { error, body } = errorOf(503, scenario);
     const effect = (): void => {
       truth.error = error;
     };
-    return frame([{ data: body, effect }], scenario, target)[0]!;
+    if (target.query.get('alt') === 'sse') {
+      return frame([{ data: body, effect }], scenario, target)[0]!;
+    }
+    const text = jsonText(body, scenario.asciiJson === true);
+    return { bytes: Buffer.from(`${isFirst ? '[' : ',\r\n'}${text}]`), effect };
   },
 };

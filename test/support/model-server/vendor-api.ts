@@ -47,8 +47,13 @@ export interface VendorApi {
     target: VendorTarget,
   ): VendorStream;
   error(status: number, scenario: Scenario): { error: VendorError; body: Json };
-  /** The API's own way to fail in the middle of a stream. */
-  streamError(scenario: Scenario, truth: AnswerTruth, target: VendorTarget): BodyPiece;
+  /** The API's own way to fail in the middle of a stream; `isFirst`: nothing was sent before. */
+  streamError(
+    scenario: Scenario,
+    truth: AnswerTruth,
+    target: VendorTarget,
+    isFirst: boolean,
+  ): BodyPiece;
   errorHeaders?(error: VendorError): [string, string][];
 }
 

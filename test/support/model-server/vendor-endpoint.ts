@@ -106,8 +106,10 @@ export function planVendorResponse(
   }
   const stream = vendor.stream(answered, scenario, answer, target);
   if (failure?.how === 'error-event') {
-    const failed = vendor.streamError(scenario, answer, target);
-    stream.pieces = [...stream.pieces.slice(0, failure.afterEvents), failed];
+    // Behind the last piece the answer would be over.
+    const before = stream.pieces.slice(0, Math.min(failure.afterEvents, stream.pieces.length - 1));
+    const failed = vendor.streamError(scenario, answer, target, before.length === 0);
+    stream.pieces = [...before, failed];
   }
   return {
     ...shared,
