@@ -220,6 +220,7 @@ function createAnalysis(config: Config, parts: AnalysisParts): Analysis {
     host: telemetry.host,
     tick: telemetry.tick,
     servedCall: telemetry.servedCall,
+    handshake: telemetry.handshake,
     piece(piece: StoryPiece) {
       if (piece.kind === 'process' && !hasProcesses) {
         return;

@@ -21,7 +21,7 @@ import type { Counters } from './self/counters.ts';
 import { createTotalsFeed } from './self/totals-feed.ts';
 import type { SessionLimits } from './session/limits.ts';
 import { createSessionStage } from './session/session-stage.ts';
-import type { ServedCall, StoryPiece } from './session/story.ts';
+import type { HandshakePiece, ServedCall, StoryPiece } from './session/story.ts';
 import { knownAgent, type WorkloadSubject, workloadName } from './targets/workload-name.ts';
 import type { ConnectionParserFactory } from './transport/connection.ts';
 import type { TransportLimits } from './transport/limits.ts';
@@ -52,6 +52,8 @@ export interface PipelineOutput {
   host(event: HostEvent): void;
   piece(piece: StoryPiece): void;
   servedCall?(served: ServedCall): void;
+  /** It is known how a connection's TLS handshake came out. */
+  handshake?(piece: HandshakePiece): void;
   tick?(timeNs: bigint): void;
   /** Where credentials are in the captured streams, and up to where that has been judged. */
   secret?(connection: ConnectionRef, direction: Direction, position: number, length: number): void;
@@ -134,6 +136,11 @@ export function createPipeline(
     createParser: output.wrapParser?.(http) ?? http,
     limits: settings.limits.transport,
     idleTimeoutNs: settings.streamTimeoutNs,
+    onHandshake: (connection, facts) => {
+      if (facts.handshake !== undefined) {
+        output.handshake?.(session.handshake(connection, facts.handshake, facts));
+      }
+    },
     onFault: (error, connection) => {
       counters.counter('sightline.faults', { place: 'transport' }).add();
       output.fault?.(error, connection);
@@ -203,6 +210,8 @@ export function createPipeline(
       case 'skip':
       case 'close':
       case 'peer':
+      case 'handshake':
+      case 'server-name':
         transport.push(event);
         break;
       case 'fork':

@@ -13,7 +13,7 @@
 #include <linux/types.h>
 
 /* Bumped with every change of a record's layout. */
-#define SL_ABI_VERSION 4
+#define SL_ABI_VERSION 5
 
 /* Largest payload of one data or argument record; a slab of user space must hold one such record.
  */
@@ -44,6 +44,41 @@ enum sl_record_kind {
     SL_RECORD_SKIP = 8,
     SL_RECORD_MAPPING = 9,
     SL_RECORD_PEER = 10,
+    SL_RECORD_HANDSHAKE = 11,
+    SL_RECORD_SERVER_NAME = 12,
+};
+
+enum sl_side {
+    SL_SIDE_UNKNOWN = 0,
+    SL_SIDE_CLIENT = 1,
+    SL_SIDE_SERVER = 2,
+};
+
+enum sl_handshake {
+    SL_HANDSHAKE_COMPLETED = 1,
+    SL_HANDSHAKE_FAILED = 2,
+    /* The connection was given up before either. */
+    SL_HANDSHAKE_ABANDONED = 3,
+    /* The program has asked what is wrong with the other side's certificate, and got an answer. */
+    SL_HANDSHAKE_UNVERIFIED = 4,
+};
+
+/* Whose number a handshake's code is. */
+enum sl_code {
+    SL_CODE_NONE = 0,
+    /* SSL_R_... of openssl/sslerr.h; from 1000 on the alert of the other side. */
+    SL_CODE_OPENSSL = 1,
+    /* X509_V_ERR_... of openssl/x509_vfy.h. */
+    SL_CODE_X509 = 2,
+    /* GNUTLS_E_... of gnutls/gnutls.h, without the sign. */
+    SL_CODE_GNUTLS = 3,
+    /* Bits of gnutls_certificate_status_t. */
+    SL_CODE_GNUTLS_STATUS = 4,
+    /* SSL_ERROR_..., SEC_ERROR_... and PR_..._ERROR, without the sign. */
+    SL_CODE_NSS = 5,
+    /* Alerts of RFC 8446, 6. */
+    SL_CODE_ALERT_SENT = 6,
+    SL_CODE_ALERT_RECEIVED = 7,
 };
 
 enum sl_direction {
@@ -235,6 +270,35 @@ struct sl_peer_record {
     /* The socket was used next to the connection's calls, not in them. */
     __u8 is_inferred;
     __u8 pad;
+};
+
+struct sl_handshake_record {
+    struct sl_record_header header;
+    __u64 time_ns;
+    __u64 begin_ns;
+    struct sl_process process;
+    __u64 object;
+    __u64 generation;
+    __u32 code;
+    __u8 code_kind;
+    __u8 outcome;
+    __u8 side;
+    __u8 stack;
+};
+
+#define SL_SERVER_NAME_MAX 256
+
+/* The name of the server that a client wants. */
+struct sl_server_name_record {
+    struct sl_record_header header;
+    __u64 time_ns;
+    struct sl_process process;
+    __u64 object;
+    __u64 generation;
+    __u16 name_bytes;
+    __u8 stack;
+    __u8 pad[5];
+    __u8 name[SL_SERVER_NAME_MAX];
 };
 
 struct sl_fork_record {

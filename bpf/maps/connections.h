@@ -48,6 +48,13 @@ struct connection {
     u64 stack;
     /* Of the socket that carries it, once that was reported; 0 until then. */
     u64 socket_cookie;
+    /* First call of a handshake function. */
+    u64 handshake_ns;
+    u32 handshake_state;
+    /* Why it fails, as the library says it; 0 while it does not. */
+    u32 handshake_code;
+    /* enum sl_side. */
+    u64 handshake_side;
 };
 
 struct {
@@ -57,7 +64,8 @@ struct {
     __type(value, struct connection);
 } connections SEC(".maps");
 
-/* Where a thread puts a new connection together, which is too large for its stack beside the rest. */
+/* Where a thread puts a new connection together, which is too large for its stack beside the rest.
+ */
 struct {
     __uint(type, BPF_MAP_TYPE_LRU_HASH);
     __uint(max_entries, 1024);

@@ -98,6 +98,10 @@ static __always_inline bool is_in_call(const struct peer_search *search, u64 pid
             .depth = search->depth,
             .pid = search->connection.pid,
         };
+        if (search->is_handshake) {
+            struct handshake_call *begun = bpf_map_lookup_elem(&goroutine_handshakes, &key);
+            return begun && begun->enter_ns == search->enter_ns;
+        }
         struct goroutine_call *call = bpf_map_lookup_elem(&goroutine_calls, &key);
         return call && call->call.enter_ns == search->enter_ns;
     }

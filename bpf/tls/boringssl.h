@@ -16,6 +16,7 @@
 
 #include "call.h"
 #include "close.h"
+#include "handshake.h"
 
 SEC("uprobe/boringssl_read_enter")
 int boringssl_read_enter(struct pt_regs *ctx) {
@@ -37,6 +38,10 @@ int boringssl_new_exit(struct pt_regs *ctx) {
 SEC("uprobe/boringssl_handshake_enter")
 int boringssl_handshake_enter(struct pt_regs *ctx) {
     struct call_shape shape = {.stack = SL_STACK_BORINGSSL, .has_no_buffer = true};
+    u64 pid_tgid = bpf_get_current_pid_tgid();
+    struct connection_key key = {.object = PT_REGS_PARM1(ctx), .pid = pid_tgid >> 32};
+    if (is_seen(key.pid))
+        begin_handshake(&key, bpf_ktime_get_boot_ns(), SL_STACK_BORINGSSL, SL_SIDE_UNKNOWN);
     return enter_call(ctx, shape);
 }
 
@@ -44,14 +49,17 @@ SEC("uretprobe/boringssl_handshake_exit")
 int boringssl_handshake_exit(struct pt_regs *ctx) {
     u64 pid_tgid = bpf_get_current_pid_tgid();
     struct call call;
-    if (!take_call(ctx, pid_tgid, false, &call) || (s32)PT_REGS_RC(ctx) >= 0)
+    s32 result = PT_REGS_RC(ctx);
+    if (!take_call(ctx, pid_tgid, false, &call))
         return 0;
     struct connection_key key = {
         .object = call.object,
         .pid = pid_tgid >> 32,
     };
     struct connection *connection = bpf_map_lookup_elem(&connections, &key);
-    if (connection && connection->position[SL_DIRECTION_READ] > 0)
+    if (connection && result == 1)
+        end_handshake(&key, connection, SL_HANDSHAKE_COMPLETED, SL_CODE_NONE, 0);
+    if (connection && result < 0 && connection->position[SL_DIRECTION_READ] > 0)
         return close_connection(call.object);
     return 0;
 }

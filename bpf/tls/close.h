@@ -4,6 +4,7 @@
 
 #include <bpf/bpf_tracing.h>
 #include "../maps/policies.h"
+#include "handshake_end.h"
 #include "skip.h"
 #include "stream.h"
 
@@ -66,8 +67,12 @@ static __always_inline int close_connection(u64 object) {
     struct task_struct *task = current_task();
     /* Of an earlier process or program: nobody will ever close it, and this is not its end. */
     if (connection->process_start_ns == process_start_of(task) &&
-        connection->exec_id == BPF_CORE_READ(task, self_exec_id))
+        connection->exec_id == BPF_CORE_READ(task, self_exec_id)) {
+        /* Of BoringSSL this may be long after: when its object is used again. */
+        if (connection->stack != SL_STACK_BORINGSSL)
+            end_handshake(&key, connection, SL_HANDSHAKE_ABANDONED, SL_CODE_NONE, 0);
         emit_close(&key, connection, pid_tgid);
+    }
     bpf_map_delete_elem(&verdicts, &key);
     bpf_map_delete_elem(&connections, &key);
     return 0;

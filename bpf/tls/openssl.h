@@ -75,7 +75,7 @@ int openssl_new_exit(struct pt_regs *ctx) {
     return close_connection(PT_REGS_RC(ctx));
 }
 
-/* Entry of SSL_free and SSL_clear. */
+/* Entry of SSL_free. */
 SEC("uprobe/openssl_free_enter")
 int openssl_free_enter(struct pt_regs *ctx) {
     return close_connection(PT_REGS_PARM1(ctx));

@@ -22,11 +22,17 @@ constexpr uint32_t kMagic116 = 0xfffffffa;
 constexpr uint32_t kMagic118 = 0xfffffff0;
 constexpr uint32_t kMagic120 = 0xfffffff1;
 
-constexpr std::array<std::string_view, 3> kNames = {
+constexpr std::array<std::string_view, 6> kNames = {
     "crypto/tls.(*Conn).Read",
     "crypto/tls.(*Conn).Write",
     "crypto/tls.(*Conn).Close",
+    "crypto/tls.(*Conn).clientHandshake",
+    "crypto/tls.(*Conn).serverHandshake",
+    "crypto/tls.(*Conn).sendAlert",
 };
+
+// The others tell of handshakes; without them the rest is as good.
+constexpr size_t kNeededNames = 3;
 
 struct GoFunction {
     uint64_t start = 0;
@@ -318,7 +324,8 @@ Attempt place_functions(const CodeSearch &search, const FunctionTable &table, co
     for (size_t i = 0; i < kNames.size(); i++) {
         const GoFunction &function = found[i];
         const std::string name(kNames[i]);
-        if (!function.is_found) {
+        const bool is_needed = i < kNeededNames;
+        if (!function.is_found || (!is_needed && function.is_ambiguous)) {
             continue;
         }
         const uint64_t start = text + function.start;
@@ -335,6 +342,10 @@ Attempt place_functions(const CodeSearch &search, const FunctionTable &table, co
         located.placement.can_return_probe = false;
 #if defined(__x86_64__)
         const auto code = decode_range(search.file, start, end);
+        if (!is_needed && (code.empty() || code.back().end() != end)) {
+            attempt.stack.functions.pop_back();
+            continue;
+        }
         if (code.empty() || code.back().end() != end) {
             attempt.refusal = name + " contains something that is no instruction";
             return attempt;
@@ -344,6 +355,10 @@ Attempt place_functions(const CodeSearch &search, const FunctionTable &table, co
                 located.returns.push_back(segment->offset +
                                           (instruction.address - segment->address));
             }
+        }
+        if (located.returns.empty() && !is_needed) {
+            attempt.stack.functions.pop_back();
+            continue;
         }
         if (located.returns.empty()) {
             attempt.refusal = name + " has no return instruction";

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 namespace sightline {
 namespace {
@@ -44,6 +45,15 @@ const std::vector<KnownStack> &known_stacks() {
              {"SSL_write_early_data", {kFourArguments, true}, 0},
              {"SSL_sendfile", {kFiveArguments, true}, 0},
              {"SSL_do_handshake", {kOneArgument, true}, 0},
+             {"SSL_connect", {kOneArgument, true}, 0},
+             {"SSL_accept", {kOneArgument, true}, 0},
+             {"ossl_statem_connect", {kOneArgument, true}, 0},
+             {"ossl_statem_accept", {kOneArgument, true}, 0},
+             {"SSL_get_verify_result", {kOneArgument, true}, 0},
+             {"SSL_ctrl", {kFourArguments, false}, 0},
+             // Where OpenSSL is two libraries, the other one says why something failed.
+             {"ERR_vset_error", {kFourArguments, false}, 2},
+             {"ERR_put_error", {kFiveArguments, false}, 3},
              {"SSL_set_fd", {kTwoArguments, false}, 0},
              {"SSL_set_rfd", {kTwoArguments, false}, 0},
              {"SSL_set_wfd", {kTwoArguments, false}, 0},
@@ -65,6 +75,9 @@ const std::vector<KnownStack> &known_stacks() {
              {"gnutls_record_send_file", {kOneArgument, true}, 0},
              {"gnutls_record_uncork", {kTwoArguments, true}, 0},
              {"gnutls_handshake", {kOneArgument, true}, 0},
+             {"gnutls_certificate_verify_peers2", {kTwoArguments, true}, 0},
+             {"gnutls_certificate_verify_peers3", {kThreeArguments, true}, 0},
+             {"gnutls_server_name_set", {kFourArguments, false}, 0},
              {"gnutls_transport_set_int2", {kThreeArguments, false}, 0},
              {"gnutls_transport_set_ptr", {kTwoArguments, false}, 0},
              {"gnutls_transport_set_ptr2", {kThreeArguments, false}, 0},
@@ -80,6 +93,7 @@ const std::vector<KnownStack> &known_stacks() {
              {"PR_Send", {kThreeArguments, true}, 1},
              {"PR_Close", {kOneArgument, false}, 1},
              {"PR_Writev", {kThreeArguments, true}, 0},
+             {"PR_SetError", {kTwoArguments, false}, 0},
              {"SSL_ImportFD", {kTwoArguments, true}, 2},
              {"SSL_ForceHandshake", {kOneArgument, true}, 0},
              {"SSL_SetURL", {kTwoArguments, false}, 0},
@@ -116,10 +130,16 @@ bool has_whole_group(const KnownStack &stack, const Symbols &symbols) {
 // Libraries of other kinds may have a function of one of these names by chance, or may call one of
 // their own like it; a part of a group is worth a word.
 void explain(const KnownStack &stack, const Symbols &symbols, Locations *locations) {
+    std::set<unsigned> begun;
+    for (const KnownFunction &function : stack.functions) {
+        if (symbols.contains(function.name)) {
+            begun.insert(function.group);
+        }
+    }
     std::string present;
     std::string missing;
     for (const KnownFunction &function : stack.functions) {
-        if (function.group == 0) {
+        if (function.group == 0 || !begun.contains(function.group)) {
             continue;
         }
         std::string &list = symbols.contains(function.name) ? present : missing;

@@ -115,6 +115,45 @@ export interface PeerEvent {
   isInferred: boolean;
 }
 
+/**
+ * - `completed`, `failed`: as the library said at the return of a handshake function.
+ * - `abandoned`: the connection was given up before either.
+ * - `unverified`: beside one of these. The program asked the library about the other side's certificate and was told
+ *   what is wrong with it. Some programs go on all the same.
+ */
+export type HandshakeOutcome = 'completed' | 'failed' | 'abandoned' | 'unverified';
+
+/** Whose number a code is: see `enum sl_code` in bpf/abi/events.h. */
+export type HandshakeCodeKind =
+  | 'openssl'
+  | 'x509'
+  | 'gnutls'
+  | 'gnutls-status'
+  | 'nss'
+  | 'alert-sent'
+  | 'alert-received';
+
+export interface HandshakeEvent {
+  type: 'handshake';
+  timeNs: bigint;
+  connection: ConnectionRef;
+  /** First call of a handshake function. */
+  beginNs: bigint;
+  outcome: HandshakeOutcome;
+  side?: 'client' | 'server';
+  /** Why, where the library gave a reason. Absent together. */
+  codeKind?: HandshakeCodeKind;
+  code?: number;
+}
+
+/** The name of the server that a client asked its library to connect to (server name indication, RFC 6066). */
+export interface ServerNameEvent {
+  type: 'server-name';
+  timeNs: bigint;
+  connection: ConnectionRef;
+  name: string;
+}
+
 export interface ForkEvent {
   type: 'fork';
   timeNs: bigint;
@@ -218,6 +257,8 @@ export type CaptureEvent =
   | SkipEvent
   | CloseEvent
   | PeerEvent
+  | HandshakeEvent
+  | ServerNameEvent
   | ForkEvent
   | ExecEvent
   | ExitEvent

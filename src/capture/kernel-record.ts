@@ -7,6 +7,8 @@ import type {
   ConnectionRef,
   Direction,
   ExecEvent,
+  HandshakeCodeKind,
+  HandshakeOutcome,
   LossReason,
   ProcessRef,
   TlsStack,
@@ -15,7 +17,7 @@ import { ipAddressText } from './ip-address.ts';
 
 /** Offsets and constants of the ABI header, under the names by which the addon's `abi()` reports them. */
 export const KERNEL_ABI = {
-  SL_ABI_VERSION: 4,
+  SL_ABI_VERSION: 5,
   SL_CHUNK_MAX: 65536,
   SL_CALL_MAX: 4194304,
   SL_ARGV_MAX: 524288,
@@ -32,6 +34,24 @@ export const KERNEL_ABI = {
   SL_RECORD_SKIP: 8,
   SL_RECORD_MAPPING: 9,
   SL_RECORD_PEER: 10,
+  SL_RECORD_HANDSHAKE: 11,
+  SL_RECORD_SERVER_NAME: 12,
+  SL_SIDE_UNKNOWN: 0,
+  SL_SIDE_CLIENT: 1,
+  SL_SIDE_SERVER: 2,
+  SL_HANDSHAKE_COMPLETED: 1,
+  SL_HANDSHAKE_FAILED: 2,
+  SL_HANDSHAKE_ABANDONED: 3,
+  SL_HANDSHAKE_UNVERIFIED: 4,
+  SL_CODE_NONE: 0,
+  SL_CODE_OPENSSL: 1,
+  SL_CODE_X509: 2,
+  SL_CODE_GNUTLS: 3,
+  SL_CODE_GNUTLS_STATUS: 4,
+  SL_CODE_NSS: 5,
+  SL_CODE_ALERT_SENT: 6,
+  SL_CODE_ALERT_RECEIVED: 7,
+  SL_SERVER_NAME_MAX: 256,
   SL_DIRECTION_READ: 0,
   SL_DIRECTION_WRITE: 1,
   SL_STACK_OPENSSL: 1,
@@ -92,6 +112,27 @@ export const KERNEL_ABI = {
   'sl_peer_record.ip_version': 84,
   'sl_peer_record.stack': 85,
   'sl_peer_record.is_inferred': 86,
+
+  'sizeof.sl_handshake_record': 64,
+  'sl_handshake_record.time_ns': 8,
+  'sl_handshake_record.begin_ns': 16,
+  'sl_handshake_record.process': 24,
+  'sl_handshake_record.object': 40,
+  'sl_handshake_record.generation': 48,
+  'sl_handshake_record.code': 56,
+  'sl_handshake_record.code_kind': 60,
+  'sl_handshake_record.outcome': 61,
+  'sl_handshake_record.side': 62,
+  'sl_handshake_record.stack': 63,
+
+  'sizeof.sl_server_name_record': 312,
+  'sl_server_name_record.time_ns': 8,
+  'sl_server_name_record.process': 16,
+  'sl_server_name_record.object': 32,
+  'sl_server_name_record.generation': 40,
+  'sl_server_name_record.name_bytes': 48,
+  'sl_server_name_record.stack': 50,
+  'sl_server_name_record.name': 56,
 
   'sizeof.sl_fork_record': 48,
   'sl_fork_record.time_ns': 8,
@@ -208,6 +249,26 @@ const abi = KERNEL_ABI;
 const HEADER_BYTES = abi['sizeof.sl_record_header'];
 const HIGH = 2 ** 32;
 const ADDRESS_BYTES = 16;
+
+/** By the kernel's numbers for them. */
+const OUTCOMES: readonly (HandshakeOutcome | undefined)[] = [
+  undefined,
+  'completed',
+  'failed',
+  'abandoned',
+  'unverified',
+];
+const SIDES = [undefined, 'client', 'server'] as const;
+const CODE_KINDS: readonly (HandshakeCodeKind | undefined)[] = [
+  undefined,
+  'openssl',
+  'x509',
+  'gnutls',
+  'gnutls-status',
+  'nss',
+  'alert-sent',
+  'alert-received',
+];
 
 /** By the kernel's number for it. */
 const STACKS: readonly (TlsStack | undefined)[] = [
@@ -404,6 +465,61 @@ export function createRecordDecoder(options: RecordDecoderOptions): RecordDecode
     return true;
   }
 
+  function decodeHandshake(at: number): boolean {
+    const stack = STACKS[view.getUint8(at + abi['sl_handshake_record.stack'])];
+    const outcome = OUTCOMES[view.getUint8(at + abi['sl_handshake_record.outcome'])];
+    const kindCode = view.getUint8(at + abi['sl_handshake_record.code_kind']);
+    const sideCode = view.getUint8(at + abi['sl_handshake_record.side']);
+    if (
+      stack === undefined ||
+      outcome === undefined ||
+      kindCode >= CODE_KINDS.length ||
+      sideCode >= SIDES.length
+    ) {
+      return false;
+    }
+    const side = SIDES[sideCode];
+    const codeKind = CODE_KINDS[kindCode];
+    onEvent({
+      type: 'handshake',
+      timeNs: readTime(at + abi['sl_handshake_record.time_ns']),
+      connection: readConnection(
+        at + abi['sl_handshake_record.process'],
+        at + abi['sl_handshake_record.object'],
+        at + abi['sl_handshake_record.generation'],
+        stack,
+      ),
+      beginNs: readTime(at + abi['sl_handshake_record.begin_ns']),
+      outcome,
+      ...(side === undefined ? {} : { side }),
+      ...(codeKind === undefined
+        ? {}
+        : { codeKind, code: view.getUint32(at + abi['sl_handshake_record.code'], true) }),
+    });
+    return true;
+  }
+
+  function decodeServerName(at: number): boolean {
+    const stack = STACKS[view.getUint8(at + abi['sl_server_name_record.stack'])];
+    const nameBytes = view.getUint16(at + abi['sl_server_name_record.name_bytes'], true);
+    if (stack === undefined || nameBytes > abi.SL_SERVER_NAME_MAX) {
+      return false;
+    }
+    const nameAt = at + abi['sl_server_name_record.name'];
+    onEvent({
+      type: 'server-name',
+      timeNs: readTime(at + abi['sl_server_name_record.time_ns']),
+      connection: readConnection(
+        at + abi['sl_server_name_record.process'],
+        at + abi['sl_server_name_record.object'],
+        at + abi['sl_server_name_record.generation'],
+        stack,
+      ),
+      name: textOf(bytes.subarray(nameAt, nameAt + nameBytes)),
+    });
+    return true;
+  }
+
   function decodeFork(at: number): boolean {
     onEvent({
       type: 'fork',
@@ -525,6 +641,10 @@ export function createRecordDecoder(options: RecordDecoderOptions): RecordDecode
         return size === abi['sizeof.sl_close_record'] && decodeClose(at);
       case abi.SL_RECORD_PEER:
         return size === abi['sizeof.sl_peer_record'] && decodePeer(at);
+      case abi.SL_RECORD_HANDSHAKE:
+        return size === abi['sizeof.sl_handshake_record'] && decodeHandshake(at);
+      case abi.SL_RECORD_SERVER_NAME:
+        return size === abi['sizeof.sl_server_name_record'] && decodeServerName(at);
       case abi.SL_RECORD_FORK:
         return size === abi['sizeof.sl_fork_record'] && decodeFork(at);
       case abi.SL_RECORD_EXIT:
@@ -556,7 +676,7 @@ export function createRecordDecoder(options: RecordDecoderOptions): RecordDecode
           onMalformed({ reason: 'size', kind, skippedBytes: end - at });
           break;
         }
-        if (kind < abi.SL_RECORD_DATA || kind > abi.SL_RECORD_PEER) {
+        if (kind < abi.SL_RECORD_DATA || kind > abi.SL_RECORD_SERVER_NAME) {
           onMalformed({ reason: 'kind', kind, skippedBytes: size });
         } else if (!decode(kind, at, size)) {
           onMalformed({ reason: 'field', kind, skippedBytes: size });

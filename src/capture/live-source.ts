@@ -5,13 +5,9 @@ import type { NativeBinding, NativeCapture, NativeCounters, NativeFeatures } fro
 import { type CgroupPaths, createCgroupPaths } from './cgroup-paths.ts';
 import type {
   CaptureEvent,
-  CloseEvent,
-  DataEvent,
+  ConnectionRef,
   ExecEvent,
-  LossEvent,
-  PeerEvent,
   ProcessRef,
-  SkipEvent,
   SnapshotEvent,
 } from './events.ts';
 import { createHostClock } from './host-clock.ts';
@@ -187,7 +183,9 @@ export function createLiveSource(options: LiveSourceOptions): LiveSource {
       case 'loss':
       case 'skip':
       case 'close':
-      case 'peer': {
+      case 'peer':
+      case 'handshake':
+      case 'server-name': {
         const { pid } = event.connection.process;
         if (pid === ownPid || (muted.size > 0 && muted.has(pid)) || isLeftOut(event)) {
           return;
@@ -224,7 +222,7 @@ export function createLiveSource(options: LiveSourceOptions): LiveSource {
   }
 
   /** The kernel sees a program until it was judged, and what it has seen by then may be nobody's business. */
-  function isLeftOut(event: DataEvent | LossEvent | SkipEvent | CloseEvent | PeerEvent): boolean {
+  function isLeftOut(event: Extract<CaptureEvent, { connection: ConnectionRef }>): boolean {
     const judgement = selected?.of(event.connection.process);
     if (judgement === undefined || judgement.kind === 'wanted') {
       return false;

@@ -24,7 +24,7 @@ export const RECORDING_MAGIC: Uint8Array = Uint8Array.of(
 );
 
 /** Raised whenever an older reader would misunderstand a newer recording. */
-export const RECORDING_VERSION = 4;
+export const RECORDING_VERSION = 5;
 
 /** Magic, version (u16), reserved (u16), length of the JSON header (u32). */
 export const PREAMBLE_BYTES = 16;
@@ -60,6 +60,17 @@ const STACKS: readonly TlsStack[] = [
   'plain',
 ];
 const DIRECTIONS: readonly Direction[] = ['read', 'write'];
+const OUTCOMES: readonly string[] = ['completed', 'failed', 'abandoned', 'unverified'];
+const SIDES: readonly string[] = ['client', 'server'];
+const CODE_KINDS: readonly string[] = [
+  'openssl',
+  'x509',
+  'gnutls',
+  'gnutls-status',
+  'nss',
+  'alert-sent',
+  'alert-received',
+];
 const LOSS_REASONS: readonly string[] = ['ring-full', 'fault', 'call-limit'];
 
 const MAX_U64 = 0xffff_ffff_ffff_ffffn;
@@ -73,6 +84,9 @@ type FieldKind =
   | 'texts'
   | 'counts'
   | 'flag'
+  | 'outcome'
+  | 'side'
+  | 'code-kind'
   | 'process'
   | 'connection'
   | 'direction'
@@ -121,6 +135,16 @@ const SHAPES: Shapes = {
     localPort: 'integer',
     isInferred: 'flag',
   },
+  handshake: {
+    timeNs: 'nanoseconds',
+    connection: 'connection',
+    beginNs: 'nanoseconds',
+    outcome: 'outcome',
+    side: 'side?',
+    codeKind: 'code-kind?',
+    code: 'integer?',
+  },
+  'server-name': { timeNs: 'nanoseconds', connection: 'connection', name: 'text' },
   fork: { timeNs: 'nanoseconds', process: 'process', parent: 'process' },
   exec: {
     timeNs: 'nanoseconds',
@@ -341,6 +365,12 @@ function decodeField(kind: FieldKind, raw: unknown): unknown {
       return decodeCounts(raw);
     case 'flag':
       return typeof raw === 'boolean' ? raw : undefined;
+    case 'outcome':
+      return OUTCOMES.find((outcome) => outcome === raw);
+    case 'side':
+      return SIDES.find((side) => side === raw);
+    case 'code-kind':
+      return CODE_KINDS.find((kind) => kind === raw);
     case 'process':
       return decodeProcess(raw);
     case 'connection':

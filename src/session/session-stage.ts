@@ -2,11 +2,13 @@
  * The session stage: tells the story of model calls and processes as turns, calls, tool calls and processes, each
  * handed over as soon as it is over. `docs/how-turns-are-found.md` states the rules.
  */
-import type { HostEvent } from '../capture/events.ts';
+import type { ConnectionRef, HostEvent } from '../capture/events.ts';
 import type { ModelCall, ModelCallObserver, ToolCall } from '../llm/model-call.ts';
 import type { Process } from '../process/process.ts';
 import type { ProcessTable } from '../process/process-table.ts';
 import { type Counters, createCounters } from '../self/counters.ts';
+import type { ConnectionFacts } from '../transport/connection-facts.ts';
+import type { Handshake } from '../transport/handshake.ts';
 import type { DamageKind } from '../util/damage.ts';
 import { type CallMatch, type CallNode, createCallIndex } from './call-index.ts';
 import {
@@ -17,7 +19,7 @@ import {
 } from './limits.ts';
 import { createProcessLinks } from './process-links.ts';
 import { callIdentity, deriveSpanId, deriveTraceId } from './span-ids.ts';
-import type { ServedCall, SpanIds, StorySink } from './story.ts';
+import type { HandshakePiece, ServedCall, SpanIds, StorySink } from './story.ts';
 import { parseTraceparent } from './traceparent.ts';
 import type { ToolState, Tree, Turn } from './turn.ts';
 import { createTurns } from './turns.ts';
@@ -54,6 +56,12 @@ export interface SessionStage extends ModelCallObserver {
   executed(process: Process, timeNs: bigint): void;
   /** The process ended. The calls it had under way may be finished before or after this. */
   exited(process: Process, timeNs: bigint): void;
+  /** Whose handshake it was. */
+  handshake(
+    connection: ConnectionRef,
+    handshake: Handshake,
+    facts: ConnectionFacts,
+  ): HandshakePiece;
   /** Time passed: turns in which nothing happened for too long end. */
   tick(timeNs: bigint): void;
   /** The source is over: everything still open is handed over as unfinished. */
@@ -269,6 +277,15 @@ export function createSessionStage(options: SessionStageOptions): SessionStage {
     }
   }
 
+  function describeHandshake(
+    connection: ConnectionRef,
+    handshake: Handshake,
+    facts: ConnectionFacts,
+  ): HandshakePiece {
+    const process = processes.ensure(connection.process);
+    return { workload: workloads.of(process), process, handshake, facts };
+  }
+
   function finished(call: ModelCall): void {
     if (call.exchange.role !== 'client') {
       const process = processes.ensure(call.exchange.connection.process);
@@ -325,6 +342,7 @@ export function createSessionStage(options: SessionStageOptions): SessionStage {
     started,
     toolCall,
     finished,
+    handshake: describeHandshake,
     executed(process, timeNs) {
       turns.advance(timeNs);
       links.executed(process, timeNs);

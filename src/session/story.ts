@@ -1,6 +1,8 @@
 /** What the session room tells telemetry: finished pieces of a story, each with its place in the trace. */
 import type { ModelCall, ToolCall, ToolResult } from '../llm/model-call.ts';
 import type { Process } from '../process/process.ts';
+import type { ConnectionFacts } from '../transport/connection-facts.ts';
+import type { Handshake } from '../transport/handshake.ts';
 import type { Damage } from '../util/damage.ts';
 
 /** Lower-case hex, as OTLP JSON has them: 32 and 16 digits. */
@@ -36,6 +38,14 @@ export interface CallPiece {
 export interface ServedCall {
   workload: Workload;
   call: ModelCall;
+}
+
+/** How a connection's TLS handshake came out: measured, and told when it failed. */
+export interface HandshakePiece {
+  workload: Workload;
+  process: Process;
+  handshake: Handshake;
+  facts: ConnectionFacts;
 }
 
 export interface ToolPiece {

@@ -23,6 +23,9 @@ export type TlsLocation =
 const OUT = /write|send|encrypt/i;
 const IN = /read|recv|decrypt/i;
 
+/** What OpenSSL's other library has: only why something failed. */
+const REASON = /^ERR_/;
+
 /** GnuTLS's imitation of OpenSSL's interface: its calls go on to GnuTLS and would be captured twice. */
 const WRAPPER = /\/libgnutls-openssl\.so[^/]*$/;
 const WRAPPED: TlsLocation = {
@@ -139,7 +142,7 @@ function probesOf(
 
 /** NSS keeps its functions in two libraries: reading and writing in NSPR's, what makes them TLS in its own. */
 function isFollowed(stack: TlsStack, names: readonly string[]): boolean {
-  if (stack === 'nss') {
+  if (stack === 'nss' || names.every((name) => REASON.test(name))) {
     return true;
   }
   return names.some((name) => OUT.test(name)) && names.some((name) => IN.test(name));

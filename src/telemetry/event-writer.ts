@@ -6,9 +6,10 @@ import { type Attributes, ROOT_CONTEXT, trace } from '@opentelemetry/api';
 import { type AnyValueMap, type Logger, SeverityNumber } from '@opentelemetry/api-logs';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import { LoggerProvider, type ReadableLogRecord } from '@opentelemetry/sdk-logs';
-import type { CallPiece } from '../session/story.ts';
+import type { CallPiece, HandshakePiece } from '../session/story.ts';
 import { callAttributes } from './call-attributes.ts';
 import { callContent } from './content.ts';
+import { HANDSHAKE_FAILED_EVENT, handshakeFailureAttributes } from './handshake-signals.ts';
 import { Attr, type Conventions, INFERENCE_EVENT, SCOPE_NAME } from './semconv.ts';
 import type { TraceSampler } from './trace-sampler.ts';
 import { wallTime } from './wall-time.ts';
@@ -20,6 +21,14 @@ export interface EventWriter {
     signature: string,
     resource: () => Attributes,
     piece: CallPiece,
+    clockOffsetNs: bigint,
+  ): void;
+  /** A log record of a failed handshake. */
+  writeFailedHandshake(
+    workloadKey: string,
+    signature: string,
+    resource: () => Attributes,
+    piece: HandshakePiece,
     clockOffsetNs: bigint,
   ): void;
   clear(): void;
@@ -85,6 +94,19 @@ export function createEventWriter(options: EventWriterOptions): EventWriter {
           spanId: ids.spanId,
           traceFlags: options.sampler.parentFlags(ids.traceId),
         }),
+      });
+    },
+    writeFailedHandshake(workloadKey, signature, resource, piece, clockOffsetNs) {
+      const time = wallTime(piece.handshake.endNs, clockOffsetNs);
+      const logger = loggers.get(workloadKey, signature, () => makeLogger(resource()));
+      logger.emit({
+        eventName: HANDSHAKE_FAILED_EVENT,
+        timestamp: time,
+        observedTimestamp: time,
+        severityNumber: SeverityNumber.ERROR,
+        severityText: 'ERROR',
+        attributes: handshakeFailureAttributes(piece) as AnyValueMap,
+        context: ROOT_CONTEXT,
       });
     },
     clear: loggers.clear,

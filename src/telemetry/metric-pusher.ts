@@ -4,6 +4,7 @@ import type { ResourceMetrics } from '@opentelemetry/sdk-metrics';
 import { LRUCache } from 'lru-cache';
 import type { ModelCall } from '../llm/model-call.ts';
 import type { StoryPiece } from '../session/story.ts';
+import type { Handshake } from '../transport/handshake.ts';
 import type { EndpointHealth } from './endpoint-health.ts';
 import type { Temporality } from './options.ts';
 import type { Sender } from './otlp-sender.ts';
@@ -20,6 +21,7 @@ export interface MetricStats {
 export interface MetricPusher {
   record(serviceName: string, resource: () => Attributes, piece: StoryPiece): void;
   recordServedCall(serviceName: string, resource: () => Attributes, call: ModelCall): void;
+  recordHandshake(serviceName: string, resource: () => Attributes, handshake: Handshake): void;
   /** Collects and sends now. Never rejects. */
   flush(): Promise<void>;
   close(): Promise<void>;
@@ -173,6 +175,9 @@ export function createMetricPusher(options: MetricPusherOptions): MetricPusher {
     },
     recordServedCall(serviceName, resource, call) {
       serviceOf(serviceName, resource)?.recordServedCall(call);
+    },
+    recordHandshake(serviceName, resource, handshake) {
+      serviceOf(serviceName, resource)?.recordHandshake(handshake);
     },
     async flush() {
       // One that runs may have passed a service already.

@@ -24,6 +24,7 @@ import {
   turnContent,
 } from './content.ts';
 import { putDamage } from './damage-attributes.ts';
+import { handshakeSpanEvent } from './handshake-signals.ts';
 import { currentProgram, executableName, putProcess } from './process-attributes.ts';
 import { processEnd } from './process-end.ts';
 import {
@@ -83,7 +84,16 @@ function describeCall(
     attributes,
     ...(call.error === undefined ? {} : { error: callError(call.error, content) }),
     links: callLinks(piece),
+    ...callEvents(call),
   };
+}
+
+/** The first call of a connection says how the connection came about. */
+function callEvents({ exchange }: ModelCall): Pick<SpanDescription, 'events'> {
+  const handshake = exchange.facts?.handshake;
+  return handshake === undefined || exchange.ordinal > 0
+    ? {}
+    : { events: [handshakeSpanEvent(handshake)] };
 }
 
 /** Where the flags stand in a `traceparent` header. */

@@ -106,6 +106,10 @@ export const Attr = {
   lostBytes: 'sightline.lost_bytes',
   evidence: 'sightline.evidence',
   costEstimate: 'sightline.cost.estimate',
+  tlsStack: 'sightline.tls.stack',
+  tlsSide: 'sightline.tls.side',
+  tlsOutcome: 'sightline.tls.handshake.outcome',
+  tlsHandshakeDuration: 'sightline.tls.handshake.duration',
   networkPeerInferred: 'sightline.network.peer.inferred',
   turnEndedBy: 'sightline.turn.ended_by',
   linkKind: 'sightline.link.kind',
@@ -279,6 +283,22 @@ export const ServerMetrics = {
     'gen_ai.server.time_to_first_token',
     'Time from the request to the first piece of the answer, at the server.',
     FIRST_TOKEN_BUCKETS,
+  ),
+} as const satisfies Record<string, MetricDefinition>;
+
+/**
+ * Ours: no conventions have handshakes. From a loopback's millisecond to the timeouts of clients, about two steps a
+ * doubling where one round trip differs from two.
+ */
+const HANDSHAKE_BUCKETS = [
+  0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10, 30,
+];
+
+export const HandshakeMetrics = {
+  duration: seconds(
+    'sightline.tls.handshake.duration',
+    'Duration of a TLS handshake, from the first call of the library to its outcome.',
+    HANDSHAKE_BUCKETS,
   ),
 } as const satisfies Record<string, MetricDefinition>;
 

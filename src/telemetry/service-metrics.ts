@@ -13,11 +13,20 @@ import {
 } from '@opentelemetry/sdk-metrics';
 import type { ModelCall } from '../llm/model-call.ts';
 import type { StoryPiece, ToolPiece, TurnPiece } from '../session/story.ts';
+import type { Handshake } from '../transport/handshake.ts';
 import { createCallRecorder, createServedCallRecorder } from './call-metrics.ts';
+import { handshakeLabels, handshakeSeconds } from './handshake-signals.ts';
 import { createInstruments, type Instrument } from './instruments.ts';
 import type { Temporality } from './options.ts';
 import { callCountOf, turnErrorType } from './piece-span.ts';
-import { Attr, type Conventions, ERROR_TOOL, SCOPE_NAME, StoryMetrics } from './semconv.ts';
+import {
+  Attr,
+  type Conventions,
+  ERROR_TOOL,
+  HandshakeMetrics,
+  SCOPE_NAME,
+  StoryMetrics,
+} from './semconv.ts';
 import { put } from './span-description.ts';
 import { secondsBetween } from './wall-time.ts';
 
@@ -30,6 +39,7 @@ class PullReader extends MetricReader {
 export interface ServiceMetrics {
   record(piece: StoryPiece): void;
   recordServedCall(call: ModelCall): void;
+  recordHandshake(handshake: Handshake): void;
   /** What reader number `index` has to send; undefined when nothing was ever recorded. */
   collect(index: number): Promise<ResourceMetrics | undefined>;
   close(): Promise<void>;
@@ -65,6 +75,7 @@ export function createServiceMetrics(options: ServiceMetricsOptions): ServiceMet
   const instruments = createInstruments(meter, StoryMetrics);
   const recordCall = createCallRecorder(meter, options.conventions);
   const recordServedCall = createServedCallRecorder(meter);
+  const handshakes = createInstruments(meter, HandshakeMetrics);
 
   return {
     record(piece) {
@@ -83,6 +94,9 @@ export function createServiceMetrics(options: ServiceMetricsOptions): ServiceMet
       }
     },
     recordServedCall,
+    recordHandshake(handshake) {
+      handshakes.duration.record(handshakeSeconds(handshake), handshakeLabels(handshake));
+    },
     async collect(index) {
       const reader = readers[index];
       if (reader === undefined) {

@@ -15,6 +15,14 @@ export interface SpanDescription {
   /** Present exactly when `error.type` is set: status ERROR. */
   error?: { message?: string };
   links: readonly SpanLink[];
+  events?: readonly SpanEvent[];
+}
+
+/** Something that happened at one time, maybe before the span began. */
+export interface SpanEvent {
+  name: string;
+  timeNs: bigint;
+  attributes: Attributes;
 }
 
 export interface SpanLink {

@@ -108,6 +108,9 @@ export function createSpanWriter(options: SpanWriterOptions): SpanWriter {
         },
         parentContext(span),
       );
+      for (const { name, timeNs, attributes } of span.events ?? []) {
+        live.addEvent(name, attributes, wallTime(timeNs, clockOffsetNs));
+      }
       if (span.error !== undefined) {
         live.setStatus({ code: SpanStatusCode.ERROR, ...span.error });
       }

@@ -8,7 +8,7 @@ import type { ReadableLogRecord } from '@opentelemetry/sdk-logs';
 import type { ResourceMetrics } from '@opentelemetry/sdk-metrics';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace';
 import type { HostEvent } from '../capture/events.ts';
-import type { ServedCall, StoryPiece } from '../session/story.ts';
+import type { HandshakePiece, ServedCall, StoryPiece } from '../session/story.ts';
 import { contentPolicy } from './content.ts';
 import { createDelivery, type Delivery, type DeliveryStats } from './delivery.ts';
 import {
@@ -17,6 +17,7 @@ import {
   type EndpointHealth,
 } from './endpoint-health.ts';
 import { createEventWriter } from './event-writer.ts';
+import { handshakeFailureLine } from './handshake-signals.ts';
 import { createHeldTrees } from './held-trees.ts';
 import { createJsonLinesFile, type JsonLinesStats } from './json-lines-file.ts';
 import { createMetricPusher, type MetricStats } from './metric-pusher.ts';
@@ -66,6 +67,8 @@ export interface Telemetry {
   piece(piece: StoryPiece): void;
   /** Measured only: the client's side of the call is the span. Never throws. */
   servedCall(served: ServedCall): void;
+  /** Measured; of one that failed a log record and a line in the terminal. Never throws. */
+  handshake(piece: HandshakePiece): void;
   /** Time passed, in events' time. */
   tick(timeNs: bigint): void;
   /** Sends everything that is waiting, as far as the endpoints take it. Never rejects. */
@@ -251,6 +254,26 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
       if (known !== undefined) {
         const resource = () => serviceResource(workload.name, known);
         metrics.recordServedCall(workload.name, resource, call);
+      }
+    },
+    handshake(piece) {
+      const known = context;
+      if (known === undefined) {
+        return;
+      }
+      const { workload, handshake } = piece;
+      const { clockOffsetNs } = known.host;
+      metrics.recordHandshake(
+        workload.name,
+        () => serviceResource(workload.name, known),
+        handshake,
+      );
+      if (handshake.errorType !== undefined) {
+        const resource = () => workloadResource(workload, known);
+        const signature = resourceSignature(workload);
+        const { key } = workload.root;
+        eventWriter.writeFailedHandshake(key, signature, resource, piece, clockOffsetNs);
+        held.add(handshakeFailureLine(piece));
       }
     },
     tick(timeNs) {

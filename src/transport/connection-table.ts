@@ -7,6 +7,7 @@
 import type { ConnectionRef, Direction, ProcessRef } from '../capture/events.ts';
 import type { ConnectionParser } from './connection.ts';
 import type { ConnectionFacts } from './connection-facts.ts';
+import type { HandshakeFollower } from './handshake.ts';
 
 /** One connection with the next position expected in each direction. */
 export interface ConnectionEntry {
@@ -14,6 +15,8 @@ export interface ConnectionEntry {
   /** Absent after a fault: what else comes of this connection is skipped. */
   parser: ConnectionParser | undefined;
   readonly facts: ConnectionFacts;
+  /** While it is not known how the handshake came out. */
+  handshake: HandshakeFollower | undefined;
   readNext: number;
   writeNext: number;
   /** Time of its last event. */
@@ -88,6 +91,7 @@ export function createConnectionTable(): ConnectionTable {
       ref,
       parser,
       facts: {},
+      handshake: undefined,
       readNext: 0,
       writeNext: 0,
       lastNs: timeNs,

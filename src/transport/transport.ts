@@ -10,9 +10,11 @@ import type {
   ConnectionRef,
   DataEvent,
   Direction,
+  HandshakeEvent,
   LossEvent,
   PeerEvent,
   ProcessRef,
+  ServerNameEvent,
   SkipEvent,
 } from '../capture/events.ts';
 import type { ChunkTime, ConnectionParserFactory, EndReason, SkippedFrames } from './connection.ts';
@@ -23,6 +25,7 @@ import {
   nextPosition,
   setNextPosition,
 } from './connection-table.ts';
+import { followHandshake } from './handshake.ts';
 import {
   DEFAULT_IDLE_TIMEOUT_NS,
   DEFAULT_TRANSPORT_LIMITS,
@@ -34,6 +37,8 @@ export interface TransportOptions {
   limits?: Partial<TransportLimits>;
   /** A connection silent for longer is ended as `timeout`. */
   idleTimeoutNs?: bigint;
+  /** The handshake of a connection has come out one way or the other: `facts.handshake`. */
+  onHandshake?(connection: ConnectionRef, facts: ConnectionFacts): void;
   /** A parser threw: a bug of ours. That connection is skipped from here on, the others are untouched. */
   onFault?(error: unknown, connection: ConnectionRef): void;
 }
@@ -85,6 +90,8 @@ export function createTransport(options: TransportOptions): Transport {
     evictions: 0,
     faults: 0,
   };
+  /** Connections in the table whose handshake is followed. */
+  const unsettled = new Set<ConnectionEntry>();
   /** No connection becomes idle before this time. */
   let nextIdleCheckNs = 0n;
   /** Youngest generation among the forgotten: an older one without an entry may have been one of them. */
@@ -113,6 +120,8 @@ export function createTransport(options: TransportOptions): Transport {
 
   function endEntry(entry: ConnectionEntry, reason: EndReason, timeNs: bigint): void {
     table.remove(entry);
+    entry.handshake?.end();
+    unsettled.delete(entry);
     endParser(entry, reason, timeNs);
   }
 
@@ -197,6 +206,7 @@ export function createTransport(options: TransportOptions): Transport {
       return;
     }
     const { direction } = event;
+    entry.handshake?.data(direction);
     skipTo(entry, direction, event.position, event);
     const expected = nextPosition(entry, direction);
     const overlap = expected - event.position;
@@ -274,6 +284,34 @@ export function createTransport(options: TransportOptions): Transport {
     }
   }
 
+  function pushServerName(event: ServerNameEvent): void {
+    const entry = resolve(event.connection, { enterNs: event.timeNs, timeNs: event.timeNs });
+    if (entry) {
+      entry.facts.serverName = event.name;
+    }
+  }
+
+  function pushHandshake(event: HandshakeEvent): void {
+    const entry = resolve(event.connection, { enterNs: event.timeNs, timeNs: event.timeNs });
+    if (entry === undefined || entry.facts.handshake !== undefined) {
+      return;
+    }
+    entry.handshake ??= followHandshake((handshake) => {
+      entry.facts.handshake = handshake;
+      entry.handshake = undefined;
+      unsettled.delete(entry);
+      options.onHandshake?.(entry.ref, entry.facts);
+    });
+    unsettled.add(entry);
+    entry.handshake.event(event);
+  }
+
+  function tickHandshakes(timeNs: bigint): void {
+    for (const entry of unsettled) {
+      entry.handshake?.tick(timeNs);
+    }
+  }
+
   function pushClose(event: CloseEvent): void {
     const entry = table.find(event.connection);
     if (entry === undefined) {
@@ -338,6 +376,15 @@ export function createTransport(options: TransportOptions): Transport {
         break;
       case 'peer':
         pushPeer(event);
+        break;
+      case 'handshake':
+        pushHandshake(event);
+        break;
+      case 'server-name':
+        pushServerName(event);
+        break;
+      case 'tick':
+        tickHandshakes(event.timeNs);
         break;
       case 'exit':
       // exec(2) replaces the address space, and with it every TLS object of the process.

@@ -4,6 +4,8 @@ import type {
   CaptureEvent,
   ConnectionRef,
   DataEvent,
+  HandshakeCodeKind,
+  HandshakeOutcome,
   LossReason,
   ProcessRef,
 } from '../../src/capture/events.ts';
@@ -116,6 +118,32 @@ export function captureEvent(): fc.Arbitrary<CaptureEvent> {
       },
       PLAIN,
     ),
+    fc.record(
+      {
+        ...named('handshake'),
+        connection: connectionRef(),
+        beginNs: u64(),
+        outcome: fc.constantFrom<HandshakeOutcome>(
+          'completed',
+          'failed',
+          'abandoned',
+          'unverified',
+        ),
+        side: fc.constantFrom<'client' | 'server'>('client', 'server'),
+        codeKind: fc.constantFrom<HandshakeCodeKind>(
+          'openssl',
+          'x509',
+          'gnutls',
+          'gnutls-status',
+          'nss',
+          'alert-sent',
+          'alert-received',
+        ),
+        code: fc.nat(0xffff),
+      },
+      { ...PLAIN, requiredKeys: ['type', 'timeNs', 'connection', 'beginNs', 'outcome'] },
+    ),
+    fc.record({ ...named('server-name'), connection: connectionRef(), name: text() }, PLAIN),
     fc.record({ ...named('fork'), process: processRef(), parent: processRef() }, PLAIN),
     fc.record(
       {

@@ -31,6 +31,22 @@ function peersByConnection(session: Session): Map<string, PeerEvent> {
   return peers;
 }
 
+/** One completed handshake of each connection, not longer than the program ran. */
+function assertHandshakes(session: Session, connections: number, wallMs: number): void {
+  const handshakes = session.events.filter((event) => event.type === 'handshake');
+  const completed = handshakes.filter(({ outcome }) => outcome === 'completed');
+  assert.equal(completed.length, connections);
+  assert.equal(new Set(completed.map(({ connection }) => keyOf(connection))).size, connections);
+  for (const { beginNs, timeNs } of completed) {
+    const ms = Number(timeNs - beginNs) / 1e6;
+    assert.ok(ms > 0 && ms <= wallMs, `${ms} of ${wallMs} ms`);
+  }
+  assert.deepEqual(
+    handshakes.filter(({ outcome }) => outcome !== 'completed'),
+    [],
+  );
+}
+
 describe('peers of connections', function () {
   this.timeout(120_000);
   let folder: string;
@@ -59,7 +75,9 @@ describe('peers of connections', function () {
         const session = openSession({ ringBytes: 16 * 1024 * 1024 });
         try {
           attachCase(session, folder, subject);
+          const beginMs = performance.now();
           await runProgram(session, command[0] ?? '', command.slice(1));
+          const wallMs = performance.now() - beginMs;
           closeSession(session);
           assert.equal(server.requests(), CONNECTIONS);
           const peers = [...peersByConnection(session).values()];
@@ -70,6 +88,7 @@ describe('peers of connections', function () {
             assert.equal(peer.isInferred, subject.isInferred);
             assert.equal(peer.connection.stack, subject.stack);
           }
+          assertHandshakes(session, server.clientPorts().length, wallMs);
           // The server's own knowledge tells the connections apart.
           const locals = peers.map(({ localPort }) => localPort);
           assert.equal(new Set(locals).size, locals.length);

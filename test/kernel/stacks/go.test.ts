@@ -16,6 +16,9 @@ const FUNCTIONS = [
   'crypto/tls.(*Conn).Close',
   'crypto/tls.(*Conn).Read',
   'crypto/tls.(*Conn).Write',
+  'crypto/tls.(*Conn).clientHandshake',
+  'crypto/tls.(*Conn).sendAlert',
+  'crypto/tls.(*Conn).serverHandshake',
 ];
 /** A prime: a double or a loss cannot hide in a round number. */
 const REQUESTS = 23;

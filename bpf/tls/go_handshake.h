@@ -1,0 +1,115 @@
+/*
+ * Handshakes of Go's crypto/tls. Each runs once for a connection, on its goroutine:
+ *
+ * - func (c *Conn) clientHandshake(ctx context.Context) error, serverHandshake
+ * - func (c *Conn) sendAlert(err alert) error: why a side gives up is told to the other one.
+ *
+ * An alert of the other side is in the error: *net.OpError{Op: "remote error", Err: alert}.
+ */
+#pragma once
+
+#include "go.h"
+#include "handshake.h"
+
+static __always_inline int go_handshake(struct pt_regs *ctx, u32 side) {
+    u64 pid_tgid = bpf_get_current_pid_tgid();
+    struct goroutine_call_key key;
+    struct go_stack stack;
+    if (!is_seen(pid_tgid >> 32) || !find_frame(ctx, pid_tgid, true, &key, &stack))
+        return 0;
+    struct handshake_call call = {
+        .connection = {.object = GO_ARGUMENT_1(ctx), .pid = pid_tgid >> 32},
+        .enter_ns = bpf_ktime_get_boot_ns(),
+    };
+    if (!begin_handshake(&call.connection, call.enter_ns, SL_STACK_GO, side))
+        return 0;
+    if (bpf_map_update_elem(&goroutine_handshakes, &key, &call, BPF_ANY))
+        count(SL_DROP_TABLE, 0);
+    struct peer_search search = {
+        .connection = call.connection,
+        .enter_ns = call.enter_ns,
+        .place = key.goroutine,
+        .depth = key.depth,
+        .stack = SL_STACK_GO,
+        .is_handshake = true,
+    };
+    search_peer(&search, pid_tgid);
+    return 0;
+}
+
+SEC("uprobe/go_client_handshake_enter")
+int go_client_handshake_enter(struct pt_regs *ctx) {
+    return go_handshake(ctx, SL_SIDE_CLIENT);
+}
+
+SEC("uprobe/go_server_handshake_enter")
+int go_server_handshake_enter(struct pt_regs *ctx) {
+    return go_handshake(ctx, SL_SIDE_SERVER);
+}
+
+/* net.OpError: Op string; Net string; Source, Addr Addr; Err error. */
+#define OP_ERROR_ERR 64
+
+struct go_word_pair {
+    u64 first;
+    u64 second;
+};
+
+/* 0 when the error is none that brings an alert. */
+static __always_inline u32 alert_in_error(u64 error) {
+    static const char remote_error[] = "remote error";
+    struct go_word_pair text = {};
+    struct go_word_pair inner = {};
+    char found[sizeof(remote_error) - 1];
+    u8 alert = 0;
+    if (bpf_probe_read_user(&text, sizeof(text), (void *)error) || text.second != sizeof(found) ||
+        bpf_probe_read_user(found, sizeof(found), (void *)text.first))
+        return 0;
+    for (u32 i = 0; i < sizeof(found); i++)
+        if (found[i] != remote_error[i])
+            return 0;
+    if (bpf_probe_read_user(&inner, sizeof(inner), (void *)(error + OP_ERROR_ERR)) ||
+        bpf_probe_read_user(&alert, sizeof(alert), (void *)inner.second))
+        return 0;
+    return alert;
+}
+
+/* At the return instructions: the error is an interface, of which the first word is 0 for none. */
+SEC("uprobe/go_handshake_return")
+int go_handshake_return(struct pt_regs *ctx) {
+    u64 pid_tgid = bpf_get_current_pid_tgid();
+    struct goroutine_call_key key;
+    struct go_stack stack;
+    if (!is_seen(pid_tgid >> 32) || !find_frame(ctx, pid_tgid, true, &key, &stack))
+        return 0;
+    struct handshake_call *entry = bpf_map_lookup_elem(&goroutine_handshakes, &key);
+    if (!entry)
+        return 0;
+    struct handshake_call call = *entry;
+    bpf_map_delete_elem(&goroutine_handshakes, &key);
+    struct connection *connection = bpf_map_lookup_elem(&connections, &call.connection);
+    if (!connection)
+        return 0;
+    if (!GO_RESULT(ctx)) {
+        end_handshake(&call.connection, connection, SL_HANDSHAKE_COMPLETED, SL_CODE_NONE, 0);
+        return 0;
+    }
+    u32 received = alert_in_error(GO_ARGUMENT_2(ctx));
+    u32 sent = connection->handshake_code;
+    u32 kind = received ? SL_CODE_ALERT_RECEIVED : sent ? SL_CODE_ALERT_SENT : SL_CODE_NONE;
+    end_handshake(&call.connection, connection, SL_HANDSHAKE_FAILED, kind,
+                  received ? received : sent);
+    return 0;
+}
+
+SEC("uprobe/go_alert_enter")
+int go_alert_enter(struct pt_regs *ctx) {
+    u64 pid_tgid = bpf_get_current_pid_tgid();
+    if (!is_seen(pid_tgid >> 32))
+        return 0;
+    struct connection_key key = {.object = GO_ARGUMENT_1(ctx), .pid = pid_tgid >> 32};
+    struct connection *connection = bpf_map_lookup_elem(&connections, &key);
+    if (connection && connection->handshake_state == HANDSHAKE_OPEN)
+        connection->handshake_code = (u8)GO_ARGUMENT_2(ctx);
+    return 0;
+}
