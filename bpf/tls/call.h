@@ -9,6 +9,7 @@
 #include "../maps/calls.h"
 #include "../maps/policies.h"
 #include "peer_search.h"
+#include "packet.h"
 #include "skip.h"
 #include "stream.h"
 
@@ -30,6 +31,8 @@ struct call_shape {
     u64 is_wide;
     /* Its bytes are in no memory of the process. */
     u64 has_no_buffer;
+    /* It stores the address of a packet where its buffer would be. */
+    u64 is_packet;
 };
 
 /* The object, the buffer and the buffer's size are the first three arguments of all of them. */
@@ -50,6 +53,7 @@ static __always_inline int enter_call(struct pt_regs *ctx, const struct call_sha
         .direction = shape.direction,
         .stack = shape.stack,
         .is_wide = shape.is_wide,
+        .is_packet = shape.is_packet,
     };
     /* Functions that return the number as an int take it as one, whose upper half is undefined in
      * the register. */
@@ -179,8 +183,16 @@ static __always_inline bool take_call(struct pt_regs *ctx, u64 pid_tgid,
 static __always_inline int exit_call(struct pt_regs *ctx, const bool is_always_entered) {
     u64 pid_tgid = bpf_get_current_pid_tgid();
     struct call call;
-    if (take_call(ctx, pid_tgid, is_always_entered, &call))
-        finish_call(&call, pid_tgid, carried_bytes(&call, PT_REGS_RC(ctx)), true);
+    if (!take_call(ctx, pid_tgid, is_always_entered, &call))
+        return 0;
+    u64 bytes = carried_bytes(&call, PT_REGS_RC(ctx));
+    /* Here and not in a program of its own, each of which takes the kernel half a second to verify.
+     */
+    if (call.is_packet) {
+        call.buffer = gnutls_packet_data(call.buffer, bytes);
+        call.capacity = bytes;
+    }
+    finish_call(&call, pid_tgid, bytes, true);
     return 0;
 }
 

@@ -55,38 +55,15 @@ int gnutls_sendfile_enter(struct pt_regs *ctx) {
     return enter_call(ctx, shape);
 }
 
-/* The beginning of what a gnutls_packet_t points to (mbuffer_st of lib/gnutls_int.h). */
-struct gnutls_packet {
-    u64 next;
-    u64 previous;
-    /* What of the data does not belong to the packet. */
-    u64 mark;
-    u64 data;
-    u32 bytes;
-    u32 pad;
-};
-
-/* Address of a packet's bytes; 0 unless it is laid out as expected, and of the size returned. */
-static __always_inline u64 gnutls_packet_data(u64 variable, u64 bytes) {
-    u64 address = 0;
-    struct gnutls_packet packet = {};
-    if (bpf_probe_read_user(&address, sizeof(address), (void *)variable) ||
-        bpf_probe_read_user(&packet, sizeof(packet), (void *)address))
-        return 0;
-    return packet.bytes - packet.mark == bytes ? packet.data + packet.mark : 0;
-}
-
-SEC("uretprobe/gnutls_packet_exit")
-int gnutls_packet_exit(struct pt_regs *ctx) {
-    u64 pid_tgid = bpf_get_current_pid_tgid();
-    struct call call;
-    if (!take_call(ctx, pid_tgid, true, &call))
-        return 0;
-    u64 bytes = carried_bytes(&call, PT_REGS_RC(ctx));
-    call.buffer = gnutls_packet_data(call.buffer, bytes);
-    call.capacity = bytes;
-    finish_call(&call, pid_tgid, bytes, true);
-    return 0;
+SEC("uprobe/gnutls_packet_enter")
+int gnutls_packet_enter(struct pt_regs *ctx) {
+    struct call_shape shape = {
+        .stack = SL_STACK_GNUTLS,
+        .direction = SL_DIRECTION_READ,
+        .is_wide = true,
+        .is_packet = true,
+    };
+    return enter_call(ctx, shape);
 }
 
 /* Sends of a connection by the thread that runs are not counted, or are again. */
