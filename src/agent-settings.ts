@@ -26,6 +26,7 @@ export function pipelineSettings(config: Config): PipelineSettings {
     followsServers: config.capture.kinds.includes('server'),
     keepContent: isContentOn(config),
     maxContentBytes: config.content.maxBytes,
+    llmHosts: config.llm.hosts,
     prices: priceTable(config),
     limits: config.limits,
   };

@@ -4,12 +4,14 @@
  */
 import type { CaptureEvent, ConnectionRef, Direction, HostEvent } from './capture/events.ts';
 import type { VerdictSink } from './capture/verdict.ts';
+import type { LlmHost } from './config/llm-hosts.ts';
 import type { Exchange, ExchangeHandler } from './http/exchange.ts';
 import { createHttpCounters } from './http/http-options.ts';
 import { createHttpStage } from './http/http-stage.ts';
 import type { HttpLimits } from './http/limits.ts';
 import type { WebSocketLimits } from './http/websocket/limits.ts';
 import { estimateCostUsd } from './llm/call-cost.ts';
+import { createHostRules } from './llm/host-rules.ts';
 import type { LlmLimits } from './llm/limits.ts';
 import { createLlmSocketStage } from './llm/llm-socket-stage.ts';
 import { createLlmStage, type LlmStageOptions } from './llm/llm-stage.ts';
@@ -33,6 +35,8 @@ export interface PipelineSettings {
   /** Message content is kept, each field up to `maxContentBytes`. */
   keepContent: boolean;
   maxContentBytes: number;
+  /** Hosts of model APIs beyond those that are known. */
+  llmHosts?: readonly LlmHost[];
   /** Calls are measured on the server's side too. */
   followsServers?: boolean;
   /** What models cost; absent: no cost is estimated. */
@@ -114,6 +118,8 @@ export function createPipeline(
     followsServers: settings.followsServers ?? false,
     keepContent: settings.keepContent,
     maxContentBytes: settings.maxContentBytes,
+    hosts: createHostRules(settings.llmHosts ?? []),
+    onLimit: (limit) => counters.counter('sightline.limits', { limit: `llm.${limit}` }).add(),
     onParseFailure: (stage) => counters.counter('sightline.parse_failures', { stage }).add(),
   };
   const llm = createLlmStage(llmOptions);

@@ -65,6 +65,17 @@ model's name also stands for its dated versions. \`tiers\` are factors by servic
 
 A cost is an estimate: no discount, tax, minimum or charge for anything but tokens is in it. A model, a tier or a count that is not known gives none.`;
 
+const LLM_HOSTS_TEXT = `A request is taken for a model call by its path and body, at any host, and its provider is known by the host
+([which](model-apis.md)). \`SIGHTLINE_LLM_HOSTS\` says more of your own: which API is spoken at a path that no maker has, and whose server it is.
+The first entry that fits counts, before all that is built in.
+
+\`\`\`sh
+# The usual paths of OpenAI's APIs at any host of the company: calls of "example" instead of "openai".
+SIGHTLINE_LLM_HOSTS='*.llm.example.com=openai:example'
+# Every POST to this path of this host and port is a call of chat completions, whatever the path looks like.
+SIGHTLINE_LLM_HOSTS='gateway.example.com:8443/teams/*/ask=openai.chat_completions:example,10.0.0.7:8000=openai:vllm'
+\`\`\``;
+
 const CHAPTERS: readonly Chapter[] = [
   {
     title: 'Capture',
@@ -75,6 +86,11 @@ const CHAPTERS: readonly Chapter[] = [
     title: 'Conventions',
     text: '',
     holds: ({ path }) => path.startsWith('semantics.'),
+  },
+  {
+    title: 'Model APIs',
+    text: LLM_HOSTS_TEXT,
+    holds: ({ path }) => path.startsWith('llm.'),
   },
   {
     title: 'Cost',

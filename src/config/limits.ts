@@ -208,6 +208,11 @@ export const limitKeys = {
       64,
       'Responses of one WebSocket that are asked for or under way at one time; one more ends the oldest.',
     ),
+    maxBackgroundResponses: items(
+      'LLM_BACKGROUND_RESPONSES',
+      4_096,
+      'Responses in the background whose end is still to be fetched; one more forgets the oldest.',
+    ),
   },
   process: {
     maxProcesses: items('PROCESS_PROCESSES', 32_768, 'Processes known at one time.'),

@@ -22,6 +22,7 @@ import {
 import type { Key, RequiredKey } from './key.ts';
 import { optional, required } from './key.ts';
 import { limitKeys } from './limits.ts';
+import { llmHosts } from './llm-hosts.ts';
 
 const PROTOCOLS = ['grpc', 'http/protobuf'] as const;
 const COMPRESSIONS = ['none', 'gzip'] as const;
@@ -273,6 +274,14 @@ export const schema = {
       choice(['1.41', 'latest']),
       '1.41',
       'Which OpenTelemetry semantic conventions for generative AI the names of attributes and metrics follow: 1.41 (the last published set, which backends know) or latest (those written since, which may still change).',
+    ),
+  },
+  llm: {
+    hosts: required(
+      'SIGHTLINE_LLM_HOSTS',
+      llmHosts(),
+      [],
+      'Hosts of model APIs beyond those that are known, each with the API that is spoken there and, after a colon, the name of its provider. In hosts and paths * and ? stand for characters, in paths not for slashes, for which ** does. With a path and the name of one API, every POST to that path is one of its calls; without a path, or with a family (openai, anthropic, gemini, ollama, cohere, bedrock), the API has the paths of its maker.',
     ),
   },
   cost: {

@@ -12,6 +12,8 @@ export interface MultipartPart {
   contentType?: string;
   /** Bytes of its content; at least these, when it is not complete. */
   contentBytes: number;
+  /** The text of a field that is no file, where values are asked for and it is not longer than they may be. */
+  value?: string;
   /** The delimiter behind it was seen, and nothing of it is missing. */
   complete: boolean;
 }
@@ -24,6 +26,8 @@ export interface MultipartReaderOptions {
   onLimit?(timeNs: bigint): void;
   maxParts?: number;
   maxHeadBytes?: number;
+  /** Fields that are no files and not longer than this have their `value`; by default none has. */
+  maxValueBytes?: number;
 }
 
 /** A BodySink's shape, so that a reader can be handed out as one. */
@@ -43,6 +47,8 @@ const MAX_BOUNDARY_BYTES = 70;
 const MAX_DELIMITER_TAIL_BYTES = 1024;
 
 const State = { content: 0, delimiterTail: 1, head: 2, finished: 3 } as const;
+/** Of a delimiter, which the reader takes for the beginning of what it delimits. */
+const LINE_END_BYTES = 2;
 const LINE_FEED = 0x0a;
 const HYPHEN = 0x2d;
 
@@ -67,11 +73,18 @@ export function createMultipartReader(options: MultipartReaderOptions): Multipar
   let parts = 0;
   /** The part's head, or what follows a delimiter on its line. */
   let text = '';
+  const maxValueBytes = options.maxValueBytes ?? 0;
+  /** What the part's value is so far; undefined for one that is not kept. */
+  let value: Buffer[] | undefined;
 
   function finishPart(complete: boolean, timeNs: bigint): void {
     if (part) {
       part.complete = complete;
       part.contentBytes = Math.max(0, part.contentBytes);
+      if (value !== undefined && complete && part.contentBytes <= maxValueBytes) {
+        part.value = Buffer.concat(value).toString('utf8', LINE_END_BYTES);
+      }
+      value = undefined;
       options.onPart(part, timeNs);
       part = undefined;
     }
@@ -82,9 +95,12 @@ export function createMultipartReader(options: MultipartReaderOptions): Multipar
     options.onLimit?.(timeNs);
   }
 
-  function addContent(size: number): void {
+  function addContent(bytes: Buffer): void {
     if (part) {
-      part.contentBytes += size;
+      part.contentBytes += bytes.length;
+      if (value !== undefined && part.contentBytes <= maxValueBytes) {
+        value.push(Buffer.from(bytes));
+      }
     }
   }
 
@@ -96,28 +112,28 @@ export function createMultipartReader(options: MultipartReaderOptions): Multipar
       const joint = Buffer.concat([kept, bytes.subarray(from, from + delimiter.length - 1)]);
       const found = joint.indexOf(delimiter);
       if (found >= 0) {
-        addContent(found);
+        addContent(joint.subarray(0, found));
         return endContent(from + found + delimiter.length - carried);
       }
       if (bytes.length - from < delimiter.length) {
         keepEnd(joint);
         return bytes.length;
       }
-      addContent(carried);
+      addContent(kept);
     }
     const found = bytes.indexOf(delimiter, from);
     if (found < 0) {
       keepEnd(bytes.subarray(from));
       return bytes.length;
     }
-    addContent(found - from);
+    addContent(bytes.subarray(from, found));
     return endContent(found + delimiter.length);
   }
 
   /** Counts what cannot be the beginning of a delimiter any more. */
   function keepEnd(bytes: Buffer): void {
     const keptBytes = Math.min(bytes.length, delimiter.length - 1);
-    addContent(bytes.length - keptBytes);
+    addContent(bytes.subarray(0, bytes.length - keptBytes));
     kept = Buffer.from(bytes.subarray(bytes.length - keptBytes));
   }
 
@@ -146,7 +162,7 @@ export function createMultipartReader(options: MultipartReaderOptions): Multipar
       }
       if (!isTail(byte, text.length)) {
         // The content holds something that only begins like the delimiter.
-        addContent(delimiter.length);
+        addContent(delimiter);
         kept = Buffer.from(text, 'latin1');
         state = State.content;
         return at;
@@ -184,6 +200,7 @@ export function createMultipartReader(options: MultipartReaderOptions): Multipar
         // The delimiter's own line end may be the one that ends the head.
         kept = Buffer.from('\r\n', 'latin1');
         part.contentBytes = -kept.length;
+        value = maxValueBytes > 0 && part.filename === undefined ? [] : undefined;
         return at;
       }
     }
@@ -206,7 +223,7 @@ export function createMultipartReader(options: MultipartReaderOptions): Multipar
     },
     gap(timeNs) {
       if (state !== State.finished) {
-        addContent(kept.length);
+        addContent(kept);
         kept = Buffer.alloc(0);
         text = '';
         finishPart(false, timeNs);
@@ -215,7 +232,7 @@ export function createMultipartReader(options: MultipartReaderOptions): Multipar
     },
     end(_complete, timeNs) {
       if (state !== State.finished) {
-        addContent(kept.length);
+        addContent(kept);
         kept = Buffer.alloc(0);
         finishPart(false, timeNs);
         state = State.finished;

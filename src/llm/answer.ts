@@ -207,12 +207,20 @@ export class Choice {
         if (!slot.isComplete) {
           torn.push(toolCallOf(slot));
         }
-        const item: WireItem = { kind: 'tool_call', name: slot.name, argumentsText };
+        const item: WireItem & { kind: 'tool_call' } = {
+          kind: 'tool_call',
+          name: slot.name,
+          argumentsText,
+        };
+        if (slot.argumentsText.isCut) {
+          item.isCut = true;
+        }
         items.push(slot.id === undefined ? item : { ...item, id: slot.id });
       } else if (slot.kind === 'item') {
         items.push(slot.item);
       } else if (slot.kept !== undefined) {
-        items.push({ kind: slot.kind, text: slot.kept.toString() });
+        const text = slot.kept.toString();
+        items.push({ kind: slot.kind, text, isCut: slot.kept.isCut });
       }
     }
     const parts = content.isOn ? partsOf(items, content) : [];

@@ -5,11 +5,12 @@ import { createJsonScanner, type JsonResult, type JsonScanner } from '../util/js
 import { type Answer, createAnswer } from './answer.ts';
 import { ChunkClock } from './chunk-clock.ts';
 import { ContentKeeper } from './content-keeper.ts';
+import type { HostRules } from './host-rules.ts';
 import type { LlmLimits } from './limits.ts';
 import type { ParseStage } from './llm-stage.ts';
 import type { ModelCall, ModelCallObserver, WireApi } from './model-call.ts';
 import { providerOfHost } from './provider-hosts.ts';
-import { serverAddressOf } from './server-address.ts';
+import { pathOf, serverAddressOf } from './server-address.ts';
 import { validTraceparent } from './traceparent.ts';
 import type { AnswerReader, CallContext, RequestReader, WireApiReader } from './wire-api.ts';
 
@@ -18,6 +19,8 @@ export interface ModelCallOptions {
   limits: LlmLimits;
   keepContent: boolean;
   maxContentBytes: number;
+  /** Hosts beyond those that are known. */
+  hosts?: HostRules;
   onParseFailure(stage: ParseStage, api: WireApi): void;
 }
 
@@ -34,6 +37,8 @@ export interface CallParts {
 
 export function createCallParts(call: ModelCall, options: ModelCallOptions): CallParts {
   const { limits } = options;
+  const assumed = call.provider;
+  const isKnown = providerOf(call.exchange.request, options.hosts) !== undefined;
   const content = new ContentKeeper({
     isOn: options.keepContent,
     maxFieldBytes: options.maxContentBytes,
@@ -52,7 +57,12 @@ export function createCallParts(call: ModelCall, options: ModelCallOptions): Cal
   });
 
   return {
-    context: { call, content, limits },
+    context: {
+      call,
+      content,
+      limits,
+      isProviderAssumed: () => call.provider === assumed && !isKnown,
+    },
     answer,
     scannerOf(reader) {
       return createJsonScanner({
@@ -106,6 +116,7 @@ export function newCall(
   exchange: Exchange,
   api: Pick<WireApiReader, 'api' | 'operation' | 'provider'>,
   request: RequestMessage | undefined,
+  hosts: HostRules | undefined,
 ): ModelCall {
   const call: ModelCall = {
     api: api.api,
@@ -132,11 +143,24 @@ export function newCall(
   if (address !== undefined) {
     call.serverAddress = address.host;
     call.serverPort = address.port;
-    call.provider = providerOfHost(address.host) ?? call.provider;
   }
+  call.provider = providerOf(request, hosts) ?? call.provider;
   const traceparent = validTraceparent(request.headers.get('traceparent'));
   if (traceparent !== undefined) {
     call.traceparent = traceparent;
   }
   return call;
+}
+
+/** Whose server a request went to, where a rule or the host says it. */
+function providerOf(
+  request: RequestMessage | undefined,
+  hosts: HostRules | undefined,
+): string | undefined {
+  const address = request && serverAddressOf(request);
+  if (request === undefined || address === undefined) {
+    return undefined;
+  }
+  const path = pathOf(request.target);
+  return hosts?.providerOf(address, path) ?? providerOfHost(address.host, path);
 }

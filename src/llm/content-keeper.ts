@@ -20,6 +20,7 @@ export class ContentKeeper {
   readonly maxFieldBytes: number;
   readonly #damage: Damage;
   #roomBytes: number;
+  #cuts = 0;
 
   constructor(options: ContentKeeperOptions) {
     this.isOn = options.isOn;
@@ -28,18 +29,22 @@ export class ContentKeeper {
     this.#damage = options.damage;
   }
 
+  /** How many fields were cut so far. */
+  get cuts(): number {
+    return this.#cuts;
+  }
+
   /** What is kept of one field. */
   keep(text: Text): string {
     if (!this.isOn) {
       return '';
     }
     const whole = typeof text === 'string' ? text : text.prefix;
-    if (typeof text !== 'string' && text.bytes > this.maxFieldBytes) {
-      this.#damage.add('limit');
-    }
     const cut = cutToBytes(whole, Math.min(this.maxFieldBytes, this.#roomBytes));
-    if (cut.length < whole.length) {
+    const isCutBefore = typeof text !== 'string' && text.bytes > this.maxFieldBytes;
+    if (isCutBefore || cut.length < whole.length) {
       this.#damage.add('limit');
+      this.#cuts += 1;
     }
     this.#roomBytes -= Buffer.byteLength(cut);
     return cut;

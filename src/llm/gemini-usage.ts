@@ -3,10 +3,37 @@
  * https://ai.google.dev/api/generate-content#UsageMetadata
  */
 import type { JsonPlan } from '../util/json-scanner.ts';
-import { asCount, asObject } from './json-access.ts';
-import type { Usage } from './model-call.ts';
+import { asArray, asCount, asObject, type JsonObject } from './json-access.ts';
+import type { Modality, ModalityUsage, Usage } from './model-call.ts';
 
 const COUNT: JsonPlan = { keep: 'all', fields: new Map() };
+
+/** `[{modality: "TEXT", tokenCount: 7}, …]` */
+const DETAILS: JsonPlan = {
+  keep: 'all',
+  items: {
+    keep: 'all',
+    fields: new Map([
+      ['modality', COUNT],
+      ['tokenCount', COUNT],
+    ]),
+  },
+};
+
+/** The lists that split the counts; those of one field are parts of the same count. */
+const SPLITS: readonly (readonly [list: string, field: keyof ModalityUsage])[] = [
+  ['promptTokensDetails', 'inputTokens'],
+  ['toolUsePromptTokensDetails', 'inputTokens'],
+  ['candidatesTokensDetails', 'outputTokens'],
+  ['cacheTokensDetails', 'cacheReadInputTokens'],
+];
+
+/** VIDEO and DOCUMENT have no name in the conventions: what is left of a whole count is theirs. */
+const MODALITIES: ReadonlyMap<unknown, Modality> = new Map([
+  ['TEXT', 'text'],
+  ['IMAGE', 'image'],
+  ['AUDIO', 'audio'],
+]);
 
 /** Every count has a plan of its own, so that no limit ever drops one. */
 export const GEMINI_USAGE_PLAN: JsonPlan = {
@@ -17,6 +44,7 @@ export const GEMINI_USAGE_PLAN: JsonPlan = {
     ['thoughtsTokenCount', COUNT],
     ['cachedContentTokenCount', COUNT],
     ['toolUsePromptTokenCount', COUNT],
+    ...SPLITS.map(([list]): [string, JsonPlan] => [list, DETAILS]),
   ]),
 };
 
@@ -46,7 +74,28 @@ export function readGeminiUsage(value: unknown): Usage | undefined {
   if (thoughts !== undefined) {
     usage.reasoningOutputTokens = thoughts;
   }
+  const byModality = readModalities(counts);
+  if (byModality !== undefined) {
+    usage.byModality = byModality;
+  }
   return Object.keys(usage).length === 0 ? undefined : usage;
+}
+
+/** Undefined when the wire does not split its counts; thoughts are in no list. */
+function readModalities(counts: JsonObject): Usage['byModality'] {
+  const split: NonNullable<Usage['byModality']> = {};
+  for (const [list, field] of SPLITS) {
+    for (const detail of asArray(counts[list]) ?? []) {
+      const modality = MODALITIES.get(asObject(detail)?.modality);
+      const tokens = asCount(asObject(detail)?.tokenCount) ?? 0;
+      if (modality !== undefined && tokens > 0) {
+        const usage = split[modality] ?? {};
+        usage[field] = (usage[field] ?? 0) + tokens;
+        split[modality] = usage;
+      }
+    }
+  }
+  return Object.keys(split).length === 0 ? undefined : split;
 }
 
 /** Of two counts that are parts of one; undefined when neither was given. */

@@ -23,6 +23,8 @@ export interface LlmLimits {
   maxChunkGaps: number;
   /** Responses of one WebSocket that are asked for or under way at one time. */
   maxSocketCalls: number;
+  /** Responses in the background whose end is still to be fetched; of the oldest it is no longer a call. */
+  maxBackgroundResponses: number;
 }
 
 export const DEFAULT_LLM_LIMITS: LlmLimits = {
@@ -37,4 +39,5 @@ export const DEFAULT_LLM_LIMITS: LlmLimits = {
   maxCallContentBytes: 8 * 1024 * 1024,
   maxChunkGaps: 100_000,
   maxSocketCalls: 64,
+  maxBackgroundResponses: 4_096,
 };

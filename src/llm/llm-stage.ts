@@ -1,9 +1,11 @@
 /** Finds the model calls among HTTP exchanges and follows each from its request to the end of its answer. */
-import type { Exchange, ExchangeHandler } from '../http/exchange.ts';
+import type { ExchangeHandler } from '../http/exchange.ts';
+import { createBackgroundResponses } from './background-responses.ts';
+import type { HostRules } from './host-rules.ts';
 import { DEFAULT_LLM_LIMITS, type LlmLimits } from './limits.ts';
 import type { ModelCallObserver, WireApi } from './model-call.ts';
 import { observeModelCall } from './model-call-exchange.ts';
-import { pathOf, serverAddressOf } from './server-address.ts';
+import { pathOf, type ServerAddress, serverAddressOf } from './server-address.ts';
 import type { CallTarget } from './wire-api.ts';
 import { WIRE_APIS } from './wire-apis.ts';
 
@@ -19,34 +21,56 @@ export interface LlmStageOptions {
   maxContentBytes: number;
   /** Calls are followed on the server's side too. Their observers tell them by the exchange's role. */
   followsServers?: boolean;
+  /** Hosts beyond those that are known. */
+  hosts?: HostRules;
   onParseFailure?(stage: ParseStage, api: WireApi): void;
+  /** A limit of what lasts longer than a call was reached. */
+  onLimit?(limit: 'maxBackgroundResponses'): void;
 }
 
 /** Makes the handler that the http room asks about every exchange. */
 export function createLlmStage(options: LlmStageOptions): ExchangeHandler {
   const limits: LlmLimits = { ...DEFAULT_LLM_LIMITS, ...options.limits };
+  const { hosts } = options;
+  const background = createBackgroundResponses(limits.maxBackgroundResponses, () =>
+    options.onLimit?.('maxBackgroundResponses'),
+  );
+  const observer: ModelCallObserver = {
+    started: (call) => options.observer.started(call),
+    toolCall: (call, toolCall) => options.observer.toolCall?.(call, toolCall),
+    finished(call) {
+      background.finished(call);
+      options.observer.finished(call);
+    },
+  };
+
+  function apiOf(target: CallTarget, address: ServerAddress | undefined) {
+    if (target.request.method !== 'POST') {
+      return target.request.method === 'GET' ? background.readerOf(target, address) : undefined;
+    }
+    const ruled = address && hosts?.apiOf(address, target);
+    return ruled ?? WIRE_APIS.find((candidate) => candidate.matches(target));
+  }
+
   return (exchange) => {
-    const target = targetOf(exchange, options.followsServers === true);
-    const api = target && WIRE_APIS.find((candidate) => candidate.matches(target));
-    if (target === undefined || api === undefined) {
+    const { request } = exchange;
+    const isFollowed = exchange.role === 'client' || options.followsServers === true;
+    if (!isFollowed || request === undefined) {
+      return undefined;
+    }
+    const address = serverAddressOf(request);
+    const target: CallTarget = { path: pathOf(request.target), host: address?.host, request };
+    const api = apiOf(target, address);
+    if (api === undefined) {
       return undefined;
     }
     return observeModelCall(exchange, target, api, {
-      observer: options.observer,
+      observer,
       limits,
       keepContent: options.keepContent,
       maxContentBytes: options.maxContentBytes,
+      ...(hosts === undefined ? {} : { hosts }),
       onParseFailure: options.onParseFailure ?? (() => {}),
     });
   };
-}
-
-/** Where the exchange's request went; undefined for what cannot be a model call that is followed. */
-function targetOf(exchange: Exchange, followsServers: boolean): CallTarget | undefined {
-  const request = exchange.request;
-  const isFollowed = exchange.role === 'client' || followsServers;
-  if (!isFollowed || request?.method !== 'POST') {
-    return undefined;
-  }
-  return { path: pathOf(request.target), host: serverAddressOf(request)?.host, request };
 }

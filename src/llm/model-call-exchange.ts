@@ -8,6 +8,8 @@ import type { Damage } from '../util/damage.ts';
 import { type AnswerFormat, createFormatDetector, jsonOrEvents } from './answer-format.ts';
 import { createCallParts, type ModelCallOptions, newCall } from './call-parts.ts';
 import type { ModelCall } from './model-call.ts';
+import { providerOfHeaders } from './provider-signatures.ts';
+import { createRequestBody } from './request-body.ts';
 import type { AnswerReader, CallTarget, RequestReader, WireApiReader } from './wire-api.ts';
 
 type Phase = 'request' | 'running' | 'finished' | 'no-call';
@@ -19,12 +21,12 @@ export function observeModelCall(
   options: ModelCallOptions,
 ): ExchangeObserver {
   const { limits, observer } = options;
-  const call = newCall(exchange, api, target.request);
+  const call = newCall(exchange, api, target.request, options.hosts);
   const { context, answer, scannerOf, judge, finish: complete } = createCallParts(call, options);
   let phase: Phase = 'request';
 
   const requestReader: RequestReader = api.readRequest(context, target);
-  const requestScanner = scannerOf(requestReader);
+  const requestBody = createRequestBody(requestReader, scannerOf(requestReader), target.request);
   const answerReader: AnswerReader = api.readAnswer(context, answer);
 
   /** The request is over, or the answer does not wait for it. */
@@ -32,14 +34,17 @@ export function observeModelCall(
     if (phase !== 'request') {
       return;
     }
-    const result = requestScanner.end();
-    const isCall = requestReader.end(result.value, result.state === 'complete');
+    const { isCall, result } = requestBody.end(isBodyComplete);
     if (!isCall) {
       phase = 'no-call';
       return;
     }
     phase = 'running';
-    judge(result, isBodyComplete, 'llm.request');
+    if (result !== undefined) {
+      judge(result, isBodyComplete, 'llm.request');
+    } else if (!isBodyComplete) {
+      call.damage.add('truncated');
+    }
     observer.started(call);
   }
 
@@ -127,8 +132,8 @@ export function observeModelCall(
     };
   }
 
-  /** Neither JSON nor records: the page of a proxy, or nothing. */
-  function otherSink(): BodySink {
+  /** Neither JSON nor records: the page of a proxy, or nothing; where it `isMeant` so, sound. */
+  function otherSink(isMeant = false): BodySink {
     let lastNs = 0n;
     return {
       data(_bytes, timeNs) {
@@ -137,7 +142,7 @@ export function observeModelCall(
       gap() {},
       end(isBodyComplete, timeNs) {
         // Of a failed request any answer will do; of another one this is none.
-        call.complete = isBodyComplete && (call.httpStatus ?? 0) >= 400;
+        call.complete = isBodyComplete && (isMeant || (call.httpStatus ?? 0) >= 400);
         if (lastNs !== 0n && isBodyComplete && !call.complete) {
           call.damage.add('decode-error');
           options.onParseFailure('llm.answer', call.api);
@@ -150,11 +155,15 @@ export function observeModelCall(
 
   /** Holds the first bytes back until they tell what the body is. */
   function answerSink(response: ResponseMessage): BodySink {
-    const detector = createFormatDetector(response.headers.get('content-type'), (seen) =>
+    const contentType = response.headers.get('content-type') ?? '';
+    const detector = createFormatDetector(contentType, (seen) =>
       (answerReader.formatOf ?? jsonOrEvents)(seen),
     );
     let held: Buffer = Buffer.alloc(0);
     let sink: BodySink | undefined;
+    if (response.status < 400 && answerReader.isOpaque?.(contentType) === true) {
+      sink = otherSink(true);
+    }
 
     function choose(format: AnswerFormat, timeNs: bigint): BodySink {
       sink = format === 'json' ? jsonSink() : format === 'other' ? otherSink() : recordSink(format);
@@ -200,12 +209,12 @@ export function observeModelCall(
 
   return {
     requestBody: {
-      data(bytes) {
-        requestScanner.push(bytes);
+      data(bytes, timeNs) {
+        requestBody.data(bytes, timeNs);
       },
-      gap() {
+      gap(timeNs) {
         call.damage.add('gap');
-        requestScanner.gap();
+        requestBody.gap(timeNs);
       },
       end(isBodyComplete) {
         start(isBodyComplete);
@@ -216,6 +225,9 @@ export function observeModelCall(
         return undefined;
       }
       call.httpStatus = response.status;
+      if (context.isProviderAssumed()) {
+        call.provider = providerOfHeaders(response.headers) ?? call.provider;
+      }
       return answerSink(response);
     },
     end(ended, timeNs) {

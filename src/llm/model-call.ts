@@ -9,6 +9,10 @@ export type WireApi =
   | 'openai.realtime'
   | 'openai.completions'
   | 'openai.embeddings'
+  | 'openai.images'
+  | 'openai.audio'
+  | 'openai.moderations'
+  | 'openai.stored_response'
   | 'anthropic.messages'
   | 'gemini.generate_content'
   | 'gemini.embeddings'
@@ -22,7 +26,29 @@ export type WireApi =
   | 'bedrock.invoke_model';
 
 /** gen_ai.operation.name. */
-export type Operation = 'chat' | 'text_completion' | 'generate_content' | 'embeddings';
+export type Operation =
+  | 'chat'
+  | 'text_completion'
+  | 'generate_content'
+  | 'embeddings'
+  | 'fetch_response'
+  // The conventions have no name for these.
+  | 'moderation';
+
+const INFERENCES: ReadonlySet<Operation> = new Set(['chat', 'text_completion', 'generate_content']);
+
+/** A model generated something in this call, as far as it was not refused. */
+export function isInference(call: Pick<ModelCall, 'operation'>): boolean {
+  return INFERENCES.has(call.operation);
+}
+
+/** APIs that generate pictures, sound, or the text of sound: each call stands for itself. */
+const LONE_APIS: ReadonlySet<WireApi> = new Set(['openai.images', 'openai.audio']);
+
+/** The call may be a step of a conversation: its request has messages. */
+export function isConversational(call: Pick<ModelCall, 'operation' | 'api'>): boolean {
+  return isInference(call) && !LONE_APIS.has(call.api);
+}
 
 /** A part of a message, in the shapes of the semantic conventions' JSON schemas. */
 export type Part =
@@ -124,6 +150,8 @@ export interface CallRequest {
   dimensionCount?: number;
   /** Id of the response whose conversation this request goes on with; its messages are only the new ones. */
   previousResponseId?: string;
+  /** The answer only says that the work was queued: its end is to be fetched. */
+  isBackground?: boolean;
   /** Of a conversation that the provider keeps. */
   conversationId?: string;
   /** Empty when content is off, or when the API has the system's text among the messages. */

@@ -4,6 +4,7 @@
  */
 import { type JsonPlan, textPrefix } from '../util/json-scanner.ts';
 import type { Answer, Choice, ToolSlot } from './answer.ts';
+import { deploymentOf } from './azure-deployment.ts';
 import { createDeltaTemplate } from './delta-template.ts';
 import { errorOf } from './error-body.ts';
 import { asArray, asCount, asName, asNumber, asObject, type JsonObject } from './json-access.ts';
@@ -15,6 +16,7 @@ import {
   readOpenAiMessage,
 } from './openai-message.ts';
 import { OPENAI_USAGE_PLAN, readOpenAiUsage } from './openai-usage.ts';
+import { providerOfAnswer, VLLM_MEMBERS } from './provider-signatures.ts';
 import { createRequestMessages } from './request-messages.ts';
 import { addNestedToolDefinition, toolDefinitionPlan } from './tool-definition.ts';
 import type {
@@ -26,6 +28,8 @@ import type {
 } from './wire-api.ts';
 
 const ALL: JsonPlan = { keep: 'all' };
+/** An object without its members, a list without its items. */
+const EMPTY: JsonPlan = { keep: 'all', fields: new Map(), items: { keep: 'skip' } };
 
 const SCALARS = [
   'model',
@@ -95,6 +99,9 @@ const ANSWER_PLAN: JsonPlan = {
         },
       },
     ],
+    // Only that they are there: they tell whose answer it is.
+    ...[...VLLM_MEMBERS, 'stats'].map((name): [string, JsonPlan] => [name, EMPTY]),
+    ['timings', { keep: 'all', fields: new Map([['predicted_per_second', ALL]]) }],
     ...ERROR_FIELDS,
   ]),
 };
@@ -168,19 +175,6 @@ function readRequest(context: CallContext, target: CallTarget): RequestReader {
   };
 }
 
-/** Azure names the model in the path: the deployment. */
-function deploymentOf(path: string): string | undefined {
-  const match = /\/deployments\/([^/]+)\/chat\/completions$/.exec(path);
-  if (match === null) {
-    return undefined;
-  }
-  try {
-    return decodeURIComponent(match[1]!);
-  } catch {
-    return match[1];
-  }
-}
-
 function stopSequences(stop: unknown): string[] | undefined {
   if (typeof stop === 'string') {
     return [stop];
@@ -239,9 +233,8 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
     answer.setModel(root.model);
     answer.setServiceTier(root.service_tier);
     answer.setSystemFingerprint(root.system_fingerprint);
-    if (root.system_fingerprint === 'fp_ollama' && call.provider === 'openai') {
-      // Ollama runs on any host and port, but signs its answers.
-      call.provider = 'ollama';
+    if (context.isProviderAssumed()) {
+      call.provider = providerOfAnswer(root) ?? call.provider;
     }
     readUsage(asObject(root.x_groq)?.usage);
     readUsage(root.usage);

@@ -4,6 +4,7 @@
  */
 import { type JsonPlan, textPrefix } from '../util/json-scanner.ts';
 import type { Answer, Choice } from './answer.ts';
+import { deploymentOf } from './azure-deployment.ts';
 import { errorOf } from './error-body.ts';
 import { asArray, asCount, asName, asNumber, asObject, type JsonObject } from './json-access.ts';
 import { asText } from './openai-message.ts';
@@ -73,13 +74,12 @@ const ANSWER_PLAN: JsonPlan = {
   ]),
 };
 
-const DEPLOYMENT = /\/deployments\/([^/]+)\/completions$/;
-
 export const openAiCompletions: WireApiReader = {
   api: 'openai.completions',
   operation: 'text_completion',
   provider: 'openai',
-  matches: ({ path }) => path.endsWith('/v1/completions') || DEPLOYMENT.test(path),
+  matches: ({ path }) =>
+    path.endsWith('/v1/completions') || /\/deployments\/[^/]+\/completions$/.test(path),
   readRequest,
   readAnswer,
 };
@@ -103,8 +103,7 @@ function readRequest(context: CallContext, target: CallTarget): RequestReader {
   }
 
   function setParameters(body: JsonObject): void {
-    // Azure names the model in the path: the deployment.
-    setField(request, 'model', asName(body.model) ?? DEPLOYMENT.exec(target.path)?.[1]);
+    setField(request, 'model', asName(body.model) ?? deploymentOf(target.path));
     setField(request, 'stream', typeof body.stream === 'boolean' ? body.stream : undefined);
     setField(request, 'maxTokens', asCount(body.max_tokens));
     setField(request, 'temperature', asNumber(body.temperature));

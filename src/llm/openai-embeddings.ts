@@ -4,18 +4,13 @@
  * https://platform.openai.com/docs/api-reference/embeddings
  */
 import type { JsonPlan } from '../util/json-scanner.ts';
-import type { Answer } from './answer.ts';
-import { errorOf } from './error-body.ts';
+import { deploymentOf } from './azure-deployment.ts';
 import { asCount, asName, asObject } from './json-access.ts';
-import { OPENAI_USAGE_PLAN, readOpenAiUsage } from './openai-usage.ts';
+import type { Usage } from './model-call.ts';
+import { readPlainAnswer } from './openai-plain-answer.ts';
+import { providerOfHost } from './provider-hosts.ts';
 import { setField } from './set-field.ts';
-import type {
-  AnswerReader,
-  CallContext,
-  CallTarget,
-  RequestReader,
-  WireApiReader,
-} from './wire-api.ts';
+import type { CallContext, CallTarget, RequestReader, WireApiReader } from './wire-api.ts';
 
 const ALL: JsonPlan = { keep: 'all' };
 
@@ -30,32 +25,26 @@ const REQUEST_PLAN: JsonPlan = {
   ]),
 };
 
-const ANSWER_PLAN: JsonPlan = {
-  keep: 'all',
-  fields: new Map<string, JsonPlan>([
-    ['id', ALL],
-    ['model', ALL],
-    ['usage', OPENAI_USAGE_PLAN],
-    ['error', ALL],
-    ['message', ALL],
-    ['detail', ALL],
-    ['code', ALL],
-    ['type', ALL],
-  ]),
-};
-// Google answers errors as a list of one.
-ANSWER_PLAN.items = ANSWER_PLAN;
-
-const DEPLOYMENT = /\/deployments\/([^/]+)\/embeddings$/;
-
 export const openAiEmbeddings: WireApiReader = {
   api: 'openai.embeddings',
   operation: 'embeddings',
   provider: 'openai',
-  matches: ({ path }) => path.endsWith('/v1/embeddings') || DEPLOYMENT.test(path),
+  matches: isEmbeddings,
   readRequest,
-  readAnswer,
+  readAnswer: (context, answer) => readPlainAnswer(context, answer, withoutOutput),
 };
+
+/** Without a version in the path only where the host is known: Ollama's own API ends like this, too. */
+function isEmbeddings({ path, host }: CallTarget): boolean {
+  if (!path.endsWith('/embeddings')) {
+    return false;
+  }
+  if (path.endsWith('/v1/embeddings') || deploymentOf(path) !== undefined) {
+    return true;
+  }
+  const provider = host === undefined ? undefined : providerOfHost(host, path);
+  return provider !== undefined && provider !== 'ollama';
+}
 
 function readRequest({ call }: CallContext, target: CallTarget): RequestReader {
   const request = call.request;
@@ -64,8 +53,7 @@ function readRequest({ call }: CallContext, target: CallTarget): RequestReader {
     item() {},
     end(root, isWhole) {
       const body = asObject(root);
-      // Azure names the model in the path: the deployment.
-      setField(request, 'model', asName(body?.model) ?? DEPLOYMENT.exec(target.path)?.[1]);
+      setField(request, 'model', asName(body?.model) ?? deploymentOf(target.path));
       const format = asName(body?.encoding_format);
       setField(request, 'encodingFormats', format === undefined ? undefined : [format]);
       setField(request, 'dimensionCount', asCount(body?.dimensions));
@@ -74,31 +62,7 @@ function readRequest({ call }: CallContext, target: CallTarget): RequestReader {
   };
 }
 
-function readAnswer({ call }: CallContext, answer: Answer): AnswerReader {
-  return {
-    plan: ANSWER_PLAN,
-    body(root, _isWhole) {
-      const isRefused = (call.httpStatus ?? 0) >= 400;
-      const error = errorOf(root, isRefused);
-      if (error !== undefined) {
-        answer.fail(error.type, error.message);
-      }
-      const body = asObject(root);
-      if (body === undefined || isRefused) {
-        return;
-      }
-      answer.setId(body.id);
-      answer.setModel(body.model);
-      const usage = readOpenAiUsage(body.usage);
-      if (usage !== undefined) {
-        // Vectors are no tokens: some servers count 0 of them, which says nothing.
-        delete usage.outputTokens;
-        answer.response.usage = usage;
-      }
-    },
-    event: () => false,
-    gap() {},
-    isDone: false,
-    mayEnd: () => false,
-  };
+/** Vectors are no tokens: some servers count 0 of them, which says nothing. */
+function withoutOutput({ outputTokens: _, ...usage }: Usage): Usage {
+  return usage;
 }

@@ -12,7 +12,7 @@ import type { MessageTime, SocketApi, SocketReader } from './socket-api.ts';
 import type { SocketCall, SocketCalls } from './socket-calls.ts';
 import { readToolDefinition } from './tool-definition.ts';
 import type { CallTarget } from './wire-api.ts';
-import type { WireItem, WireMessage } from './wire-message.ts';
+import { partsOf, type WireItem, type WireMessage } from './wire-message.ts';
 
 /** Only this API has messages of these types. */
 const OWN_TYPE =
@@ -98,7 +98,7 @@ function openSocket(calls: SocketCalls, target: CallTarget | undefined): SocketR
     }
     const instructions = asName(all.instructions);
     if (content.isOn && instructions !== undefined) {
-      request.systemInstructions.push({ type: 'text', content: content.keep(instructions) });
+      request.systemInstructions.push(...partsOf([{ kind: 'text', text: instructions }], content));
     }
     for (const value of asArray(all.tools) ?? []) {
       const tool = asObject(value);
@@ -216,8 +216,8 @@ function openSocket(calls: SocketCalls, target: CallTarget | undefined): SocketR
     const one = calls.find(undefined) ?? next?.one;
     const { content } = one?.parts.context ?? {};
     if (one !== undefined && transcript !== undefined && content?.isOn) {
-      const part = { type: 'text', content: content.keep(transcript) } as const;
-      one.call.request.messages.push({ role: 'user', parts: [part] });
+      const parts = partsOf([{ kind: 'text', text: transcript }], content);
+      one.call.request.messages.push({ role: 'user', parts });
     }
   }
 }

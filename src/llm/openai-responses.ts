@@ -19,7 +19,7 @@ import type {
   RequestReader,
   WireApiReader,
 } from './wire-api.ts';
-import type { WireMessage } from './wire-message.ts';
+import { partsOf, type WireMessage } from './wire-message.ts';
 
 const ALL: JsonPlan = { keep: 'all' };
 const SKIP: JsonPlan = { keep: 'skip' };
@@ -32,6 +32,7 @@ const SCALARS = [
   'top_p',
   'service_tier',
   'previous_response_id',
+  'background',
 ] as const;
 
 const CONVERSATION: JsonPlan = { keep: 'all', fields: new Map([['id', ALL]]) };
@@ -172,10 +173,11 @@ export function readResponsesRequest(
     setField(request, 'outputType', outputType(asObject(asObject(body.text)?.format)?.type));
     setField(request, 'previousResponseId', asName(body.previous_response_id));
     setField(request, 'conversationId', conversationOf(body));
+    setField(request, 'isBackground', body.background === true || undefined);
     const instructions = body.instructions;
     if (content.isOn && textPrefix(instructions)) {
-      const text = content.keep(instructions as string);
-      request.systemInstructions.push({ type: 'text', content: text });
+      const item = { kind: 'text', text: instructions as string } as const;
+      request.systemInstructions.push(...partsOf([item], content));
     }
     if (textPrefix(body.input) !== undefined) {
       const text = body.input as string;

@@ -50,6 +50,9 @@ export const OPENAI_USAGE_PLAN: JsonPlan = {
     ['output_tokens_details', OUTPUT_DETAILS],
     ['prompt_tokens_details', INPUT_DETAILS],
     ['completion_tokens_details', OUTPUT_DETAILS],
+    // Without the plural of the others: transcriptions, and the Realtime API.
+    ['input_token_details', INPUT_DETAILS],
+    ['output_token_details', OUTPUT_DETAILS],
   ]),
 };
 

@@ -31,19 +31,51 @@ const PROVIDERS: readonly (readonly [host: string, provider: string])[] = [
   ['.ml.cloud.ibm.com', 'ibm.watsonx.ai'],
   ['api.moonshot.ai', 'moonshot_ai'],
   ['api.moonshot.cn', 'moonshot_ai'],
+  // From here on the conventions have no value.
   ['openrouter.ai', 'openrouter'],
   ['ollama.com', 'ollama'],
+  ['api.together.xyz', 'together_ai'],
+  ['api.together.ai', 'together_ai'],
+  ['api.fireworks.ai', 'fireworks_ai'],
+  ['router.huggingface.co', 'hugging_face'],
+  ['api-inference.huggingface.co', 'hugging_face'],
+  ['.endpoints.huggingface.cloud', 'hugging_face'],
+  ['models.github.ai', 'github_models'],
+  ['integrate.api.nvidia.com', 'nvidia'],
+  ['ai.api.nvidia.com', 'nvidia'],
+  ['api.cerebras.ai', 'cerebras'],
+  ['api.sambanova.ai', 'sambanova'],
+  ['api.deepinfra.com', 'deepinfra'],
+  ['api.novita.ai', 'novita_ai'],
+  ['api.studio.nebius.com', 'nebius'],
+  ['api.studio.nebius.ai', 'nebius'],
+  ['api.hyperbolic.xyz', 'hyperbolic'],
+  ['api.siliconflow.com', 'siliconflow'],
+  ['api.siliconflow.cn', 'siliconflow'],
+  ['api.minimax.io', 'minimax'],
+  ['api.z.ai', 'z_ai'],
+  ['open.bigmodel.cn', 'z_ai'],
+  ['dashscope.aliyuncs.com', 'alibaba_cloud'],
+  ['dashscope-intl.aliyuncs.com', 'alibaba_cloud'],
+  ['api.ai21.com', 'ai21'],
+  ['api.githubcopilot.com', 'github_copilot'],
+  ['.githubcopilot.com', 'github_copilot'],
+  ['ai-gateway.vercel.sh', 'vercel_ai_gateway'],
 ];
 
 /** https://docs.aws.amazon.com/general/latest/gr/bedrock.html */
 const BEDROCK = /^bedrock(?:-runtime|-mantle)?(?:-fips)?\.[a-z0-9-]+\.(?:amazonaws\.com|api\.aws)/;
 
+/** Azure's resources serve both of its APIs: what is below this is Azure OpenAI's. */
+const AZURE_OPENAI_PATH = '/openai/';
+
 /** The provider whose host this is (lower case, no port); undefined for a host that belongs to none we know. */
-export function providerOfHost(host: string): string | undefined {
+export function providerOfHost(host: string, path: string): string | undefined {
   for (const [known, provider] of PROVIDERS) {
     const isEnding = known.startsWith('.') || known.startsWith('-');
     if (isEnding ? host.endsWith(known) : host === known) {
-      return provider;
+      const isOpenAi = provider === 'azure.ai.inference' && path.startsWith(AZURE_OPENAI_PATH);
+      return isOpenAi ? 'azure.ai.openai' : provider;
     }
   }
   return BEDROCK.test(host) ? 'aws.bedrock' : undefined;

@@ -97,7 +97,7 @@ export function createSocketCalls(
     socket.upgrade === undefined ? 'joined-midway' : undefined;
 
   function draft(readItem: (value: unknown) => readonly WireItem[]): SocketCall {
-    const call = newCall(exchange, api, exchange.request);
+    const call = newCall(exchange, api, exchange.request, options.hosts);
     const one: SocketCall = {
       call,
       parts: undefined as unknown as CallParts,

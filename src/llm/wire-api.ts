@@ -11,6 +11,8 @@ export interface CallContext {
   call: ModelCall;
   content: ContentKeeper;
   limits: LlmLimits;
+  /** `call.provider` is only that of the wire API: neither a rule nor the host says whose server it is. */
+  isProviderAssumed(): boolean;
 }
 
 /** Where a request went. */
@@ -39,6 +41,8 @@ export interface RequestReader {
   readonly plan: JsonPlan;
   /** An item of an array whose plan has `emit`. `isWhole` is false for one that was torn. */
   item(name: string, value: unknown, isWhole: boolean): void;
+  /** A field of a form (multipart/form-data) that is no file; absent: the API takes no forms. */
+  field?(name: string, value: string): void;
   /**
    * The body is over: fills in `call.request`. `isWhole` is false when the body was torn or is no JSON.
    * False: this is no call, whatever its path says.
@@ -51,6 +55,8 @@ export interface AnswerReader {
   readonly plan: JsonPlan;
   /** An answer that is one JSON text; `root` is undefined when nothing of it could be read. */
   body(root: unknown, isWhole: boolean, timeNs: bigint): void;
+  /** A body of this Content-Type is no text: it is followed to its end, and nothing of it is read. */
+  isOpaque?(contentType: string): boolean;
   /** What a body that looks like this is to the API; absent: one JSON text, or server-sent events. */
   readonly formatOf?: FormatChoice;
   /**

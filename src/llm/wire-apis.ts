@@ -13,6 +13,8 @@ import { ollamaGenerate } from './ollama-generate.ts';
 import { openAiChatCompletions } from './openai-chat-completions.ts';
 import { openAiCompletions } from './openai-completions.ts';
 import { openAiEmbeddings } from './openai-embeddings.ts';
+import { openAiAudio, openAiImages } from './openai-media.ts';
+import { openAiModerations } from './openai-moderations.ts';
 import { openAiResponses } from './openai-responses.ts';
 import { anthropicOnVertex, mistralOnVertex } from './vertex-raw-predict.ts';
 import type { WireApiReader } from './wire-api.ts';
@@ -22,6 +24,9 @@ export const WIRE_APIS: readonly WireApiReader[] = [
   openAiResponses,
   openAiCompletions,
   openAiEmbeddings,
+  openAiImages,
+  openAiAudio,
+  openAiModerations,
   anthropicMessages,
   geminiGenerateContent,
   geminiEmbeddings,

@@ -5,8 +5,9 @@ import { digestJson, digestJsonText, isTooDeep } from './json-digest.ts';
 import type { Part, ToolResult } from './model-call.ts';
 
 export type WireItem =
-  | { kind: 'text' | 'reasoning' | 'refusal'; text: Text }
-  | { kind: 'tool_call'; id?: string; name: string; argumentsText: string }
+  // `isCut`: its end is missing, by a limit that was reached before.
+  | { kind: 'text' | 'reasoning' | 'refusal'; text: Text; isCut?: boolean }
+  | { kind: 'tool_call'; id?: string; name: string; argumentsText: string; isCut?: boolean }
   | { kind: 'tool_result'; id?: string; isError?: boolean; items: WireItem[] }
   | {
       kind: 'other';
@@ -23,7 +24,17 @@ export interface WireMessage {
 
 /** The message's parts with their content, cut to what is kept. Only for when content is on. */
 export function partsOf(items: readonly WireItem[], content: ContentKeeper): Part[] {
-  return items.map((item) => partOf(item, content));
+  return items.map((item) => {
+    const part = marked(content, () => partOf(item, content));
+    return 'isCut' in item && item.isCut === true ? { ...part, truncated: true } : part;
+  });
+}
+
+/** Says of a part that a limit cut something off it: the conventions' schemas leave room for more members. */
+function marked(content: ContentKeeper, make: () => Part): Part {
+  const cutsBefore = content.cuts;
+  const part = make();
+  return content.cuts === cutsBefore ? part : { ...part, truncated: true };
 }
 
 function partOf(item: WireItem, content: ContentKeeper): Part {

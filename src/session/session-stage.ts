@@ -3,7 +3,12 @@
  * handed over as soon as it is over. `docs/how-turns-are-found.md` states the rules.
  */
 import type { ConnectionRef, HostEvent } from '../capture/events.ts';
-import type { ModelCall, ModelCallObserver, ToolCall } from '../llm/model-call.ts';
+import {
+  isConversational,
+  type ModelCall,
+  type ModelCallObserver,
+  type ToolCall,
+} from '../llm/model-call.ts';
 import type { Process } from '../process/process.ts';
 import type { ProcessTable } from '../process/process-table.ts';
 import { type Counters, createCounters } from '../self/counters.ts';
@@ -143,8 +148,8 @@ export function createSessionStage(options: SessionStageOptions): SessionStage {
     const { kinds } = call.damage;
     const isWhole = !DAMAGED_REQUEST.some((kind) => kinds.has(kind));
     const opened: OpenCall = { process, identity, isWhole, place: undefined, tools: new Set() };
-    if (call.operation === 'embeddings') {
-      // No part of a conversation: a retrieval of an agent, or of anyone else.
+    if (!isConversational(call)) {
+      // A retrieval, a picture, a voice, of an agent or of anyone else.
       return opened;
     }
     const match = findMatch(call, opened);

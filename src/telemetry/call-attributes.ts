@@ -12,6 +12,10 @@ import { secondsBetween } from './wall-time.ts';
 /** The prefix of the wire APIs that the `openai.` refinements belong to, whoever the provider is. */
 const OPENAI_APIS = 'openai.';
 
+/** https://github.com/open-telemetry/semantic-conventions/blob/v1.41.0/docs/gen-ai/azure-ai-inference.md */
+const AZURE_INFERENCE = 'azure.ai.inference';
+const AZURE_NAMESPACE = 'Microsoft.CognitiveServices';
+
 /** All but content; of the provider's name too, which the log event does without. */
 export function callAttributes(call: ModelCall, conventions: Conventions): Attributes {
   const attributes: Attributes = {
@@ -26,6 +30,10 @@ export function callAttributes(call: ModelCall, conventions: Conventions): Attri
     putLater(attributes, call);
   }
   putOpenai(attributes, call);
+  put(attributes, Attr.bedrockGuardrailId, call.request.guardrailId);
+  if (call.provider === AZURE_INFERENCE) {
+    attributes[Attr.azureNamespace] = AZURE_NAMESPACE;
+  }
   put(attributes, Attr.costEstimate, call.costUsd);
   put(attributes, Attr.errorType, call.error?.type);
   putDamage(attributes, call.damage);

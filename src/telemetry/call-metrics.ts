@@ -4,7 +4,14 @@
  * https://github.com/open-telemetry/semantic-conventions-genai (metrics of the client)
  */
 import type { Attributes, Meter } from '@opentelemetry/api';
-import type { Modality, ModalityUsage, ModelCall, TokenCount, Usage } from '../llm/model-call.ts';
+import {
+  isInference,
+  type Modality,
+  type ModalityUsage,
+  type ModelCall,
+  type TokenCount,
+  type Usage,
+} from '../llm/model-call.ts';
 import { putOpenaiResponse, putServer } from './call-attributes.ts';
 import { createInstruments, type Instrument } from './instruments.ts';
 import {
@@ -87,7 +94,7 @@ function createLatestRecorder(meter: Meter): BaseRecorder {
   }
 
   return (call, base) => {
-    if (call.operation === 'embeddings') {
+    if (!isInference(call)) {
       // The older name stays that of every operation that is no inference.
       recordDuration(instruments.operationDuration, call, base);
     } else {

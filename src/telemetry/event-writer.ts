@@ -6,6 +6,7 @@ import { type Attributes, ROOT_CONTEXT, trace } from '@opentelemetry/api';
 import { type AnyValueMap, type Logger, SeverityNumber } from '@opentelemetry/api-logs';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import { LoggerProvider, type ReadableLogRecord } from '@opentelemetry/sdk-logs';
+import { isInference } from '../llm/model-call.ts';
 import type { CallPiece, HandshakePiece } from '../session/story.ts';
 import { callAttributes } from './call-attributes.ts';
 import { callContent } from './content.ts';
@@ -69,7 +70,7 @@ export function createEventWriter(options: EventWriterOptions): EventWriter {
   return {
     write(workloadKey, signature, resource, piece, clockOffsetNs) {
       const { call, ids } = piece;
-      if (call.operation === 'embeddings') {
+      if (!isInference(call)) {
         // The event is of inference calls.
         return;
       }

@@ -14,6 +14,8 @@ export const Attr = {
   providerName: 'gen_ai.provider.name',
   agentName: 'gen_ai.agent.name',
   outputType: 'gen_ai.output.type',
+  bedrockGuardrailId: 'aws.bedrock.guardrail.id',
+  azureNamespace: 'azure.resource_provider.namespace',
   conversationId: 'gen_ai.conversation.id',
 
   requestModel: 'gen_ai.request.model',

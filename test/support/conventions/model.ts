@@ -93,7 +93,14 @@ const OPENAI = {
 const CALL: Readonly<Record<string, AttributeRule>> = {
   'gen_ai.operation.name': {
     ...required,
-    values: ['chat', 'text_completion', 'generate_content', 'embeddings', 'fetch_response'],
+    values: [
+      'chat',
+      'text_completion',
+      'generate_content',
+      'embeddings',
+      'fetch_response',
+      'moderation',
+    ],
   },
   'gen_ai.provider.name': required,
   'gen_ai.request.model': text,

@@ -14,6 +14,7 @@ import { COMPLETIONS_FIXTURES } from './completions-fixtures.ts';
 import { EMBEDDINGS_FIXTURES } from './embeddings-fixtures.ts';
 import type { Fixture } from './fixture.ts';
 import { GEMINI_EMBEDDINGS_FIXTURES, GEMINI_FIXTURES } from './gemini-fixtures.ts';
+import { AUDIO_FIXTURES, IMAGES_FIXTURES, MODERATIONS_FIXTURES } from './media-fixtures.ts';
 import {
   OLLAMA_EMBEDDINGS_FIXTURES,
   OLLAMA_FIXTURES,
@@ -28,6 +29,9 @@ export const FIXTURES_BY_API: readonly (readonly [api: string, fixtures: readonl
   ['responses', RESPONSES_FIXTURES],
   ['completions', COMPLETIONS_FIXTURES],
   ['embeddings', EMBEDDINGS_FIXTURES],
+  ['images', IMAGES_FIXTURES],
+  ['audio', AUDIO_FIXTURES],
+  ['moderations', MODERATIONS_FIXTURES],
   ['messages', ANTHROPIC_FIXTURES],
   ['generateContent', GEMINI_FIXTURES],
   ["Gemini's embeddings", GEMINI_EMBEDDINGS_FIXTURES],

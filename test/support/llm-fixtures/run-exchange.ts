@@ -1,5 +1,11 @@
 /** Feeds one HTTP exchange, in any pieces, to the llm stage, and gives what its observer was told. */
-import { type Exchange, Headers, type Role } from '../../../src/http/exchange.ts';
+import {
+  type Exchange,
+  type ExchangeHandler,
+  Headers,
+  type Role,
+} from '../../../src/http/exchange.ts';
+import type { HostRules } from '../../../src/llm/host-rules.ts';
 import type { LlmLimits } from '../../../src/llm/limits.ts';
 import { createLlmStage } from '../../../src/llm/llm-stage.ts';
 import type { ModelCall, ToolCall } from '../../../src/llm/model-call.ts';
@@ -45,6 +51,7 @@ export interface StageSettings {
   keepContent?: boolean;
   maxContentBytes?: number;
   limits?: Partial<LlmLimits>;
+  hosts?: HostRules;
 }
 
 /** Request at 1 ms; each piece of the response 1 ms later than the one before, the first at 10 ms. */
@@ -55,7 +62,17 @@ export function runExchange(
   splits: Splits = { sizes: [Number.MAX_SAFE_INTEGER] },
   settings: StageSettings = {},
 ): Observed {
-  const observed: Observed = { call: undefined, order: [], toolCalls: [], failures: [] };
+  return runExchanges([wire], settings, splits)[0]!;
+}
+
+/** One exchange after the other, through the same stage. */
+export function runExchanges(
+  wires: readonly WireExchange[],
+  settings: StageSettings = {},
+  splits: Splits = { sizes: [Number.MAX_SAFE_INTEGER] },
+): Observed[] {
+  const all: Observed[] = [];
+  let observed: Observed = nothingObserved();
   const handler = createLlmStage({
     observer: {
       started(call) {
@@ -73,13 +90,27 @@ export function runExchange(
     keepContent: settings.keepContent ?? true,
     maxContentBytes: settings.maxContentBytes ?? 65_536,
     ...(settings.limits && { limits: settings.limits }),
+    ...(settings.hosts && { hosts: settings.hosts }),
     onParseFailure: (stage, api) => observed.failures.push(`${stage} ${api}`),
+    onLimit: (limit) => observed.failures.push(`limit ${limit}`),
   });
+  for (const wire of wires) {
+    observed = nothingObserved();
+    all.push(observed);
+    feed(handler, wire, splits);
+  }
+  return all;
+}
 
+function nothingObserved(): Observed {
+  return { call: undefined, order: [], toolCalls: [], failures: [] };
+}
+
+function feed(handler: ExchangeHandler, wire: WireExchange, splits: Splits): void {
   const exchange = exchangeOf(wire);
   const observer = handler(exchange);
   if (observer === undefined) {
-    return observed;
+    return;
   }
   const requestBytes = Buffer.from(
     typeof wire.request === 'string' ? wire.request : JSON.stringify(wire.request),
@@ -138,7 +169,6 @@ export function runExchange(
     response.complete = wire.isResponseComplete ?? true;
   }
   observer.end?.(exchange, nowNs);
-  return observed;
 }
 
 function exchangeOf(wire: WireExchange): Exchange {

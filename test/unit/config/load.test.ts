@@ -291,6 +291,7 @@ function sampleOf(allowed: string, pem: string): string {
     [/^the path of a readable/, pem],
     [/^the path of a file in/, pem],
     [/^a comma-separated list of (?:process|user) ids/, '7'],
+    [/^a comma-separated list of HOST/, 'host.example/ask=openai.chat_completions:example'],
     [/^a comma-separated list of (\w+)/, '$1'],
     [/^one of [^,]+, ([^, (]+)/, '$1'],
   ];

@@ -62,6 +62,36 @@ describe('a model call is recognised', () => {
     ['a batch', { target: '/v1/messages/batches', request: { requests: [] } }],
     ['a batch’s results', { target: '/v1/messages/batches/b/results', method: 'GET' }],
     ['files', { target: '/v1/files' }],
+    ['an upload', { target: '/v1/uploads/upload_1/parts' }],
+    ['a list of models of Gemini', { target: '/v1beta/models', method: 'GET' }],
+    ['a model of Ollama that is shown', { target: '/api/show', request: { model: 'llama3' } }],
+    ['models of Ollama', { target: '/api/tags', method: 'GET' }],
+    ['a model of Ollama that is pulled', { target: '/api/pull', request: { model: 'llama3' } }],
+    [
+      'token counting of Gemini',
+      { target: '/v1beta/models/g:countTokens', request: { contents: [] } },
+    ],
+    [
+      'a batch of Gemini',
+      { target: '/v1beta/models/g:batchGenerateContent', request: { batch: {} } },
+    ],
+    ['token counting of Cohere', { target: '/v1/tokenize', request: { text: 'a', model: 'c' } }],
+    ['token counting of Bedrock', { target: '/model/m/count-tokens', request: { input: {} } }],
+    [
+      'a batch of OpenAI',
+      { target: '/v1/batches', request: { input_file_id: 'f', endpoint: '/v1/responses' } },
+    ],
+    ['a batch of Mistral', { target: '/v1/batch/jobs', request: { model: 'm', input_files: [] } }],
+    [
+      'fine-tuning',
+      { target: '/v1/fine_tuning/jobs', request: { model: 'm', training_file: 'f' } },
+    ],
+    ['an assistant', { target: '/v1/assistants', request: { model: 'm', instructions: 'x' } }],
+    ['a voice that is listed', { target: '/v1/audio/voices', method: 'GET' }],
+    [
+      'a model of vLLM that tokenizes',
+      { target: '/tokenize', request: { model: 'm', prompt: 'a' } },
+    ],
     ['telemetry', { target: '/api/event_logging/batch', host: 'api.anthropic.com' }],
     ['the server’s side', { target: '/v1/chat/completions', role: 'server' }],
     ['another service’s messages', { target: '/v1/messages', request: { to: 'a', text: 'b' } }],
@@ -128,6 +158,15 @@ describe('the provider and the server of a call', () => {
       443,
     ],
     ['openrouter.ai', 'openrouter', 'openrouter.ai', 443],
+    ['api.together.xyz', 'together_ai', 'api.together.xyz', 443],
+    ['api.fireworks.ai', 'fireworks_ai', 'api.fireworks.ai', 443],
+    ['router.huggingface.co', 'hugging_face', 'router.huggingface.co', 443],
+    ['models.github.ai', 'github_models', 'models.github.ai', 443],
+    ['integrate.api.nvidia.com', 'nvidia', 'integrate.api.nvidia.com', 443],
+    ['api.cerebras.ai', 'cerebras', 'api.cerebras.ai', 443],
+    ['api.moonshot.cn', 'moonshot_ai', 'api.moonshot.cn', 443],
+    ['x.services.ai.azure.com', 'azure.ai.inference', 'x.services.ai.azure.com', 443],
+    ['models.inference.ai.azure.com', 'azure.ai.inference', 'models.inference.ai.azure.com', 443],
     ['evilapi.openai.com.example', 'openai', 'evilapi.openai.com.example', 443],
     ['notapi.mistral.ai.example:1', 'openai', 'notapi.mistral.ai.example', 1],
     ['127.0.0.1:8443', 'openai', '127.0.0.1', 8443],
@@ -157,6 +196,31 @@ describe('the provider and the server of a call', () => {
     assert.equal(call?.provider, 'groq');
     assert.equal(call?.serverPort, 444);
   });
+
+  it('are Azure OpenAI below its path at a host that serves both of its APIs', () => {
+    const host = 'x.services.ai.azure.com';
+    const at = (path: string) => callOf({ target: `${path}/chat/completions`, host })?.provider;
+    assert.equal(at('/openai/v1'), 'azure.ai.openai');
+    assert.equal(at('/openai/deployments/d'), 'azure.ai.openai');
+    assert.equal(at('/models'), 'azure.ai.inference');
+  });
+
+  for (const [provider, answer, responseHeaders] of [
+    ['litellm', {}, { 'x-litellm-call-id': '7' }],
+    ['vllm', { prompt_logprobs: null, kv_transfer_params: null }, {}],
+    ['lm_studio', { model: 'qwen', stats: {}, system_fingerprint: 'qwen' }, {}],
+    ['llama_cpp', { timings: { predicted_per_second: 12.5 } }, {}],
+    ['ollama', { system_fingerprint: 'fp_ollama' }, {}],
+    ['openai', { system_fingerprint: 'fp_44709d6fcb', usage: { prompt_tokens: 1 } }, {}],
+  ] as const) {
+    it(`are told by an answer that only ${provider} gives, unless the host is known`, () => {
+      const response = JSON.stringify({ id: 'x', choices: [], ...answer });
+      const at = (host: string) =>
+        callOf({ target, host, status: 200, response, responseHeaders })?.provider;
+      assert.equal(at('localhost:4000'), provider);
+      assert.equal(at('api.groq.com'), 'groq');
+    });
+  }
 
   it('have a traceparent only when it is a valid one', () => {
     const valid = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
@@ -620,7 +684,9 @@ describe('the limits of a call', () => {
 
   it('cut content and say so', () => {
     const call = run(answer('é'.repeat(100)), { maxContentBytes: 11 });
-    assert.deepEqual(call.response?.messages[0]?.parts, [{ type: 'text', content: 'ééééé' }]);
+    assert.deepEqual(call.response?.messages[0]?.parts, [
+      { type: 'text', content: 'ééééé', truncated: true },
+    ]);
     assert.deepEqual([...call.damage.kinds], ['limit']);
     assert.equal(call.response?.usage.outputTokens, 2);
   });

@@ -1,0 +1,58 @@
+/** Answers of OpenAI's APIs of which only the head is read: who answered, what it used up, or why it failed. */
+import type { JsonPlan } from '../util/json-scanner.ts';
+import type { Answer } from './answer.ts';
+import { errorOf } from './error-body.ts';
+import { asObject } from './json-access.ts';
+import type { Usage } from './model-call.ts';
+import { OPENAI_USAGE_PLAN, readOpenAiUsage } from './openai-usage.ts';
+import type { AnswerReader, CallContext } from './wire-api.ts';
+
+const ALL: JsonPlan = { keep: 'all' };
+
+const PLAN: JsonPlan = {
+  keep: 'all',
+  fields: new Map<string, JsonPlan>([
+    ['id', ALL],
+    ['model', ALL],
+    ['usage', OPENAI_USAGE_PLAN],
+    ['error', ALL],
+    ['message', ALL],
+    ['detail', ALL],
+    ['code', ALL],
+    ['type', ALL],
+  ]),
+};
+// Google answers errors as a list of one.
+PLAN.items = PLAN;
+
+/** `adapt` changes the counts that were read to what they mean to this API. */
+export function readPlainAnswer(
+  { call }: CallContext,
+  answer: Answer,
+  adapt: (usage: Usage) => Usage = (usage) => usage,
+): AnswerReader {
+  return {
+    plan: PLAN,
+    body(root) {
+      const isRefused = (call.httpStatus ?? 0) >= 400;
+      const error = errorOf(root, isRefused);
+      if (error !== undefined) {
+        answer.fail(error.type, error.message);
+      }
+      const body = asObject(root);
+      if (body === undefined || isRefused) {
+        return;
+      }
+      answer.setId(body.id);
+      answer.setModel(body.model);
+      const usage = readOpenAiUsage(body.usage);
+      if (usage !== undefined) {
+        answer.response.usage = adapt(usage);
+      }
+    },
+    event: () => false,
+    gap() {},
+    isDone: false,
+    mayEnd: () => false,
+  };
+}
