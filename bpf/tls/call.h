@@ -142,13 +142,14 @@ static __always_inline void finish_call(const struct call *call, u64 pid_tgid, u
         .direction = direction,
         .stack = connection->stack,
     };
-    /* A goroutine's write always reaches its socket, if it has one. */
-    if (may_wrap && !connection->socket_cookie && direction == SL_DIRECTION_WRITE)
-        note_unsent(&key, pid_tgid, bytes);
     bool is_skipped = skip_call(&key, connection, &transfer);
     connection->position[direction] = transfer.position + bytes;
     if (!is_skipped)
         emit_transfer(&transfer, connection);
+    /* Last, because the verifier follows every branch through all that comes behind it. A
+     * goroutine's write always reaches its socket, if it has one. */
+    if (may_wrap && !connection->socket_cookie && direction == SL_DIRECTION_WRITE)
+        note_unsent(&key, pid_tgid, bytes);
 }
 
 /*

@@ -302,6 +302,10 @@ static __always_inline void emit_outbound(const struct rustls_cipher *cipher, u6
         .direction = SL_DIRECTION_WRITE,
         .stack = SL_STACK_RUSTLS,
     };
+    bool is_skipped = skip_call(&key, connection, &transfer);
+    connection->position[SL_DIRECTION_WRITE] = transfer.position + bytes;
+    if (!is_skipped)
+        emit_pieces(&transfer, connection, source);
     if (!connection->socket_cookie) {
         struct peer_search search = {
             .connection = key,
@@ -311,10 +315,6 @@ static __always_inline void emit_outbound(const struct rustls_cipher *cipher, u6
         search_peer(&search, pid_tgid);
         note_unsent(&key, pid_tgid, bytes);
     }
-    bool is_skipped = skip_call(&key, connection, &transfer);
-    connection->position[SL_DIRECTION_WRITE] = transfer.position + bytes;
-    if (!is_skipped)
-        emit_pieces(&transfer, connection, source);
 }
 
 /*
