@@ -38,7 +38,7 @@ export interface CallParts {
 export function createCallParts(call: ModelCall, options: ModelCallOptions): CallParts {
   const { limits } = options;
   const assumed = call.provider;
-  const isKnown = providerOf(call.exchange.request, options.hosts) !== undefined;
+  const isKnown = providerOf(call.exchange, options.hosts) !== undefined;
   const content = new ContentKeeper({
     isOn: options.keepContent,
     maxFieldBytes: options.maxContentBytes,
@@ -139,12 +139,12 @@ export function newCall(
   if (request === undefined) {
     return call;
   }
-  const address = serverAddressOf(request);
+  const address = serverAddressOf(exchange);
   if (address !== undefined) {
     call.serverAddress = address.host;
     call.serverPort = address.port;
   }
-  call.provider = providerOf(request, hosts) ?? call.provider;
+  call.provider = providerOf(exchange, hosts) ?? call.provider;
   const traceparent = validTraceparent(request.headers.get('traceparent'));
   if (traceparent !== undefined) {
     call.traceparent = traceparent;
@@ -153,11 +153,9 @@ export function newCall(
 }
 
 /** Whose server a request went to, where a rule or the host says it. */
-function providerOf(
-  request: RequestMessage | undefined,
-  hosts: HostRules | undefined,
-): string | undefined {
-  const address = request && serverAddressOf(request);
+function providerOf(exchange: Exchange, hosts: HostRules | undefined): string | undefined {
+  const { request } = exchange;
+  const address = serverAddressOf(exchange);
   if (request === undefined || address === undefined) {
     return undefined;
   }

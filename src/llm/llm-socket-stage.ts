@@ -34,11 +34,12 @@ export function createLlmSocketStage(options: LlmStageOptions): WebSocketHandler
 
 /** Where the socket was opened; undefined when that was not seen. */
 function targetOf(socket: WebSocketConnection): CallTarget | undefined {
-  const request = socket.upgrade?.request;
-  if (request === undefined) {
+  const { upgrade } = socket;
+  const request = upgrade?.request;
+  if (upgrade === undefined || request === undefined) {
     return undefined;
   }
-  return { path: pathOf(request.target), host: serverAddressOf(request)?.host, request };
+  return { path: pathOf(request.target), host: serverAddressOf(upgrade)?.host, request };
 }
 
 function observeSocket(

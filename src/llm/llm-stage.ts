@@ -58,7 +58,7 @@ export function createLlmStage(options: LlmStageOptions): ExchangeHandler {
     if (!isFollowed || request === undefined) {
       return undefined;
     }
-    const address = serverAddressOf(request);
+    const address = serverAddressOf(exchange);
     const target: CallTarget = { path: pathOf(request.target), host: address?.host, request };
     const api = apiOf(target, address);
     if (api === undefined) {
