@@ -28,6 +28,8 @@ import { otlpSettings } from './config/otlp-settings.ts';
 import type { Config } from './config/schema.ts';
 import { followHealth } from './own-health.ts';
 import { createPipeline, type Pipeline, type PipelineOutput } from './pipeline.ts';
+import { type LoadedPlugin, loadPlugins } from './plugins/load-plugins.ts';
+import { createPluginStage } from './plugins/plugin-stage.ts';
 import { createPrinter, type Printer } from './print-view.ts';
 import { type Counter, type Counters, createCounters } from './self/counters.ts';
 import type { Log } from './self/log.ts';
@@ -46,9 +48,12 @@ import { CONVENTIONS } from './telemetry/semconv.ts';
 import { createTelemetry, type Telemetry } from './telemetry/telemetry.ts';
 import { messageOf } from './util/errors.ts';
 
+const NS_PER_MS = 1_000_000;
+
 /** Observes this host: every process (`host`), or those that are told by `watch` and their descendants (`tree`). */
-export function createLiveAgent(config: Config, options: LiveAgentOptions): Agent {
+export async function createLiveAgent(config: Config, options: LiveAgentOptions): Promise<Agent> {
   const { log } = options;
+  const plugins = await configuredPlugins(config, options);
   const counters = createCounters();
   const binding = loadBinding();
   for (const warning of selectionWarnings(config, options.mode)) {
@@ -61,6 +66,7 @@ export function createLiveAgent(config: Config, options: LiveAgentOptions): Agen
     counters,
     telemetry,
     recording,
+    plugins,
     verdict: (connection, verdict) => source.setVerdict(connection, verdict),
   });
   const { maxRemembered, maxAttached, maxWaiting } = config.limits.targets;
@@ -144,6 +150,7 @@ export function createLiveAgent(config: Config, options: LiveAgentOptions): Agen
 
 /** Feeds recordings through the same chain; each file is a source of its own. */
 export async function replay(config: Config, options: ReplayOptions): Promise<ReplayResult> {
+  const plugins = await configuredPlugins(config, options);
   const counters = createCounters();
   const telemetry = openTelemetry(config, options);
   const truncated: string[] = [];
@@ -164,6 +171,7 @@ export async function replay(config: Config, options: ReplayOptions): Promise<Re
           counters,
           telemetry,
           recording: undefined,
+          plugins,
         });
       }
       analysis?.push(event);
@@ -172,6 +180,16 @@ export async function replay(config: Config, options: ReplayOptions): Promise<Re
     await telemetry.shutdown();
   }
   return { truncated };
+}
+
+/** Throws a SightlineError for a plugin that cannot be used. */
+function configuredPlugins(
+  { plugins }: Config,
+  { fileOwner }: Pick<LiveAgentOptions, 'fileOwner'>,
+): Promise<LoadedPlugin[]> {
+  return loadPlugins(plugins.modules, {
+    trustedUids: fileOwner === undefined ? [] : [fileOwner.uid],
+  });
 }
 
 function openTelemetry(
@@ -205,6 +223,7 @@ interface AnalysisParts extends Pick<LiveAgentOptions, 'log' | 'print'> {
   counters: Counters;
   telemetry: Telemetry;
   recording: Recording | undefined;
+  plugins: readonly LoadedPlugin[];
 }
 
 /** The chain with everything that listens to it. */
@@ -214,19 +233,37 @@ function createAnalysis(config: Config, parts: AnalysisParts): Analysis {
   const hasProcesses = config.capture.kinds.includes('process');
   const events = countEvents(counters);
   const health = followHealth(counters, telemetry.stats, recording?.scrubber.counters);
+  const plugins = createPluginStage({
+    plugins: parts.plugins,
+    content: contentPolicy(config.content.capture, redactSecrets),
+    budgetNs: config.plugins.budgetMs * NS_PER_MS,
+    counters,
+    warn: log.warn,
+  });
   const output: PipelineOutput = {
     ...printer?.taps,
+    exchange(exchange, timeNs, processOf) {
+      plugins.exchange(exchange, processOf);
+      printer?.taps.exchange?.(exchange, timeNs, processOf);
+    },
     ...(parts.verdict === undefined ? {} : { verdict: parts.verdict }),
     host: telemetry.host,
     tick: telemetry.tick,
-    servedCall: telemetry.servedCall,
+    servedCall(served) {
+      if (plugins.isServedCallKept(served)) {
+        telemetry.servedCall(served);
+      }
+    },
     handshake: telemetry.handshake,
-    piece(piece: StoryPiece) {
-      if (piece.kind === 'process' && !hasProcesses) {
+    piece(given: StoryPiece) {
+      if (given.kind === 'process' && !hasProcesses) {
         return;
       }
-      printer?.piece(piece);
-      telemetry.piece(piece);
+      const piece = plugins.piece(given);
+      if (piece !== undefined) {
+        printer?.piece(piece);
+        telemetry.piece(piece);
+      }
     },
     fault(error) {
       log.warnSometimes('fault', `a defect of ours lost a connection: ${messageOf(error)}`);

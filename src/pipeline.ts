@@ -62,7 +62,8 @@ export interface PipelineOutput {
   /** Where credentials are in the captured streams, and up to where that has been judged. */
   secret?(connection: ConnectionRef, direction: Direction, position: number, length: number): void;
   released?(connection: ConnectionRef, direction: Direction, upToPosition: number): void;
-  exchange?(exchange: Exchange, timeNs: bigint): void;
+  /** `processOf` gives its process: asked for, one that was not known yet is made. */
+  exchange?(exchange: Exchange, timeNs: bigint, processOf: () => Process): void;
   call?(call: ModelCall): void;
   /** Told which bytes nobody wants, so that the kernel need not copy them. */
   verdict?: VerdictSink;
@@ -132,7 +133,7 @@ export function createPipeline(
     counters: httpCounters,
     onExchange: (exchange, timeNs) => {
       totals.exchanges += 1;
-      output.exchange?.(exchange, timeNs);
+      output.exchange?.(exchange, timeNs, () => processes.ensure(exchange.connection.process));
     },
     ...(output.secret === undefined ? {} : { onSecret: output.secret }),
     ...(output.released === undefined ? {} : { onRelease: output.released }),

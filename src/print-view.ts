@@ -17,7 +17,7 @@ export interface Printer {
   event(event: CaptureEvent): void;
   piece(piece: StoryPiece): void;
   /** To be given to the pipeline. */
-  taps: Pick<PipelineOutput, 'exchange' | 'call' | 'wrapParser' | 'wrapHandler'>;
+  taps: Pick<PipelineOutput, 'exchange' | 'wrapParser' | 'wrapHandler'>;
 }
 
 /** Prints one stage, and lets the others pass at no cost. */
@@ -61,6 +61,9 @@ export function createPrinter(
       }
     },
     piece(piece) {
+      if (isStage('calls') && piece.kind === 'call') {
+        show('calls', callView(piece.call, isContentOn, content.redact));
+      }
       if (isStage('turns') && piece.kind === 'turn') {
         show('turns', turnView(piece, isContentOn, content.redact));
       }
@@ -70,9 +73,6 @@ export function createPrinter(
     },
     taps: {
       ...(isStage('exchanges') ? exchangeTaps() : {}),
-      ...(isStage('calls')
-        ? { call: (call: ModelCall) => show('calls', callView(call, isContentOn, content.redact)) }
-        : {}),
       ...(isStage('streams')
         ? { wrapParser: (factory: ConnectionParserFactory) => printStreams(factory, show) }
         : {}),

@@ -71,7 +71,8 @@ export interface ReplayResult {
 }
 
 export interface AgentModule {
-  createLiveAgent(config: Config, options: LiveAgentOptions): Agent;
+  /** Throws a SightlineError for a configuration that cannot be used. */
+  createLiveAgent(config: Config, options: LiveAgentOptions): Promise<Agent>;
   replay(config: Config, options: ReplayOptions): Promise<ReplayResult>;
 }
 

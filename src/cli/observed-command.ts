@@ -34,7 +34,7 @@ export async function runObserved(
   requireExecutable(options.command[0] ?? '', commandEnv, user !== undefined);
 
   const { createLiveAgent } = await loadAgent();
-  const agent = createLiveAgent(config, {
+  const agent = await createLiveAgent(config, {
     mode: 'tree',
     log,
     terminal: createTerminal(output.stderr, process.stderr),

@@ -38,7 +38,7 @@ export async function observeHost(
   // Under sudo what is written belongs to the user who called sudo: reading it needs no privilege.
   const owner = invokingOwner(env, process.geteuid?.() ?? -1);
   const { createLiveAgent } = await loadAgent();
-  const agent = createLiveAgent(config, {
+  const agent = await createLiveAgent(config, {
     mode: 'host',
     log,
     terminal,

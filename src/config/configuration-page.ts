@@ -113,6 +113,11 @@ const CHAPTERS: readonly Chapter[] = [
     holds: ({ path }) => path.startsWith('content.'),
   },
   {
+    title: 'Plugins',
+    text: 'Modules of your own in the way of what is exported: [how to write one](plugins.md). Paths begin at the working directory; in a configuration file, at its directory.',
+    holds: ({ path }) => path.startsWith('plugins.'),
+  },
+  {
     title: 'File',
     text: '',
     holds: ({ path }) => path.startsWith('file.'),

@@ -3,6 +3,7 @@
  * `nat` reads `16MiB` as 16 and its `Boolean` reads `no` as true.
  */
 import { accessSync, constants, readFileSync, statSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { isGlob, isLiteral } from '../util/glob.ts';
 import { unwritableReason } from './output-place.ts';
 
@@ -22,6 +23,8 @@ export interface Format<T> {
   parse(text: string): T | Refusal;
   /** The value as a person would write it, for the documentation. */
   show(value: T): string;
+  /** The text of a configuration file, as it is to be read from there: paths in it begin at the file's directory. */
+  placed?(text: string, directory: string): string;
 }
 
 const DURATION_UNITS: Readonly<Record<string, number>> = {
@@ -300,6 +303,27 @@ export function endpoint(): Format<string> {
     allowed,
     parse: (text) => (isUrl(text) || isGrpcTarget(text) ? text : refuse(allowed)),
     show: String,
+  };
+}
+
+/** A module to be loaded is a file, not a package: by how it is written alone. */
+export function isPluginFile(name: string): boolean {
+  return /^(?:\.{0,2}\/|file:)|\.[cm]?js$/.test(name);
+}
+
+/** A comma-separated list of modules: files, or packages by their names. */
+export function modules(): Format<readonly string[]> {
+  const allowed =
+    'a comma-separated list of files (./redact.mjs, /etc/sightline/team.mjs) and names of packages';
+  const place = (name: string, directory: string): string =>
+    isPluginFile(name) && !name.startsWith('file:') ? resolve(directory, name) : name;
+  return {
+    ...list(allowed, (part) => part),
+    placed: (text, directory) =>
+      text
+        .split(',')
+        .map((part) => place(part.trim(), directory))
+        .join(','),
   };
 }
 

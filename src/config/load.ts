@@ -1,5 +1,6 @@
 /** Reads the configuration: defaults, then a file, then the environment, each value checked by its format. */
 import { readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import convict from 'convict';
 import { parse as parseYaml } from 'yaml';
 import { ExitCode, SightlineError } from '../util/errors.ts';
@@ -58,7 +59,8 @@ export function loadConfig(
   if (options.configFile !== undefined) {
     for (const { setting, name, text } of readConfigFile(options.configFile)) {
       if (given[setting.key.env] === undefined) {
-        instance.set(setting.path, text);
+        const directory = dirname(resolve(options.configFile));
+        instance.set(setting.path, setting.key.format.placed?.(text, directory) ?? text);
         sources.set(setting.path, `${name} in ${options.configFile}`);
       }
     }

@@ -11,6 +11,7 @@ import {
   duration,
   endpoint,
   globs,
+  modules,
   outputFile,
   pairs,
   ratio,
@@ -290,6 +291,20 @@ export const schema = {
       readableFile(),
       'the built-in table',
       'A JSON file of model prices, from which the cost of calls is estimated.',
+    ),
+  },
+  plugins: {
+    modules: required(
+      'SIGHTLINE_PLUGINS',
+      modules(),
+      [],
+      'Modules whose hooks may add attributes to what is exported, redact it or drop it. They run inside Sightline, with all its rights.',
+    ),
+    budgetMs: required(
+      'SIGHTLINE_PLUGIN_BUDGET',
+      duration({ min: 1, max: 10_000 }),
+      1,
+      'What a hook of a plugin may take on average; a plugin that takes longer, or 250 times as long once, is switched off.',
     ),
   },
   target: processes(

@@ -73,6 +73,17 @@ export const COUNTERS = {
     description: 'Spans, log records and metric exports that were given up, by signal.',
     attributes: ['signal'],
   },
+  'sightline.plugin_errors': {
+    unit: '{error}',
+    description:
+      'Plugins that were switched off, by plugin, hook and reason (threw, wrong-answer, promise, slow).',
+    attributes: ['plugin', 'hook', 'reason'],
+  },
+  'sightline.plugin_drops': {
+    unit: '{item}',
+    description: 'What plugins dropped, by plugin and hook.',
+    attributes: ['plugin', 'hook'],
+  },
 } as const;
 
 export type CounterName = keyof typeof COUNTERS;

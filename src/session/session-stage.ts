@@ -294,7 +294,7 @@ export function createSessionStage(options: SessionStageOptions): SessionStage {
   function finished(call: ModelCall): void {
     if (call.exchange.role !== 'client') {
       const process = processes.ensure(call.exchange.connection.process);
-      options.onServedCall?.({ workload: workloads.of(process), call });
+      options.onServedCall?.({ workload: workloads.of(process), process, call });
       return;
     }
     turns.advance(call.endNs);

@@ -1,5 +1,5 @@
 /** What the session room tells telemetry: finished pieces of a story, each with its place in the trace. */
-import type { ModelCall, ToolCall, ToolResult } from '../llm/model-call.ts';
+import type { Message, ModelCall, ToolCall, ToolResult } from '../llm/model-call.ts';
 import type { Process } from '../process/process.ts';
 import type { ConnectionFacts } from '../transport/connection-facts.ts';
 import type { Handshake } from '../transport/handshake.ts';
@@ -23,6 +23,13 @@ export interface Workload {
   isAgent: boolean;
 }
 
+export type AttributeScalar = string | number | boolean;
+
+/** Attributes that plugins add to a span, by name; a list has elements of one type. */
+export type ExtraAttributes = Readonly<
+  Record<string, AttributeScalar | readonly string[] | readonly number[] | readonly boolean[]>
+>;
+
 export interface CallPiece {
   kind: 'call';
   ids: SpanIds;
@@ -32,11 +39,13 @@ export interface CallPiece {
   call: ModelCall;
   /** The turn it belongs to: its parent, unless the request named another trace's span as that. */
   turn?: SpanIds;
+  extraAttributes?: ExtraAttributes;
 }
 
 /** The server's side of a call: measured, but no piece of a story, for the client's side of it is one. */
 export interface ServedCall {
   workload: Workload;
+  process: Process;
   call: ModelCall;
 }
 
@@ -58,6 +67,7 @@ export interface ToolPiece {
   endNs: bigint;
   evidence: Evidence;
   damage: Damage;
+  extraAttributes?: ExtraAttributes;
 }
 
 export interface ProcessPiece {
@@ -93,6 +103,9 @@ export interface TurnPiece {
   /** Turn of the same conversation before this one. */
   previous?: SpanIds;
   damage: Damage;
+  extraAttributes?: ExtraAttributes;
+  /** Exported as the turn's content in place of what its calls have of it. */
+  content?: { inputMessages: readonly Message[]; outputMessages: readonly Message[] };
 }
 
 export type StoryPiece = CallPiece | ToolPiece | ProcessPiece | TurnPiece;

@@ -6,6 +6,7 @@
 import type { Attributes } from '@opentelemetry/api';
 import type { AnyValueMap } from '@opentelemetry/api-logs';
 import type { Message, ModelCall, OutputMessage } from '../llm/model-call.ts';
+import type { TurnPiece } from '../session/story.ts';
 import type { CaptureContent } from './options.ts';
 import { Attr, type Conventions } from './semconv.ts';
 
@@ -38,7 +39,7 @@ function maskWhole(text: string): string {
 }
 
 /** A copy of a JSON value with every text passed through `redact`. */
-function redactValue(value: unknown, redact: (text: string) => string, depth = 0): unknown {
+export function redactValue(value: unknown, redact: (text: string) => string, depth = 0): unknown {
   if (typeof value === 'string') {
     return redact(value);
   }
@@ -155,7 +156,7 @@ export function callContent(
     content[Attr.inputMessages] = request.messages;
   }
   if (response !== undefined && response.messages.length > 0) {
-    content[Attr.outputMessages] = outputMessages(response.messages, conventions);
+    content[Attr.outputMessages] = withoutReasons(response.messages, conventions);
   }
   if (request.toolDefinitions.length > 0) {
     // Description and parameters are not recommended by default: they are long and always the same.
@@ -167,29 +168,42 @@ export function callContent(
   return redactValue(content, redact) as AnyValueMap;
 }
 
-function outputMessages(
-  messages: readonly OutputMessage[],
+/** Where the conventions have them on the call alone. */
+function withoutReasons(
+  messages: readonly (OutputMessage | Message)[],
   conventions: Conventions,
 ): readonly (OutputMessage | Message)[] {
   return conventions.hasMessageFinishReason
     ? messages
-    : messages.map(({ finish_reason: _, ...message }) => message);
+    : (messages as readonly OutputMessage[]).map(({ finish_reason: _, ...message }) => message);
 }
 
-/** Content on a turn: the prompt that began it and the answer that ended it. */
+/** Messages on a turn: the prompt that began it and the answer that ended it, or what a plugin put in their place. */
+export function turnMessages({ calls, content }: Pick<TurnPiece, 'calls' | 'content'>): {
+  inputMessages: readonly Message[];
+  outputMessages: readonly (Message | OutputMessage)[];
+} {
+  const prompt = calls[0]?.request.messages.findLast((message) => message.role === 'user');
+  return (
+    content ?? {
+      inputMessages: prompt === undefined ? [] : [prompt],
+      outputMessages: calls.at(-1)?.response?.messages ?? [],
+    }
+  );
+}
+
 export function turnContent(
-  calls: readonly ModelCall[],
+  piece: Pick<TurnPiece, 'calls' | 'content'>,
   redact: (text: string) => string,
   conventions: Conventions,
 ): AnyValueMap {
+  const { inputMessages, outputMessages } = turnMessages(piece);
   const content: Record<string, unknown> = {};
-  const prompt = calls[0]?.request.messages.findLast((message) => message.role === 'user');
-  if (prompt !== undefined) {
-    content[Attr.inputMessages] = [prompt];
+  if (inputMessages.length > 0) {
+    content[Attr.inputMessages] = inputMessages;
   }
-  const answer: readonly OutputMessage[] = calls.at(-1)?.response?.messages ?? [];
-  if (answer.length > 0) {
-    content[Attr.outputMessages] = outputMessages(answer, conventions);
+  if (outputMessages.length > 0) {
+    content[Attr.outputMessages] = withoutReasons(outputMessages, conventions);
   }
   return redactValue(content, redact) as AnyValueMap;
 }

@@ -12,6 +12,7 @@ import { callAttributes } from './call-attributes.ts';
 import { callContent } from './content.ts';
 import { HANDSHAKE_FAILED_EVENT, handshakeFailureAttributes } from './handshake-signals.ts';
 import { Attr, type Conventions, INFERENCE_EVENT, SCOPE_NAME } from './semconv.ts';
+import { putExtra } from './span-description.ts';
 import type { TraceSampler } from './trace-sampler.ts';
 import { wallTime } from './wall-time.ts';
 import { type AttributeLimits, createWorkloadCache, sdkLimits } from './workload-cache.ts';
@@ -80,6 +81,7 @@ export function createEventWriter(options: EventWriterOptions): EventWriter {
       // The event's attribute list of these conventions is the span's without the provider.
       delete attributes[Attr.providerName];
       Object.assign(attributes, callContent(call, options.redact, options.conventions));
+      putExtra(attributes, piece.extraAttributes);
       const time = wallTime(call.endNs, clockOffsetNs);
       const logger = loggers.get(workloadKey, signature, () => makeLogger(resource()));
       logger.emit({

@@ -35,13 +35,31 @@ import {
   ERROR_TOOL,
   Operations,
 } from './semconv.ts';
-import { put, type SpanDescription, type SpanLink, spanName } from './span-description.ts';
+import {
+  put,
+  putExtra,
+  type SpanDescription,
+  type SpanLink,
+  spanName,
+} from './span-description.ts';
 import { sumCostUsd, sumUsage } from './usage-sum.ts';
 
 /** Longest status description; a provider's error message comes from the wire. */
 const MAX_STATUS_CHARS = 1024;
 
 export function describePiece(
+  piece: StoryPiece,
+  content: ContentPolicy,
+  conventions: Conventions,
+): SpanDescription {
+  const span = describe(piece, content, conventions);
+  if ('extraAttributes' in piece) {
+    putExtra(span.attributes, piece.extraAttributes);
+  }
+  return span;
+}
+
+function describe(
   piece: StoryPiece,
   content: ContentPolicy,
   conventions: Conventions,
@@ -129,7 +147,7 @@ function maskNamedSecrets(message: string): string {
   });
 }
 
-function callError(error: NonNullable<ModelCall['error']>, content: ContentPolicy) {
+export function callError(error: NonNullable<ModelCall['error']>, content: ContentPolicy) {
   // Providers repeat parts of a rejected key in their message.
   return error.message === undefined
     ? {}
@@ -235,7 +253,7 @@ function describeTurn(
   put(attributes, Attr.errorType, errorType);
   putDamage(attributes, piece.damage);
   if (content.isOnSpans) {
-    putContentText(attributes, turnContent(calls, content.redact, conventions));
+    putContentText(attributes, turnContent(piece, content.redact, conventions));
   }
   return {
     name: spanName(Operations.invokeAgent, piece.agentName),

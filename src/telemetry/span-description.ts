@@ -1,6 +1,6 @@
 /** What a span will be, before any SDK object exists: the four kinds of piece are turned into this. */
 import type { Attributes, AttributeValue } from '@opentelemetry/api';
-import type { SpanIds } from '../session/story.ts';
+import type { ExtraAttributes, SpanIds } from '../session/story.ts';
 
 export interface SpanDescription {
   name: string;
@@ -46,4 +46,16 @@ export function put(attributes: Attributes, name: string, value: AttributeValue 
     return;
   }
   attributes[name] = value;
+}
+
+/** Sets what plugins added, except where the name has a value already: what was observed is not overwritten. */
+export function putExtra(
+  attributes: Record<string, unknown>,
+  extra: ExtraAttributes | undefined,
+): void {
+  for (const [name, value] of Object.entries(extra ?? {})) {
+    if (!Object.hasOwn(attributes, name)) {
+      attributes[name] = value;
+    }
+  }
 }

@@ -18,6 +18,7 @@ const ORDER = [
   'process',
   'session',
   'telemetry',
+  'plugins',
 ];
 const STRANGERS = new Map([
   ['mcp', ['llm']],

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import type { ModelCall } from '../../../src/llm/model-call.ts';
 import { createPrinter } from '../../../src/print-view.ts';
+import type { CallPiece } from '../../../src/session/story.ts';
 import { contentPolicy } from '../../../src/telemetry/content.ts';
 import { CONVENTIONS } from '../../../src/telemetry/semconv.ts';
 
@@ -15,7 +16,8 @@ describe('a printed call with content off', () => {
     const printer = createPrinter(print as never, content, CONVENTIONS['1.41'], 100);
     const request = { messages: [], systemInstructions: [], toolResults: [], toolDefinitions: [] };
     const error = { type: '401', message: 'Incorrect API key provided: sk-live-1' };
-    printer.taps.call?.({ request, error } as unknown as ModelCall);
+    const call = { request, error } as unknown as ModelCall;
+    printer.piece({ kind: 'call', call } as CallPiece);
     assert.deepEqual((shown[0] as ModelCall).error, {
       type: '401',
       message: 'Incorrect API key provided: *********',

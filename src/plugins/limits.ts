@@ -1,0 +1,20 @@
+/** The named limits of plugins. An answer beyond them switches its plugin off. */
+export const PLUGIN_LIMITS = {
+  /** Attributes of one answer. */
+  maxAttributes: 64,
+  /** UTF-16 units of an attribute's name. */
+  maxNameChars: 256,
+  /** UTF-16 units of an attribute's text, and elements of its list. */
+  maxValueChars: 65_536,
+  maxElements: 1024,
+  /** UTF-16 units of all texts and keys of an answer's content, its values, and how deep they lie. */
+  maxContentChars: 64 * 1024 * 1024,
+  maxContentValues: 1_000_000,
+  maxContentDepth: 64,
+} as const;
+
+/** One call may take so many times the average's budget: a pause of the machine is no slow plugin. */
+export const SINGLE_CALL_FACTOR = 250;
+
+/** Until a plugin's module is loaded, with what it awaits. */
+export const LOAD_TIMEOUT_MS = 10_000;
