@@ -1,36 +1,42 @@
 /**
  * Recognises the next text delta of a stream without parsing it. Most events of a stream are equal but for one
- * string; once such an event was parsed, another one that begins and ends with the same characters is the same
- * JSON value with another string in that place, and the string is all there is to read.
+ * string, and for members that nobody reads; once such an event was parsed, another one that has the same characters
+ * around these places is the same JSON value with other values in them, and the string is all there is to read.
  *
- * This is exact, not a guess: a template is only taken when putting other strings into the place changes that
- * member of the parsed value and nothing else, and it matches only when what stands in the place is one whole
- * JSON string.
+ * This is exact, not a guess: a template is only taken when putting other values into the places changes those
+ * members of the parsed value and nothing else, and it matches only when what stands in each place is one whole
+ * JSON string, or number.
  */
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
+const ZERO = 0x30;
+const NINE = 0x39;
 
-/** Strings that no provider sends, to see where the place leads. */
+/** Values that no provider sends, to see where the places lead. */
 const PROBE = 'a probe of the place';
-
-/** Some servers pad their events with a random string so that their length tells nothing. */
-const PADDING = '"obfuscation":"';
+const PROBE_NUMBERS = ['4242424241', '4242424243'] as const;
 
 /** Streams whose events all differ must not pay for templates: the pause between attempts doubles up to this. */
 const MAX_PAUSE = 1024;
 
+/** `text`: what is read. `string`, `number`: what is read over. Of strings, what is between the quotes. */
+type PlaceKind = 'text' | 'string' | 'number';
+
+interface Place {
+  kind: PlaceKind;
+  /** From its end to the beginning of the next place, or to the end of the event. */
+  after: string;
+}
+
 interface Template {
-  /** Up to and with the opening quote of the text. */
+  /** Up to the first place. */
   head: string;
-  /** From the closing quote of the text to the end, or to the opening quote of the padding. */
-  middle: string;
-  /** From the closing quote of the padding to the end; undefined without padding. */
-  tail: string | undefined;
+  places: readonly Place[];
 }
 
 export interface DeltaTemplate {
-  /** The text of an event that differs from the learned one in its text alone; undefined: parse it. */
+  /** The text of an event that differs from the learned one in its places alone; undefined: parse it. */
   match(data: string): string | undefined;
   /**
    * Offers an event that was parsed and did nothing but append a text. `place` finds that text in the parsed
@@ -39,7 +45,11 @@ export interface DeltaTemplate {
   learn(data: string, member: string, place: (value: unknown) => unknown): boolean;
 }
 
-export function createDeltaTemplate(): DeltaTemplate {
+/**
+ * `ignored`: names of members that the stream's reader never looks at, wherever they are, and that differ from event
+ * to event: random padding, so that lengths tell nothing; times; running numbers.
+ */
+export function createDeltaTemplate(ignored: readonly string[] = ['obfuscation']): DeltaTemplate {
   let template: Template | undefined;
   /** Events offered since the last attempt, and how many to let pass before the next. */
   let waited = 0;
@@ -51,7 +61,7 @@ export function createDeltaTemplate(): DeltaTemplate {
       if (template === undefined || !hasAt(data, template.head, 0)) {
         return undefined;
       }
-      const text = readPlace(data, template);
+      const text = readPlaces(data, template);
       if (text !== undefined) {
         matches++;
       }
@@ -66,7 +76,7 @@ export function createDeltaTemplate(): DeltaTemplate {
       pause = matches > pause ? 0 : Math.min(pause * 2 + 1, MAX_PAUSE);
       waited = 0;
       matches = 0;
-      template = makeTemplate(data, member, place);
+      template = makeTemplate(data, member, ignored, place);
       return template !== undefined;
     },
   };
@@ -77,52 +87,61 @@ function hasAt(data: string, expected: string, start: number): boolean {
   return data.slice(start, start + expected.length) === expected;
 }
 
-function readPlace(data: string, template: Template): string | undefined {
-  const start = template.head.length;
-  const end = data.indexOf('"', start);
-  if (end < 0) {
+function readPlaces(data: string, { head, places }: Template): string | undefined {
+  let at = head.length;
+  let text: string | undefined;
+  let isEscaped = false;
+  let textAt = 0;
+  let textEnd = 0;
+  for (const { kind, after } of places) {
+    let end: number;
+    if (kind === 'number') {
+      end = endOfDigits(data, at);
+    } else {
+      end = data.indexOf('"', at);
+      const content = data.slice(at, Math.max(at, end));
+      if (kind === 'text') {
+        isEscaped = content.includes('\\');
+        end = isEscaped ? endOfString(data, at) : end;
+        text = content;
+        textAt = at;
+        textEnd = end;
+      }
+      if (end < 0 || (content.includes('\\') ? kind === 'string' : !isPlain(content))) {
+        return undefined;
+      }
+    }
+    if (end < 0 || !hasAt(data, after, end)) {
+      return undefined;
+    }
+    at = end + after.length;
+  }
+  if (at !== data.length) {
     return undefined;
   }
-  const text = data.slice(start, end);
-  if (text.includes('\\')) {
-    return readEscaped(data, start, template);
-  }
-  return isPlain(text) && endsAs(data, end, template) ? text : undefined;
+  return isEscaped ? unescaped(data.slice(textAt - 1, textEnd + 1)) : text;
 }
 
-function readEscaped(data: string, start: number, template: Template): string | undefined {
+/** Of a whole number as JSON writes it, without a sign; -1 when there is none. */
+function endOfDigits(data: string, start: number): number {
   let end = start;
   for (; end < data.length; end++) {
     const code = data.charCodeAt(end);
-    if (code === QUOTE) {
+    if (code < ZERO || code > NINE) {
       break;
     }
-    if (code === BACKSLASH) {
-      end++;
-    }
   }
-  if (!endsAs(data, end, template)) {
-    return undefined;
-  }
+  const isNumber = end > start && (end === start + 1 || data.charCodeAt(start) !== ZERO);
+  return isNumber ? end : -1;
+}
+
+/** Undefined when it is no JSON string. */
+function unescaped(json: string): string | undefined {
   try {
-    return JSON.parse(data.slice(start - 1, end + 1)) as string;
+    return JSON.parse(json) as string;
   } catch {
     return undefined;
   }
-}
-
-/** Whether `data` goes on as the template from the closing quote at `end`. */
-function endsAs(data: string, end: number, template: Template): boolean {
-  const { middle, tail } = template;
-  if (tail === undefined) {
-    return data.length === end + middle.length && data.endsWith(middle);
-  }
-  if (!hasAt(data, middle, end)) {
-    return false;
-  }
-  const start = end + middle.length;
-  const close = data.length - tail.length;
-  return close >= start && data.endsWith(tail) && isPlainPadding(data.slice(start, close));
 }
 
 /** Nothing that JSON does not allow inside a string; quotes and backslashes were looked for already. */
@@ -135,38 +154,49 @@ function isPlain(text: string): boolean {
   return true;
 }
 
-function isPlainPadding(text: string): boolean {
-  return isPlain(text) && !text.includes('"') && !text.includes('\\');
-}
-
 function makeTemplate(
   data: string,
   member: string,
+  ignored: readonly string[],
   place: (value: unknown) => unknown,
 ): Template | undefined {
-  const start = onlyMember(data, `"${member}":"`);
-  if (start === undefined) {
+  const text = findPlace(data, member, 'text');
+  if (text?.kind !== 'text') {
     return undefined;
   }
-  const end = endOfString(data, start);
-  const head = data.slice(0, start);
-  const rest = data.slice(end);
-  const padding = onlyMember(rest, PADDING);
-  const paddingEnd = padding === undefined ? 0 : endOfString(rest, padding);
-  const template: Template =
-    padding === undefined
-      ? { head, middle: rest, tail: undefined }
-      : { head, middle: rest.slice(0, padding), tail: rest.slice(paddingEnd) };
+  const found = [text];
+  for (const name of ignored) {
+    const one = findPlace(data, name, 'string');
+    if (one !== undefined) {
+      found.push(one);
+    }
+  }
+  found.sort((one, other) => one.start - other.start);
+  const places = found.map(({ kind, end }, index) => ({
+    kind,
+    after: data.slice(end, found[index + 1]?.start),
+  }));
+  const template = { head: data.slice(0, found[0]?.start), places };
   return isProven(data, template, place) ? template : undefined;
 }
 
-/** Offset after the only `"name":"` in `data`; undefined when there is none, or more than one. */
-function onlyMember(data: string, opening: string): number | undefined {
-  const at = data.indexOf(opening);
-  if (at < 0 || at !== data.lastIndexOf(opening) || data.charCodeAt(at - 1) === BACKSLASH) {
+/** Where the value of the only member of this name is, when it is a string or a whole number. */
+function findPlace(
+  data: string,
+  name: string,
+  stringKind: 'text' | 'string',
+): { kind: PlaceKind; start: number; end: number } | undefined {
+  const member = `"${name}":`;
+  const at = data.indexOf(member);
+  if (at < 0 || at !== data.lastIndexOf(member) || data.charCodeAt(at - 1) === BACKSLASH) {
     return undefined;
   }
-  return at + opening.length;
+  const start = at + member.length;
+  if (data.charCodeAt(start) === QUOTE) {
+    return { kind: stringKind, start: start + 1, end: endOfString(data, start + 1) };
+  }
+  const end = endOfDigits(data, start);
+  return end < 0 ? undefined : { kind: 'number', start, end };
 }
 
 function endOfString(data: string, start: number): number {
@@ -177,44 +207,40 @@ function endOfString(data: string, start: number): number {
   return end;
 }
 
-/** Puts other strings into the places: the text's member must follow, and nothing else may. */
+/** Puts other values into the places: the text's member must follow, and nothing else may. */
 function isProven(data: string, template: Template, place: (value: unknown) => unknown): boolean {
-  const { head, middle, tail } = template;
   try {
-    const paddings = tail === undefined ? [''] : ['', PROBE];
     const seen = new Set<string>();
-    for (const padding of paddings) {
-      const ending = tail === undefined ? middle : middle + padding + tail;
+    for (const padding of ['', PROBE]) {
       for (const text of ['', PROBE]) {
-        const value: unknown = JSON.parse(head + text + ending);
+        const number = PROBE_NUMBERS[padding === '' ? 0 : 1];
+        const value: unknown = JSON.parse(filled(template, { text, string: padding, number }));
         if (place(value) !== text) {
           return false;
         }
-        seen.add(JSON.stringify(withoutPlaces(value, text, padding)));
+        seen.add(JSON.stringify(withoutPlaces(value, [text, padding, Number(number)])));
       }
     }
-    const original: unknown = JSON.parse(data);
-    const text = place(original);
-    return typeof text === 'string' && seen.size === 1;
+    return typeof place(JSON.parse(data)) === 'string' && seen.size === 1;
   } catch {
     return false;
   }
 }
 
-/** The value with its text and its padding blanked, to compare the rest. */
-function withoutPlaces(value: unknown, text: string, padding: string): unknown {
-  if (value === text || value === padding) {
+function filled({ head, places }: Template, values: Record<PlaceKind, string>): string {
+  return places.reduce((text, { kind, after }) => text + values[kind] + after, head);
+}
+
+/** The value with what is in its places blanked, to compare the rest. */
+function withoutPlaces(value: unknown, places: readonly unknown[]): unknown {
+  if (places.includes(value)) {
     return '';
   }
   if (Array.isArray(value)) {
-    return value.map((item) => withoutPlaces(item, text, padding));
+    return value.map((item) => withoutPlaces(item, places));
   }
   if (typeof value === 'object' && value !== null) {
-    const entries = Object.entries(value).map(([key, member]) => [
-      key,
-      withoutPlaces(member, text, padding),
-    ]);
-    return entries;
+    return Object.entries(value).map(([key, member]) => [key, withoutPlaces(member, places)]);
   }
   return value;
 }

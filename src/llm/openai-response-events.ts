@@ -4,6 +4,7 @@
  * https://platform.openai.com/docs/api-reference/responses-streaming and …/realtime-server-events
  */
 import type { Answer, Choice, ToolSlot } from './answer.ts';
+import { createDeltaTemplate } from './delta-template.ts';
 import { errorOf } from './error-body.ts';
 import { asArray, asCount, asName, asObject, type JsonObject } from './json-access.ts';
 import { KeptText } from './kept-text.ts';
@@ -14,8 +15,13 @@ import type { CallContext } from './wire-api.ts';
 import type { WireItem } from './wire-message.ts';
 
 export interface ResponseEvents {
-  /** An event of this type; `root` is the whole of it. */
-  read(type: string, root: JsonObject, timeNs: bigint): void;
+  /**
+   * Takes an event, as text, that appends to what the event before it appended to: false when it is another, which
+   * is to be parsed and read.
+   */
+  append(data: string, timeNs: bigint): boolean;
+  /** An event of this type; `root` is the whole of it, `data` its text where `append` is used. */
+  read(type: string, root: JsonObject, timeNs: bigint, data?: string): void;
   /** What any state of a response object says: id, model, usage. */
   head(response: JsonObject): void;
   /** What its end says: why it ended, what went wrong. */
@@ -38,10 +44,19 @@ export function conversationOf(body: JsonObject): string | undefined {
   );
 }
 
+type TextSlot = NonNullable<ReturnType<Choice['beginText']>>;
+
+type Target = { slot: TextSlot } | { tool: ToolSlot };
+
+/** Members of deltas that differ from one to the next, and that nobody here looks at. */
+const UNREAD = ['sequence_number', 'event_id', 'obfuscation'];
+
+const deltaOf = (root: unknown): unknown => asObject(root)?.delta;
+
 /** An item of a stream's output. */
 interface OpenItem {
   /** By what they are and their numbers within the item. */
-  texts: Map<string, NonNullable<ReturnType<Choice['beginText']>>>;
+  texts: Map<string, TextSlot>;
   tool?: ToolSlot;
   /** Text of it was taken from deltas: the whole at its end says nothing new. */
   hasText: boolean;
@@ -66,6 +81,9 @@ export function createResponseEvents(
 ): ResponseEvents {
   const { call, limits } = context;
   const open = new Map<number, OpenItem>();
+  const template = createDeltaTemplate(UNREAD);
+  /** What the template's text goes to. */
+  let templateTarget: Target | undefined;
   let isDone = false;
   let hasFailed = false;
   let hasGap = false;
@@ -142,6 +160,7 @@ export function createResponseEvents(
     kind: 'text' | 'reasoning' | 'refusal',
     root: JsonObject,
     timeNs: bigint,
+    data: string | undefined,
   ): void {
     const choice = answer.choice(0);
     const piece = root.delta;
@@ -157,12 +176,36 @@ export function createResponseEvents(
     item.texts.set(key, slot);
     item.hasText = true;
     choice.append(slot, piece, timeNs);
+    learn(root, data, { slot });
   }
 
-  function appendArguments(root: JsonObject, timeNs: bigint): void {
+  /** The event did nothing but append to the target, and says of itself that it is of this type. */
+  function learn(root: JsonObject, data: string | undefined, target: Target): void {
+    const isNamed = typeof root.type === 'string';
+    if (data !== undefined && isNamed && template.learn(data, 'delta', deltaOf)) {
+      templateTarget = target;
+    }
+  }
+
+  function append(data: string, timeNs: bigint): boolean {
+    const piece = templateTarget === undefined ? undefined : template.match(data);
+    if (piece === undefined || templateTarget === undefined) {
+      return false;
+    }
+    const choice = answer.choice(0);
+    if ('tool' in templateTarget) {
+      choice?.appendArguments(templateTarget.tool, piece, timeNs, true);
+    } else if (piece.length > 0) {
+      choice?.append(templateTarget.slot, piece, timeNs);
+    }
+    return true;
+  }
+
+  function appendArguments(root: JsonObject, timeNs: bigint, data: string | undefined): void {
     const tool = open.get(asCount(root.output_index) ?? 0)?.tool;
     if (tool !== undefined && typeof root.delta === 'string') {
       answer.choice(0)?.appendArguments(tool, root.delta, timeNs, true);
+      learn(root, data, { tool });
     }
   }
 
@@ -173,6 +216,7 @@ export function createResponseEvents(
     const index = asCount(root.output_index) ?? 0;
     const known = open.get(index);
     open.delete(index);
+    templateTarget = undefined;
     if (choice === undefined || item === undefined) {
       return;
     }
@@ -212,10 +256,10 @@ export function createResponseEvents(
     isDone = true;
   }
 
-  function readEvent(type: string, root: JsonObject, timeNs: bigint): void {
+  function readEvent(type: string, root: JsonObject, timeNs: bigint, data?: string): void {
     const kind = TEXT_DELTAS.get(type);
     if (kind !== undefined) {
-      appendText(kind, root, timeNs);
+      appendText(kind, root, timeNs, data);
       return;
     }
     switch (type) {
@@ -229,7 +273,7 @@ export function createResponseEvents(
         return;
       case 'response.function_call_arguments.delta':
       case 'response.custom_tool_call_input.delta':
-        appendArguments(root, timeNs);
+        appendArguments(root, timeNs, data);
         return;
       case 'response.output_item.done':
         endItem(root, timeNs);
@@ -256,12 +300,14 @@ export function createResponseEvents(
   }
 
   return {
+    append,
     read: readEvent,
     head: readHead,
     status: readEnd,
     error: readError,
     gap() {
       hasGap = true;
+      templateTarget = undefined;
       for (const item of open.values()) {
         item.texts.clear();
       }

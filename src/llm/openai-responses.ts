@@ -248,7 +248,7 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
       events.status(body);
     },
     event(name, data, timeNs) {
-      if (events.isDone) {
+      if (events.isDone || events.append(data, timeNs)) {
         return true;
       }
       let root: JsonObject | undefined;
@@ -260,7 +260,7 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
       if (root === undefined) {
         return data.trim() === '[DONE]';
       }
-      events.read(asName(root.type) ?? name, root, timeNs);
+      events.read(asName(root.type) ?? name, root, timeNs, data);
       return true;
     },
     gap: () => events.gap(),

@@ -9,12 +9,13 @@ interface Event {
   n: number;
   nested?: { content?: string };
   obfuscation?: string;
+  sequence?: number;
 }
 
 const place = (value: unknown) => (value as Event).content;
 
 function learned(event: object, member = 'content', find: (value: unknown) => unknown = place) {
-  const template = createDeltaTemplate();
+  const template = createDeltaTemplate(['obfuscation', 'sequence']);
   const isLearned = template.learn(JSON.stringify(event), member, find);
   return { template, isLearned };
 }
@@ -76,6 +77,25 @@ describe('the template of a delta', () => {
     );
   });
 
+  it('reads past numbers that run, on either side of the text', () => {
+    const first = { sequence: 7, ...base, obfuscation: 'x' };
+    const { template, isLearned } = learned(first);
+    assert.equal(isLearned, true);
+    for (const sequence of [0, 8, 123_456_789]) {
+      const data = JSON.stringify({ ...first, sequence, content: '"two"', obfuscation: 'abc' });
+      assert.equal(template.match(data), '"two"');
+    }
+    const others = ['', '-1', '1.5', '1e3', '01', '"8"', 'null', ' 8', '8 '];
+    for (const other of others) {
+      const data = JSON.stringify(first).replace('7', other);
+      assert.equal(template.match(data), undefined, data);
+    }
+    const behind = learned({ ...base, sequence: 0 });
+    assert.equal(behind.template.match('{"id":"a","content":"b","n":1,"sequence":12}'), 'b');
+    assert.equal(behind.template.match('{"id":"a","content":"b","n":1,"sequence":12'), undefined);
+    assert.equal(behind.template.match('{"id":"a","content":"b","n":1,"sequence":"x"}'), undefined);
+  });
+
   it('is not made where the text is not the one place', () => {
     assert.equal(learned({ ...base, nested: { content: 'x' } }).isLearned, false);
     assert.equal(learned({ id: 'a', nested: { content: 'x' } }).isLearned, false);
@@ -107,10 +127,11 @@ describe('the template of a delta', () => {
         n: fc.constantFrom(1, 2),
         nested: fc.record({ content: fc.string() }),
         obfuscation: fc.string(),
+        sequence: fc.oneof(fc.nat(), fc.constantFrom(-1, 0.5)),
       },
       { requiredKeys: ['id', 'content', 'n'] },
     );
-    const tampered = fc.tuple(fc.nat(), fc.constantFrom('', '"', '\\', ',', '}', 'x'));
+    const tampered = fc.tuple(fc.nat(), fc.constantFrom('', '"', '\\', ',', '}', 'x', '0', '-'));
     fc.assert(
       fc.property(event, event, fc.option(tampered), (first, second, tamper) => {
         const { template, isLearned } = learned(first);
@@ -124,8 +145,8 @@ describe('the template of a delta', () => {
           return;
         }
         assert.ok(isLearned);
-        const { content, obfuscation: _, ...rest } = JSON.parse(data) as Event;
-        const { content: _c, obfuscation: _o, ...expected } = first;
+        const { content, obfuscation: _, sequence: _s, ...rest } = JSON.parse(data) as Event;
+        const { content: _c, obfuscation: _o, sequence: _n, ...expected } = first;
         assert.equal(text, content);
         assert.deepEqual(rest, expected);
       }),
