@@ -66,6 +66,9 @@ export function createAwsEventStreamDecoder(options: AwsEventStreamOptions): Aws
   /** Bytes of the message still to come; 0 while its prelude is read. */
   let remaining = 0;
   let isSkipped = false;
+  /** Headers of the last message and their bytes: most messages of a stream have the same. */
+  let knownHeaders: ReadonlyMap<string, AwsHeaderValue> | undefined;
+  let knownHeaderBytes: Buffer = Buffer.alloc(0);
   /** Looking for a valid prelude. */
   let isSearching = false;
   let isEnded = false;
@@ -129,13 +132,21 @@ export function createAwsEventStreamDecoder(options: AwsEventStreamOptions): Aws
     return end;
   }
 
+  function headersOf(bytes: Buffer): ReadonlyMap<string, AwsHeaderValue> | undefined {
+    if (knownHeaders === undefined || !bytes.equals(knownHeaderBytes)) {
+      knownHeaders = readHeaders(bytes);
+      knownHeaderBytes = Buffer.from(bytes);
+    }
+    return knownHeaders;
+  }
+
   function takeMessage(timeNs: bigint): void {
     const held = record.bytes();
     const message = Buffer.from(held.buffer, held.byteOffset, held.length);
     const crcAt = message.length - 4;
     const headersEnd = PRELUDE_BYTES + message.readUInt32BE(4);
     const isIntact = crc32(message.subarray(0, crcAt)) === message.readUInt32BE(crcAt);
-    const headers = isIntact ? readHeaders(message.subarray(PRELUDE_BYTES, headersEnd)) : undefined;
+    const headers = isIntact ? headersOf(message.subarray(PRELUDE_BYTES, headersEnd)) : undefined;
     if (headers === undefined) {
       options.onCorrupt?.(timeNs);
     } else {

@@ -15,6 +15,7 @@ import {
 import { failRefused, failStreamed } from './bedrock-error.ts';
 import { bedrockTargetOf } from './bedrock-target.ts';
 import { CONVERSE_USAGE_PLAN, readConverseUsage } from './bedrock-usage.ts';
+import { createDeltaTemplate } from './delta-template.ts';
 import {
   asArray,
   asCount,
@@ -173,14 +174,27 @@ export function addConverseTool(context: CallContext, value: unknown): void {
 
 /** A content block of a stream that is still open. */
 interface OpenBlock {
-  text?: { slot: NonNullable<ReturnType<Choice['beginText']>>; kind: 'text' | 'reasoning' };
+  text?: { slot: TextSlot; kind: 'text' | 'reasoning' };
   tool?: ToolSlot;
 }
+
+type TextSlot = NonNullable<ReturnType<Choice['beginText']>>;
+
+/** The name of the events that bring pieces. */
+const DELTA = 'contentBlockDelta';
+/** Random padding, of which nothing is read. */
+const PADDING = 'p';
+const textOf = (root: unknown): unknown => asObject(asObject(root)?.delta)?.text;
+const inputOf = (root: unknown): unknown =>
+  asObject(asObject(asObject(root)?.delta)?.toolUse)?.input;
 
 /** Reads answers of Converse, and Nova's own, whose events have their name as their only member. */
 export function readConverseAnswer(context: CallContext, answer: Answer): AnswerReader {
   const { call } = context;
   const blocks = new Map<number, OpenBlock>();
+  const template = createDeltaTemplate([PADDING]);
+  /** What the template's pieces go to. */
+  let templateTarget: { slot: TextSlot } | { tool: ToolSlot } | undefined;
   let hasStopped = false;
   let isDone = false;
   let hasFailed = false;
@@ -207,6 +221,7 @@ export function readConverseAnswer(context: CallContext, answer: Answer): Answer
     if (called === undefined) {
       return;
     }
+    templateTarget = undefined;
     const id = asName(called.toolUseId);
     const tool = choice.beginToolCall(id, textPrefix(called.name) ?? '', timeNs);
     if (tool !== undefined) {
@@ -226,6 +241,7 @@ export function readConverseAnswer(context: CallContext, answer: Answer): Answer
     }
     let open = blocks.get(index)?.text;
     if (open?.kind !== kind) {
+      templateTarget = undefined;
       const slot = choice.beginText(kind);
       open = slot && { slot, kind };
       blocks.set(index, open === undefined ? {} : { text: open });
@@ -245,7 +261,36 @@ export function readConverseAnswer(context: CallContext, answer: Answer): Answer
     }
   }
 
+  /** The event, a piece of a block's only text or of a tool's arguments, may stand for those that follow. */
+  function learn(root: JsonObject, data: string): void {
+    const value = asObject(root.delta) ?? {};
+    const block = blocks.get(asCount(root.contentBlockIndex) ?? 0);
+    const { text, tool } = block ?? {};
+    const isOnly = Object.keys(value).length === 1;
+    if (isOnly && text?.kind === 'text' && template.learn(data, 'text', textOf)) {
+      templateTarget = { slot: text.slot };
+    } else if (isOnly && tool !== undefined && template.learn(data, 'input', inputOf)) {
+      templateTarget = { tool };
+    }
+  }
+
+  /** Takes an event that appends to what the template's appended to; false when it is another. */
+  function appendPiece(data: string, timeNs: bigint): boolean {
+    const piece = templateTarget === undefined ? undefined : template.match(data);
+    if (piece === undefined || templateTarget === undefined) {
+      return false;
+    }
+    const choice = answer.choice(0);
+    if ('tool' in templateTarget) {
+      choice?.appendArguments(templateTarget.tool, piece, timeNs, true);
+    } else if (piece !== '') {
+      choice?.append(templateTarget.slot, piece, timeNs);
+    }
+    return true;
+  }
+
   function stop(choice: Choice, index: number, timeNs: bigint): void {
+    templateTarget = undefined;
     const tool = blocks.get(index)?.tool;
     blocks.delete(index);
     if (tool !== undefined) {
@@ -269,7 +314,7 @@ export function readConverseAnswer(context: CallContext, answer: Answer): Answer
       case 'contentBlockStart':
         start(choice, index, asObject(value.start) ?? {}, timeNs);
         return;
-      case 'contentBlockDelta':
+      case DELTA:
         delta(choice, index, asObject(value.delta) ?? {}, timeNs);
         return;
       case 'contentBlockStop':
@@ -321,6 +366,9 @@ export function readConverseAnswer(context: CallContext, answer: Answer): Answer
         failStreamed(answer, name, data);
         return true;
       }
+      if (name === DELTA && appendPiece(data, timeNs)) {
+        return true;
+      }
       const root = parseObject(data);
       if (root === undefined) {
         return false;
@@ -331,11 +379,15 @@ export function readConverseAnswer(context: CallContext, answer: Answer): Answer
         }
       } else {
         readEvent(name, root, timeNs);
+        if (name === DELTA) {
+          learn(root, data);
+        }
       }
       return true;
     },
     gap() {
       blocks.clear();
+      templateTarget = undefined;
       if (call.response !== undefined) {
         answer.choice(0)?.tear();
       }

@@ -4,6 +4,7 @@
  */
 import type { JsonPlan } from '../util/json-scanner.ts';
 import type { Answer } from './answer.ts';
+import { createDeltaTemplate } from './delta-template.ts';
 import { errorOf } from './error-body.ts';
 import { createGrowingText } from './growing-text.ts';
 import { asCount, asName, asObject, type JsonObject } from './json-access.ts';
@@ -55,6 +56,9 @@ const RECORD: RecordPlan = {
 export function readOllamaAnswer(context: CallContext, answer: Answer): AnswerReader {
   const { call, limits } = context;
   const text = createGrowingText();
+  const template = createDeltaTemplate(['created_at']);
+  /** What the template's pieces are of. */
+  let templateKind: 'text' | 'reasoning' | undefined;
   let isDone = false;
   let hasFailed = false;
 
@@ -107,9 +111,10 @@ export function readOllamaAnswer(context: CallContext, answer: Answer): AnswerRe
     return items;
   }
 
-  function readLine(root: JsonObject, timeNs: bigint): void {
+  function readLine(root: JsonObject, data: string, timeNs: bigint): void {
     const choice = answer.choice(0);
-    for (const item of choice === undefined ? [] : itemsOf(root)) {
+    const items = choice === undefined ? [] : itemsOf(root);
+    for (const item of items) {
       const isText = item.kind === 'text' || item.kind === 'reasoning';
       if (isText && typeof item.text === 'string') {
         text.append(choice!, item.kind, item.text, timeNs);
@@ -120,6 +125,25 @@ export function readOllamaAnswer(context: CallContext, answer: Answer): AnswerRe
     }
     readHead(root);
     isDone = root.done === true;
+    if (items.length === 1 && !isDone) {
+      learn(root, items[0]!, data);
+    }
+  }
+
+  /** The line said nothing new but one piece of text. */
+  function learn(root: JsonObject, item: WireItem, data: string): void {
+    if (item.kind !== 'text' && item.kind !== 'reasoning') {
+      return;
+    }
+    const said = root.message === undefined ? 'response' : 'content';
+    const member = item.kind === 'text' ? said : 'thinking';
+    const place = (value: unknown): unknown => {
+      const line = asObject(value);
+      return (asObject(line?.message) ?? line)?.[member];
+    };
+    if (place(root) === item.text && template.learn(data, member, place)) {
+      templateKind = item.kind;
+    }
   }
 
   return {
@@ -146,12 +170,18 @@ export function readOllamaAnswer(context: CallContext, answer: Answer): AnswerRe
       readHead(body);
     },
     event(_name, data, timeNs) {
+      const choice = templateKind === undefined ? undefined : answer.choice(0);
+      const piece = choice === undefined ? undefined : template.match(data);
+      if (piece !== undefined) {
+        text.append(choice!, templateKind!, piece, timeNs);
+        return true;
+      }
       const root = readRecord(data, RECORD, limits);
       if (root === undefined) {
         return false;
       }
       if (!readError(root)) {
-        readLine(root, timeNs);
+        readLine(root, data, timeNs);
       }
       return true;
     },

@@ -33,6 +33,31 @@ describe('llm property: model calls', () => {
     );
   });
 
+  it('are the same whether events are like those before them or are parsed each', () => {
+    let compared = 0;
+    for (const { wire } of FIXTURES) {
+      const { response } = wire;
+      if (typeof response !== 'string' || response.split('\n').length < 3) {
+        continue;
+      }
+      // Spaces, as many in no other event, change no value but leave no two events alike.
+      let events = 0;
+      const unlike = response.replace(/^(data: ?)?\{(?=.*\}\r?$)/gm, (start) => {
+        events += 1;
+        return start + ' '.repeat(events);
+      });
+      compared += events > 1 ? 1 : 0;
+      for (const keepContent of [true, false]) {
+        const alike = runExchange(wire, undefined, { keepContent });
+        const each = runExchange({ ...wire, response: unlike }, undefined, { keepContent });
+        if (alike.call !== undefined) {
+          assert.deepEqual(withoutTimes(each), withoutTimes(alike));
+        }
+      }
+    }
+    assert.ok(compared > 40, `${compared} streams`);
+  });
+
   it('say so when bytes of the answer are lost, and invent nothing', () => {
     fc.assert(
       fc.property(
