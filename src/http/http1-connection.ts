@@ -713,9 +713,11 @@ export function createHttp1Connection(
     const isRequest = direction === requestDirection;
     const reader = isRequest ? requests : responses;
     const scanner = isRequest ? requestScanner : responseScanner;
-    // Also in a tunnel: a request that was begun before it is still read.
-    const pending = reader.headPosition ?? scanner?.pendingPosition ?? end;
-    context.onRelease(connection, direction, Math.min(pending, end));
+    // Also in a tunnel: a request that was begun before it is still read. And where a head may have begun in a body,
+    // which may go on.
+    const head = reader.headPosition ?? end;
+    const pending = scanner?.pendingPosition ?? end;
+    context.onRelease(connection, direction, Math.min(head, pending, end));
   }
 
   return {

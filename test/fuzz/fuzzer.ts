@@ -17,14 +17,14 @@ export interface Finding {
   input: Uint8Array;
 }
 
-export interface FuzzReport {
+export interface FuzzSummary {
   target: string;
   runs: number;
   seconds: number;
   corpusInputs: number;
   /** Branches of the loaded modules that some input took. */
   branches: number;
-  findings: Finding[];
+  findings: number;
 }
 
 export interface FuzzerOptions {
@@ -35,12 +35,14 @@ export interface FuzzerOptions {
   /** Of earlier runs. */
   corpus: readonly Uint8Array[];
   onNewInput(input: Uint8Array): void;
+  /** Once for each kind of failure, at once. */
+  onFinding(finding: Finding): void;
 }
 
 export interface Fuzzer {
   /** Goes on searching for so long. */
   search(seconds: number): Promise<void>;
-  report(): FuzzReport;
+  summary(): FuzzSummary;
   /** Inputs that together take every branch that was taken: a small corpus. */
   essentials(maxInputBytes: number): Promise<Uint8Array[]>;
 }
@@ -151,11 +153,12 @@ export function createFuzzer(options: FuzzerOptions): Fuzzer {
       return;
     }
     const smallest = await shrink(input, kind);
-    findings.set(kind, {
-      message: failure.message,
-      stack: failure.stack ?? '',
-      input: smallest,
-    });
+    report(kind, { message: failure.message, stack: failure.stack ?? '', input: smallest });
+  }
+
+  function report(kind: string, finding: Finding): void {
+    findings.set(kind, finding);
+    options.onFinding(finding);
   }
 
   /** Leaves out what is not needed for the same kind of failure. */
@@ -186,7 +189,7 @@ export function createFuzzer(options: FuzzerOptions): Fuzzer {
       baselineBytes = usedBytes;
     } else if (usedBytes > baselineBytes + MAX_GROWTH_BYTES && !findings.has('growth')) {
       const message = `growth: the heap holds ${usedBytes - baselineBytes} bytes more than before`;
-      findings.set('growth', { message, stack: '', input: new Uint8Array(0) });
+      report('growth', { message, stack: '', input: new Uint8Array(0) });
     }
   }
 
@@ -215,6 +218,9 @@ export function createFuzzer(options: FuzzerOptions): Fuzzer {
     async search(duration) {
       const startMs = performance.now();
       const before = seconds;
+      // What other targets have kept meanwhile is no growth of this one's.
+      baselineBytes = undefined;
+      nextGrowthCheck = seconds + GROWTH_CHECK_SECONDS;
       if (!isLoaded) {
         await load();
       }
@@ -238,13 +244,13 @@ export function createFuzzer(options: FuzzerOptions): Fuzzer {
         await add(input.subarray(0, maxBytes), true);
       }
     },
-    report: () => ({
+    summary: () => ({
       target: target.name,
       runs,
       seconds,
       corpusInputs: corpus.length,
       branches: seen.reduce((count, classes) => count + (classes === 0 ? 0 : 1), 0),
-      findings: [...findings.values()],
+      findings: findings.size,
     }),
     async essentials(maxInputBytes) {
       const taken = new Set<number>();

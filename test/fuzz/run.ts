@@ -19,7 +19,7 @@ import {
   writeInput,
 } from './corpus.ts';
 import { startCoverage } from './coverage.ts';
-import { createFuzzer, type Fuzzer } from './fuzzer.ts';
+import { createFuzzer, type Finding, type Fuzzer } from './fuzzer.ts';
 import { startWatchdog } from './watchdog.ts';
 
 /** Long runs give every target its turn several times, so that one that is stopped early has tried all. */
@@ -72,6 +72,7 @@ const fuzzers: Fuzzer[] = chosen.map((target) =>
     watchdog,
     corpus: [...readInputs(treeCorpus(target.name)), ...readInputs(foundCorpus(target.name))],
     onNewInput: (input) => writeInput(foundCorpus(target.name), input),
+    onFinding: (finding) => leave(target.name, finding),
   }),
 );
 const share = totalSeconds / fuzzers.length;
@@ -87,16 +88,8 @@ for (let turn = 0; turn < turns; turn += 1) {
 
 let failed = 0;
 for (const [index, fuzzer] of fuzzers.entries()) {
-  const { target, findings } = fuzzer.report();
   console.log(lineOf(fuzzer));
-  failed += findings.length > 0 ? 1 : 0;
-  for (const finding of findings) {
-    const path = writeInput(findingsFolder(), finding.input, `${target}-`);
-    writeFileSync(`${path}.txt`, finding.stack || finding.message);
-    console.log(
-      `  ${finding.message.split('\n', 1)[0]}\n    npm run fuzz -- ${target} --input ${path}`,
-    );
-  }
+  failed += fuzzer.summary().findings > 0 ? 1 : 0;
   if (values.save) {
     const inputs = await fuzzer.essentials(MAX_SAVED_BYTES);
     replaceInputs(treeCorpus((chosen[index] as { name: string }).name), inputs);
@@ -105,10 +98,17 @@ for (const [index, fuzzer] of fuzzers.entries()) {
 console.log(`${fuzzers.length - failed} passed, ${failed} failed`);
 process.exit(failed > 0 ? 1 : 0);
 
+function leave(target: string, { message, stack, input }: Finding): void {
+  const path = writeInput(findingsFolder(), input, `${target}-`);
+  writeFileSync(`${path}.txt`, stack || message);
+  console.log(`${target}: ${message.split('\n', 1)[0]}`);
+  console.log(`  npm run fuzz -- ${target} --input ${path}`);
+}
+
 function lineOf(fuzzer: Fuzzer): string {
-  const { target, runs, seconds, corpusInputs, branches, findings } = fuzzer.report();
+  const { target, runs, seconds, corpusInputs, branches, findings } = fuzzer.summary();
   return (
     `${target.padEnd(18)} ${String(runs).padStart(9)} runs in ${seconds.toFixed(0)} s, ` +
-    `${corpusInputs} inputs, ${branches} branches, ${findings.length} findings`
+    `${corpusInputs} inputs, ${branches} branches, ${findings} findings`
   );
 }
