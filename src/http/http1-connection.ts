@@ -218,6 +218,7 @@ export function createHttp1Connection(
 
   function beginRequest(at: ChunkTime): void {
     const { timeNs } = at;
+    requestScanner?.end();
     if (sending) {
       // Its end was lost; its response may still come.
       const previous = sending;
@@ -376,6 +377,7 @@ export function createHttp1Connection(
   // ---- responses -------------------------------------------------------------------------------------------
 
   function beginResponse(at: ChunkTime): void {
+    responseScanner?.end();
     if (receiving) {
       giveUp(receiving, 'gap', at.timeNs);
     }

@@ -297,4 +297,30 @@ describe('credentials of a conversation, for a recorder', () => {
       assert.ok(secretBytes >= bearer.length, `${secretBytes} bytes are secret`);
     }
   });
+
+  it('of one body are not looked for in the next, when its end was not seen', () => {
+    const body = 'hello"}}';
+    const calls = callsOf(
+      '<HTTP/1.1 200 OK\r\n\r\n',
+      '<{"password":"',
+      '>GET /a HTTP/1.1\r\nHost: h\r\n\r\n',
+      `<HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+    );
+    const size = (calls[0]?.bytes.length ?? 0) + (calls[1]?.bytes.length ?? 0);
+    const bodyStart = size + (calls[3]?.bytes.length ?? 0) - body.length;
+    const released: number[] = [];
+    observe(captureEvents(calls, { close: false }).slice(0, -1), {
+      onSecret: (_connection, direction, position, length) =>
+        assert.ok(direction === 'write' || position + length <= bodyStart, `at ${position}`),
+      onRelease: (_connection, direction, upToPosition) => {
+        if (direction === 'read') {
+          released.push(upToPosition);
+        }
+      },
+    });
+    assert.ok(
+      released.some((position) => position >= size),
+      'what is over is released',
+    );
+  });
 });
