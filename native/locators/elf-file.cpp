@@ -59,6 +59,7 @@ Outcome ElfFile::open_descriptor(int descriptor, const std::string &name) {
         return fail("SL_ELF_OPEN", "is not a regular file");
     }
     identity_.size_bytes = static_cast<uint64_t>(status.st_size);
+    identity_.owner = status.st_uid;
     identity_.device = status.st_dev;
     identity_.inode = status.st_ino;
     identity_.modified_ns =

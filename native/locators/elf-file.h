@@ -43,6 +43,8 @@ struct FileIdentity {
     // Of the ELF and program headers: a program that others embed data into keeps its build id, but
     // not always its layout.
     uint64_t layout_digest = 0;
+    // User id.
+    uint32_t owner = 0;
     uint64_t device = 0;
     uint64_t inode = 0;
     int64_t modified_ns = 0;

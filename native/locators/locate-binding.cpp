@@ -29,6 +29,7 @@ Napi::Object identity_of(Napi::Env env, const FileIdentity &identity) {
     object.Set("buildId", text_or_nothing(env, identity.build_id));
     object.Set("sizeBytes", number(env, identity.size_bytes));
     object.Set("layoutDigest", Napi::BigInt::New(env, identity.layout_digest));
+    object.Set("owner", Napi::Number::New(env, identity.owner));
     object.Set("device", Napi::BigInt::New(env, identity.device));
     object.Set("inode", Napi::BigInt::New(env, identity.inode));
     object.Set("modifiedNs", Napi::BigInt::New(env, identity.modified_ns));

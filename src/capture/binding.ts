@@ -116,6 +116,8 @@ export interface FileIdentity {
   sizeBytes: number;
   /** Of the ELF and program headers. */
   layoutDigest: bigint;
+  /** User id. */
+  owner: number;
   device: bigint;
   inode: bigint;
   modifiedNs: bigint;

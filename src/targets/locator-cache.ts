@@ -145,15 +145,17 @@ function programOf(text: string): string | undefined {
 }
 
 /**
- * A build id stands for the code, the layout for where it is in the file. Without a build id it is the file itself,
- * in its present state.
+ * A build id stands for the code, the layout for where it is in the file. Both can be forged, so that a search of the
+ * forged file would choose where the true one is probed: an answer holds for files of the same owner on the same file
+ * system alone. Without a build id it is the file itself, in its present state.
  */
 function keyText(identity: FileIdentity): string {
-  const { locatorsRevision, buildId, sizeBytes, layoutDigest } = identity;
+  const { locatorsRevision, buildId, sizeBytes, layoutDigest, owner, device } = identity;
   const layout = `${locatorsRevision} ${process.arch} ${sizeBytes} ${layoutDigest.toString(16)}`;
+  const origin = `${layout} owner ${owner} device ${device}`;
   return buildId
-    ? `${layout} build-id ${buildId}`
-    : `${layout} file ${identity.device} ${identity.inode} ${identity.modifiedNs}`;
+    ? `${origin} build-id ${buildId}`
+    : `${origin} file ${identity.inode} ${identity.modifiedNs}`;
 }
 
 function keyOf(identity: FileIdentity): string {

@@ -12,6 +12,7 @@ const IDENTITY: FileIdentity = {
   buildId: 'abcdef',
   sizeBytes: 4096,
   layoutDigest: 77n,
+  owner: 0,
   device: 1n,
   inode: 2n,
   modifiedNs: 3n,
@@ -62,6 +63,9 @@ describe('locator cache', () => {
     { buildId: 'abcdee' },
     { sizeBytes: 4097 },
     { layoutDigest: 78n },
+    // Its build id may be forged.
+    { owner: 1000 },
+    { device: 2n },
     { locatorsRevision: 2 },
   ];
   for (const other of OTHERS) {
