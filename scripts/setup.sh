@@ -8,7 +8,7 @@ BUILD_PACKAGES=(clang make g++ python3 pkg-config libbpf-dev libelf-dev zlib1g-d
     libzydis-dev openssl)
 # libclang-rt: the fuzzer and the sanitizers of test/fuzz/locators.
 TEST_PACKAGES=(curl python3-requests python3-httpx python3-aiohttp python3-h2 python3-websockets
-    nghttp2-client nghttp2-server nghttp2-proxy iproute2 util-linux libclang-rt-14-dev
+    nghttp2-client nghttp2-server nghttp2-proxy iproute2 util-linux libclang-rt-dev wget
     libssl-dev libgnutls28-dev libnss3-dev)
 
 with_tests=false

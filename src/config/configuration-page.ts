@@ -103,7 +103,7 @@ const CHAPTERS: readonly Chapter[] = [
       'Every process of the host is observed, unless these variables say otherwise. With a `SIGHTLINE_TARGET_` variable only processes that match one of them are, and their descendants;',
       'what a `SIGHTLINE_EXCLUDE_` variable matches is left out with its descendants, whether or not it is a target. A process is judged when Sightline begins and whenever it starts a program; a process',
       'made by an observed one is observed from its first instruction. `sightline exec` observes its command, whatever the targets are. In patterns `*` and `?` stand for characters of one name,',
-      '`[abc]` and `[!a-z]` for one of a set, `**` for any number of directories. [How it is decided](decisions/0023-targets.md).',
+      '`[abc]` and `[!a-z]` for one of a set, `**` for any number of directories. [How it is decided](decisions/0029-targets.md).',
     ].join('\n'),
     holds: ({ path }) => /^(target|exclude)\./.test(path),
   },

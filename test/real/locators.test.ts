@@ -17,6 +17,13 @@ import {
 
 /** Other work on the machine makes single runs slow: the best of these counts, against a multiple of the target. */
 const RUNS = 5;
+const TOLERANCE = 4;
+const SEARCH_TARGET_MS = 300;
+const CACHED_TARGET_MS = 5;
+
+function assertInTime(name: string, bestMs: number, targetMs: number): void {
+  assert.ok(bestMs <= TOLERANCE * targetMs, `${name}: ${bestMs.toFixed(1)} ms`);
+}
 
 /** Offsets that were found by another method, and verified by what probes there saw. */
 const KNOWN_OFFSETS: Record<string, Record<string, number>> = {
@@ -98,6 +105,7 @@ describe('locators on real programs', function () {
       );
     }
     assert.deepEqual(found.refusals, []);
+    assertInTime(name, bestMs, SEARCH_TARGET_MS);
     return found;
   }
 
@@ -279,6 +287,7 @@ describe('locators on real programs', function () {
       assert.equal(again.isCached, true);
       assert.deepEqual(JSON.stringify(again.stacks), JSON.stringify(first.stacks));
     }
+    assertInTime('a second look', bestMs, CACHED_TARGET_MS);
     rows.push(`| a second look | | cache | | ${bestMs.toFixed(1)} ms |`);
   });
 });

@@ -14,6 +14,7 @@ import {
   observe,
   run,
 } from '../../support/http-generator.ts';
+import { Script } from '../../support/http2-script.ts';
 
 const GET = '>GET /x HTTP/1.1\r\n\r\n';
 
@@ -181,6 +182,63 @@ describe('known failures of others', () => {
       callsOf(GET, '<HTTP/1.1 200 OK\r\nVia: a\r\nVia: b\r\nContent-Length: 0\r\n\r\n'),
     );
     assert.deepEqual(one?.exchange.response?.headers.all('via'), ['a', 'b']);
+  });
+
+  it('5. pipelining, interim responses, and HEAD with a length and no body', () => {
+    const seen = run(
+      callsOf(
+        '>HEAD /1 HTTP/1.1\r\n\r\nGET /2 HTTP/1.1\r\n\r\n',
+        '<HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nHTTP/1.1 103 Early Hints\r\n\r\n',
+        '<HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\nok',
+      ),
+    );
+    assert.deepEqual(
+      seen.map(({ exchange, responseBody }) => [
+        exchange.request?.target,
+        exchange.response?.status,
+        responseBody.toString(),
+      ]),
+      [
+        ['/1', 200, ''],
+        ['/2', 201, 'ok'],
+      ],
+    );
+  });
+
+  it('5. every HTTP/2 connection has header tables of its own', () => {
+    const events = [0, 1].map((index) => {
+      const connection = { ...CONNECTION, object: CONNECTION.object + index * 64 };
+      const script = new Script();
+      for (const id of [1, 3]) {
+        script.request(id, `/c${index}`, undefined, [['x-a', `c${index}`]]).response(id, 200, 'ok');
+      }
+      return captureEvents(script.calls, { connection }).filter((event) => event.type !== 'end');
+    });
+    const [first = [], second = []] = events;
+    const seen = observe(first.flatMap((event, at) => [event, ...second.slice(at, at + 1)]));
+    assert.equal(seen.length, 4);
+    for (const { exchange } of seen) {
+      assert.equal(`/${exchange.request?.headers.get('x-a')}`, exchange.request?.target);
+      assert.equal(exchange.damage.any, false);
+    }
+  });
+
+  it('7. credentials in headers and targets are in no exchange', () => {
+    const secret = 'opensesame0123456789';
+    const names = ['authorization', 'api-key', 'x-goog-api-key', 'proxy-authorization', 'cookie'];
+    const fields = names.map((name) => `${name}: ${secret}\r\n`).join('');
+    const [one] = run(
+      callsOf(
+        `>GET /v1?key=${secret} HTTP/1.1\r\n${fields}\r\n`,
+        `<HTTP/1.1 200 OK\r\nSet-Cookie: ${secret}\r\nContent-Length: 0\r\n\r\n`,
+      ),
+    );
+    const { request, response } = one?.exchange ?? {};
+    const kept = names.flatMap((name) => request?.headers.all(name) ?? []);
+    assert.equal(kept.length, names.length);
+    for (const text of [request?.target, ...kept, ...(response?.headers.all('set-cookie') ?? [])]) {
+      assert.match(String(text), /\*{20}$/);
+    }
   });
 
   it('a lost chunk never splices two bodies', () => {
