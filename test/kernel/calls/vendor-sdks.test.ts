@@ -1,5 +1,5 @@
 /**
- * The SDKs of Google, Ollama, Cohere and AWS on the real kernel: exactly one span a request, equal to the server's
+ * The SDKs of Google, Ollama, Cohere, AWS and Mistral on the real kernel: exactly one span a request, equal to the server's
  * log and to what the SDK itself made of the answer. One Sightline observes them all.
  */
 import assert from 'node:assert/strict';
@@ -38,6 +38,18 @@ const ANSWERS: readonly Scenario[] = [
   { status: 429, error: { message: 'Too many at once.' } },
   { text: 'It breaks off here.', deltas: 8, fail: { afterEvents: 3, how: 'error-event' } },
 ];
+/**
+ * As Mistral shapes them, whose SDK takes no others: usage beside the last choice, tool calls whole and without a number,
+ * and no reasoning under a name that its schemas do not have.
+ */
+function asOfMistral({ reasoning: _, ...answer }: Scenario): Scenario {
+  return {
+    ...answer,
+    usageAt: 'last-choice',
+    toolShape: ['no-index'],
+  };
+}
+
 /** Requests that fail: every turn ends with two of them. */
 const FAILING = Array.from({ length: REQUESTS }, (_, index) => index).filter(
   (index) => index % ANSWERS.length >= 5,
@@ -52,6 +64,7 @@ const CLIENTS: readonly Client[] = [
   { program: 'cohere-sdk', model: 'command-a-03-2025' },
   { program: 'bedrock-sdk', model: CLAUDE },
   { program: 'bedrock-sdk', model: CLAUDE, api: 'invoke' },
+  { program: 'mistral-sdk', model: 'mistral-large-latest' },
 ];
 
 interface Driven {
@@ -76,7 +89,7 @@ async function drive(client: Client, stream: boolean): Promise<Driven> {
       url: server.url,
       caPath: server.caPath,
       count: REQUESTS,
-      scenario: ANSWERS,
+      scenario: client.program === 'mistral-sdk' ? ANSWERS.map(asOfMistral) : ANSWERS,
       stream,
     });
     if ('settle' in server) {

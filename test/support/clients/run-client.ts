@@ -20,7 +20,13 @@ export const SOCKET_CLIENTS = [
   'aiohttp_socket_client',
 ] as const;
 /** The SDKs of vendors whose APIs only they speak. */
-export const VENDOR_CLIENTS = ['genai-sdk', 'ollama-sdk', 'cohere-sdk', 'bedrock-sdk'] as const;
+export const VENDOR_CLIENTS = [
+  'genai-sdk',
+  'ollama-sdk',
+  'cohere-sdk',
+  'bedrock-sdk',
+  'mistral-sdk',
+] as const;
 export const PYTHON_CLIENTS = [
   'requests_client',
   'httpx_client',
