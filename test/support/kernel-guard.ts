@@ -34,3 +34,10 @@ export function requireKernel(context: Context): void {
   }
   context.skip();
 }
+
+/** Skips one test, or from a `before` all of its suite, and says loudly what it lacks. */
+export function skipWithout(context: Context, needed: string): never {
+  const title = context.test?.fullTitle() ?? 'a test';
+  process.stderr.write(`*** SKIPPED: ${title} (needs ${needed})\n`);
+  return context.skip();
+}

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds the locators with a fuzzer and sanitizers, and runs them on small programs of every kind that they know.
 #   run.sh [SECONDS]     default: 60; a run that finds something ends with its status and leaves the file behind
-# Needs clang with its run-time library (Debian: libclang-rt-14-dev) and Zydis (libzydis-dev).
+# Needs clang with its run-time library (Debian: libclang-rt-dev) and Zydis (libzydis-dev).
 set -euo pipefail
 cd "$(dirname "$0")/../../.."
 

@@ -16,7 +16,7 @@ import {
   startTruthServer,
   type TruthServer,
 } from '../../support/http2-truth-server.ts';
-import { requireKernel } from '../../support/kernel-guard.ts';
+import { requireKernel, skipWithout } from '../../support/kernel-guard.ts';
 import { type LiveExchanges, observeExchanges } from '../../support/live-exchanges.ts';
 import { type Certificate, makeCertificate } from '../../support/model-server/certificate.ts';
 import { freePort, untilListening } from '../../support/ports.ts';
@@ -120,7 +120,7 @@ describe('HTTP/2 software of others, captured in the kernel', function () {
 
   it('httpx: all at once on one connection', async function () {
     if (!isThere(PYTHON, '-c', 'import httpx, h2')) {
-      this.skip();
+      skipWithout(this, 'python3-httpx and python3-h2');
     }
     live = await observeExchanges(isOn(server.port));
     const url = `https://localhost:${server.port}`;
@@ -129,7 +129,7 @@ describe('HTTP/2 software of others, captured in the kernel', function () {
 
   it("Go's net/http: 17 goroutines on one connection", async function () {
     if (!isThere('go', 'version')) {
-      this.skip();
+      skipWithout(this, 'Go');
     }
     const folder = mkdtempSync(join(tmpdir(), 'sightline-go-'));
     try {

@@ -12,7 +12,7 @@ import type { CaptureEvent } from '../../../src/capture/events.ts';
 import { createRecordDecoder } from '../../../src/capture/kernel-record.ts';
 import { createHttpStage } from '../../../src/http/http-stage.ts';
 import { createTransport } from '../../../src/transport/transport.ts';
-import { requireKernel } from '../../support/kernel-guard.ts';
+import { requireKernel, skipWithout } from '../../support/kernel-guard.ts';
 import { type Certificate, makeCertificate } from '../../support/model-server/certificate.ts';
 import { attachLocated } from '../stacks/stack-run.ts';
 
@@ -30,7 +30,7 @@ describe('a download over TLS', function () {
   before(async function () {
     requireKernel(this);
     if (!existsSync('/usr/bin/curl')) {
-      this.skip();
+      skipWithout(this, 'curl');
     }
     certificate = makeCertificate();
     const options = { cert: certificate.certificatePem, key: certificate.keyPem };

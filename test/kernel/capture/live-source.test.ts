@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import type { CaptureEvent } from '../../../src/capture/events.ts';
 import { createRecordingWriter } from '../../../src/capture/recording.ts';
 import { createReplaySource } from '../../../src/capture/replay-source.ts';
-import { requireKernel } from '../../support/kernel-guard.ts';
+import { requireKernel, skipWithout } from '../../support/kernel-guard.ts';
 import {
   ended,
   type Observation,
@@ -258,7 +258,7 @@ describe('the live source, on the whole host', function () {
             stdio: 'ignore',
           });
         } catch {
-          this.skip();
+          skipWithout(this, 'overlay mounts');
         }
         mounted.push(join(folder, name));
       }

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ConnectionRef, HandshakeEvent, PeerEvent } from '../../../src/capture/events.ts';
-import { requireKernel } from '../../support/kernel-guard.ts';
+import { requireKernel, skipWithout } from '../../support/kernel-guard.ts';
 import { closeSession, dataOf, openSession, type Session } from '../native/harness.ts';
 import { runProgram } from '../stacks/stack-run.ts';
 import { startTappedServer } from '../stacks/tapped-server.ts';
@@ -81,7 +81,7 @@ describe('peers of connections', function () {
         const command = subject.command(folder, at, CONNECTIONS);
         if (command === undefined) {
           await server.stop();
-          this.skip();
+          skipWithout(this, `a client on ${subject.stack}`);
         }
         const session = openSession({ ringBytes: 16 * 1024 * 1024 });
         try {

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { loadBinding } from '../../../src/capture/binding.ts';
-import { requireKernel } from '../../support/kernel-guard.ts';
+import { requireKernel, skipWithout } from '../../support/kernel-guard.ts';
 import { closeSession, dataOf, openSession } from '../native/harness.ts';
 import { assertSame, attachLocated, runProgram } from './stack-run.ts';
 import { startTappedServer, type TappedServer } from './tapped-server.ts';
@@ -32,7 +32,7 @@ describe('Go', function () {
   before(function () {
     requireKernel(this);
     if (spawnSync('go', ['version']).status !== 0) {
-      this.skip();
+      skipWithout(this, 'Go');
     }
     folder = mkdtempSync(join(tmpdir(), 'sightline-go-'));
     build('with-symbols');

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { TlsStack } from '../../../src/capture/events.ts';
-import { requireKernel } from '../../support/kernel-guard.ts';
+import { requireKernel, skipWithout } from '../../support/kernel-guard.ts';
 import { attachTo, closeSession, openSession } from '../native/harness.ts';
 import { assertSame, attachLocated, runProgram } from './stack-run.ts';
 import { startTappedServer, type TappedServer } from './tapped-server.ts';
@@ -89,7 +89,7 @@ describe('TLS libraries', function () {
     for (const probeLinks of ['auto', 'single'] as const) {
       it(`${stack}: ${REQUESTS} requests of libcurl, links: ${probeLinks}`, async function () {
         if (![curl, ...Object.keys(files)].every((path) => existsSync(path))) {
-          this.skip();
+          skipWithout(this, [curl, ...Object.keys(files)].join(', '));
         }
         const session = openSession({ ringBytes: 16 * 1024 * 1024, probeLinks });
         try {
@@ -117,7 +117,7 @@ describe('TLS libraries', function () {
   for (const how of ['located', 'plain'] as const) {
     it(`openssl: ${REQUESTS} requests of Python, probes: ${how}`, async function () {
       if (!existsSync('/usr/bin/python3') || !existsSync(library('libssl.so.3'))) {
-        this.skip();
+        skipWithout(this, 'python3 and libssl3');
       }
       const session = openSession({ ringBytes: 16 * 1024 * 1024 });
       try {
@@ -145,7 +145,7 @@ describe('TLS libraries', function () {
 
   it('gnutls: wget', async function () {
     if (!existsSync('/usr/bin/wget') || !existsSync(library('libgnutls.so.30'))) {
-      this.skip();
+      skipWithout(this, 'wget and GnuTLS');
     }
     const session = openSession();
     try {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { runClient } from '../../support/clients/run-client.ts';
 import { chatSpans } from '../../support/compare.ts';
-import { requireKernel } from '../../support/kernel-guard.ts';
+import { requireKernel, skipWithout } from '../../support/kernel-guard.ts';
 import type { ModelServer } from '../../support/model-server/server.ts';
 import { observe } from '../../support/observed-server.ts';
 
@@ -29,8 +29,7 @@ describe('containers', function () {
       mkdirSync(`${base}/${DOCKER}`, { recursive: true });
       mkdirSync(`${base}/${KUBERNETES}`, { recursive: true });
     } catch {
-      process.stderr.write('no control groups can be made here: containers are not tested\n');
-      this.skip();
+      skipWithout(this, 'control groups');
     }
   });
 

@@ -4,7 +4,7 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { copyFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { requireKernel } from '../../support/kernel-guard.ts';
+import { requireKernel, skipWithout } from '../../support/kernel-guard.ts';
 import { runSightline, sightlineArguments } from '../../support/sightline.ts';
 
 interface FoundStack {
@@ -146,7 +146,7 @@ describe('discover', function () {
 
   it('names the version of Go and its own table of functions', async function () {
     if (!children.has('go')) {
-      this.skip();
+      skipWithout(this, 'Go');
     }
     const of = await discover();
     const [stack] = of('go').files[0]?.stacks ?? [];
@@ -201,8 +201,7 @@ describe('discover', function () {
     });
     const code = await new Promise((resolve) => nobody.once('close', resolve));
     if (/EACCES|Cannot find module/.test(stderr)) {
-      // The checkout itself is closed to other users.
-      this.skip();
+      skipWithout(this, 'a checkout that other users may read');
     }
     assert.equal(code, 0, stderr);
     assert.match(stderr, /could not look into \d+ of \d+ processes: sudo sightline discover can/);

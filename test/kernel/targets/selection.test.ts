@@ -9,7 +9,7 @@ import {
   createProcessSelection,
   type ProcessPatterns,
 } from '../../../src/capture/process-selection.ts';
-import { requireKernel } from '../../support/kernel-guard.ts';
+import { requireKernel, skipWithout } from '../../support/kernel-guard.ts';
 import {
   type Observation,
   observe,
@@ -176,7 +176,7 @@ describe('observed processes', function () {
     try {
       mkdirSync(group, { recursive: true });
     } catch {
-      this.skip();
+      skipWithout(this, 'control groups');
     }
     try {
       await begin({ cgroups: [name] });
