@@ -9,6 +9,8 @@
 
 /* Pieces of the environment looked at; a string takes one, and one more for every 255 bytes. */
 #define ENVIRONMENT_STEPS_MAX 1024
+/* Of these in one turn. */
+#define ENVIRONMENT_STEPS 32
 #define ENVIRONMENT_PIECE_BYTES 256
 
 #define SERVICE_NAME_PREFIX "OTEL_SERVICE_NAME="
@@ -33,29 +35,52 @@ static __always_inline u64 differs_from_name(const union environment_piece *piec
     return difference;
 }
 
-/*
- * Address of the variable's value, 0 when there is none, 1 when that is not known. Not inlined: the
- * piece of text takes half of the stack a program may have.
- */
-static __noinline u64 find_service_name(u64 start, u64 end) {
-    union environment_piece piece;
-    u64 address = start;
-    u64 is_within_string = 0;
+/* In what find_name returns beside an address: which is the value's, or of a piece that continues a
+ * string; nothing more can be read. */
+#define NAME_FOUND (1ULL << 63)
+#define NAME_WITHIN_STRING (1ULL << 62)
+#define NAME_UNREADABLE (1ULL << 61)
+#define NAME_ADDRESS_MASK (NAME_UNREADABLE - 1)
 
-    for (int i = 0; i < ENVIRONMENT_STEPS_MAX; i++) {
+/*
+ * Looks for the variable in the next pieces from `place` on, which is what this has returned for
+ * the pieces before. Global, and given numbers alone, so that the verifier looks at it once and not
+ * for each turn of a loop.
+ */
+__noinline u64 find_name(u64 place, u64 end) {
+    union environment_piece piece;
+    u64 address = place & NAME_ADDRESS_MASK;
+    u64 is_within_string = place & NAME_WITHIN_STRING;
+
+    for (int i = 0; i < ENVIRONMENT_STEPS; i++) {
         address = forget_bounds(address, end);
         is_within_string = forget_bounds(is_within_string, end);
         if (address >= end)
-            return 0;
+            break;
         long copied = bpf_probe_read_user_str(&piece, sizeof(piece), (void *)address);
         if (copied <= 0)
-            return 1;
+            return NAME_UNREADABLE;
         if ((differs_from_name(&piece) | is_within_string) == 0)
-            return address + SERVICE_NAME_PREFIX_BYTES;
+            return NAME_FOUND | (address + SERVICE_NAME_PREFIX_BYTES);
         /* A full piece ends in the middle of its string, with a terminator that is not the
          * string's. */
         is_within_string = (u64)copied / ENVIRONMENT_PIECE_BYTES;
         address += copied - is_within_string;
+    }
+    return is_within_string ? address | NAME_WITHIN_STRING : address;
+}
+
+/* Address of the variable's value, 0 when there is none, 1 when that is not known. */
+static __always_inline u64 find_service_name(u64 start, u64 end) {
+    u64 place = start;
+    for (int i = 0; i < ENVIRONMENT_STEPS_MAX / ENVIRONMENT_STEPS; i++) {
+        place = find_name(place, end);
+        if (place & NAME_UNREADABLE)
+            return 1;
+        if (place & NAME_FOUND)
+            return place & NAME_ADDRESS_MASK;
+        if ((place & NAME_ADDRESS_MASK) >= end)
+            return 0;
     }
     return 1;
 }

@@ -12,15 +12,8 @@
 /* SL_ARGV_MAX in whole chunks, and the smaller ones that the last may fall into. */
 #define ARGV_CHUNKS_MAX (SL_ARGV_MAX / SL_CHUNK_MAX + 8)
 
-struct arguments {
-    u64 time_ns;
-    struct sl_process process;
-    u64 start;
-    u64 bytes;
-};
-
-static __always_inline u64 emit_arguments_chunk(const struct arguments *arguments, u64 offset,
-                                                u64 remaining, const u64 class_bytes) {
+static __always_inline u64 emit_arguments_class(u64 time_ns, u64 address, u64 offset, u64 remaining,
+                                                const u64 class_bytes) {
     const u64 room = sizeof(struct sl_argv_record) + class_bytes;
     u64 pending = pending_bytes();
     if (!has_room_for_data(pending, room))
@@ -29,47 +22,53 @@ static __always_inline u64 emit_arguments_chunk(const struct arguments *argument
     if (!record)
         return 0;
     u64 bytes = at_most(remaining, class_bytes);
-    if (bpf_probe_read_user(record + 1, bytes, (void *)(arguments->start + offset))) {
+    if (bpf_probe_read_user(record + 1, bytes, (void *)address)) {
         bpf_ringbuf_discard(record, BPF_RB_NO_WAKEUP);
         return 0;
     }
     u64 size = sizeof(*record) + bytes;
     record->header = record_header(SL_RECORD_ARGV, size);
-    record->time_ns = arguments->time_ns;
-    record->process = arguments->process;
+    record->time_ns = time_ns;
+    describe_process(&record->process, current_task());
+    record->process.tid = bpf_get_current_pid_tgid();
     record->offset = offset;
     record->bytes = bytes;
     submit(record, size, pending + (room - size));
     return bytes;
 }
 
+/*
+ * Hands over the arguments' bytes at `address`, as many as fit into one record. Returns how many; 0
+ * when there was no room. Global, and given numbers alone, so that the verifier looks at it once
+ * and not for each turn of a loop.
+ */
+__noinline int emit_arguments_chunk(u64 time_ns, u64 address, u64 offset, u64 remaining) {
+    if (remaining > 32 * 1024 && config.data_limit_bytes >= 4 * SL_CHUNK_MAX)
+        return emit_arguments_class(time_ns, address, offset, remaining, SL_CHUNK_MAX);
+    if (remaining > 4096)
+        return emit_arguments_class(time_ns, address, offset, remaining, 16384);
+    if (remaining > 512)
+        return emit_arguments_class(time_ns, address, offset, remaining, 4096);
+    return emit_arguments_class(time_ns, address, offset, remaining, 512);
+}
+
 /* What finds no room, cannot be read or is too much is missing at the end: the exec record has the
  * true size. */
-static __always_inline void emit_arguments(const struct arguments *arguments) {
-    u64 wanted = arguments->bytes;
-    if (wanted > SL_ARGV_MAX)
-        wanted = SL_ARGV_MAX;
+static __always_inline void emit_arguments(u64 time_ns, u64 start, u64 bytes) {
+    u64 wanted = bytes < SL_ARGV_MAX ? bytes : SL_ARGV_MAX;
     u64 offset = 0;
+    wanted = forget_bounds(wanted, time_ns);
     for (int i = 0; i < ARGV_CHUNKS_MAX; i++) {
-        u64 done;
-        offset = forget_bounds(offset, arguments->time_ns);
+        offset = forget_bounds(offset, time_ns);
         if (offset >= wanted)
             break;
-        u64 remaining = forget_bounds(wanted - offset, arguments->time_ns);
-        if (remaining > 32 * 1024 && config.data_limit_bytes >= 4 * SL_CHUNK_MAX)
-            done = emit_arguments_chunk(arguments, offset, remaining, SL_CHUNK_MAX);
-        else if (remaining > 4096)
-            done = emit_arguments_chunk(arguments, offset, remaining, 16384);
-        else if (remaining > 512)
-            done = emit_arguments_chunk(arguments, offset, remaining, 4096);
-        else
-            done = emit_arguments_chunk(arguments, offset, remaining, 512);
+        u64 done = emit_arguments_chunk(time_ns, start + offset, offset, wanted - offset);
         if (done == 0)
             break;
         offset += done;
     }
-    if (offset < arguments->bytes)
-        count(SL_DROP_ARGV, arguments->bytes - offset);
+    if (offset < bytes)
+        count(SL_DROP_ARGV, bytes - offset);
 }
 
 /*
@@ -82,15 +81,11 @@ int process_exec(struct bpf_raw_tracepoint_args *ctx) {
     if (!begin_program(pid_tgid >> 32))
         return 0;
     struct task_struct *task = (struct task_struct *)ctx->args[0];
-    struct arguments arguments = {
-        .time_ns = bpf_ktime_get_boot_ns(),
-        .start = BPF_CORE_READ(task, mm, arg_start),
-    };
-    describe_process(&arguments.process, task);
-    arguments.process.tid = pid_tgid;
+    u64 now = bpf_ktime_get_boot_ns();
+    u64 start = BPF_CORE_READ(task, mm, arg_start);
     u64 end = BPF_CORE_READ(task, mm, arg_end);
-    arguments.bytes = end > arguments.start ? end - arguments.start : 0;
-    emit_arguments(&arguments);
+    u64 argument_bytes = end > start ? end - start : 0;
+    emit_arguments(now, start, argument_bytes);
 
     u64 pending = pending_bytes();
     struct sl_exec_record *record = bpf_ringbuf_reserve(&records, sizeof(*record), 0);
@@ -99,11 +94,12 @@ int process_exec(struct bpf_raw_tracepoint_args *ctx) {
         return 0;
     }
     record->header = record_header(SL_RECORD_EXEC, 0);
-    record->time_ns = arguments.time_ns;
-    record->process = arguments.process;
+    record->time_ns = now;
+    describe_process(&record->process, task);
+    record->process.tid = pid_tgid;
     describe_process(&record->parent, BPF_CORE_READ(task, real_parent));
     record->cgroup_id = bpf_get_current_cgroup_id();
-    record->argv_bytes = arguments.bytes;
+    record->argv_bytes = argument_bytes;
     record->exec_id = BPF_CORE_READ(task, self_exec_id);
     u64 ids = bpf_get_current_uid_gid();
     record->uid = ids;

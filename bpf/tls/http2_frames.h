@@ -48,9 +48,22 @@ static __always_inline u32 content_stream(const struct frame_header *header) {
     return (u32)(bytes[5] & 0x7f) << 24 | (u32)bytes[6] << 16 | (u32)bytes[7] << 8 | bytes[8];
 }
 
+/* With its header. Up to 2^24 + 8. */
 static __always_inline u64 frame_bytes(const struct frame_header *header) {
     const u8 *bytes = header->bytes;
     return FRAME_HEADER_BYTES + ((u32)bytes[0] << 16 | (u32)bytes[1] << 8 | bytes[2]);
+}
+
+/*
+ * The frame whose header is at `address`: its bytes, and its stream in the upper half as
+ * content_stream has it. 0 when it cannot be read. Global, and given a number alone, so that the
+ * verifier looks at it once and not for each turn of a loop.
+ */
+__noinline u64 read_frame(u64 address) {
+    struct frame_header header = {};
+    if (bpf_probe_read_user(header.bytes, FRAME_HEADER_BYTES, (void *)address))
+        return 0;
+    return (u64)content_stream(&header) << 32 | frame_bytes(&header);
 }
 
 /*
@@ -71,7 +84,7 @@ __noinline int follow_frames(u64 object, u64 pid_and_direction, u64 buffer, u64 
     u64 end = start + bytes;
     u64 at = connection->frame_at[direction];
     u32 stream = connection->frame_stream[direction];
-    bool is_only = wanted && (at == start || stream == wanted);
+    u64 is_only = wanted && (at == start || stream == wanted);
     struct frame_header header = {};
     u64 headers = 0;
     u64 others = 0;
@@ -93,29 +106,31 @@ __noinline int follow_frames(u64 object, u64 pid_and_direction, u64 buffer, u64 
         stream = content_stream(&header);
         at += frame_bytes(&header);
     }
+    is_only = forget_bounds(is_only, start);
+    stream = forget_bounds(stream, start);
     for (int i = 0; i < CALL_FRAMES_MAX; i++) {
         at = forget_bounds(at, start);
-        if (at >= end)
+        if (at + FRAME_HEADER_BYTES > end)
             break;
-        void *place = (void *)(buffer + (at - start));
-        u64 left = end - at;
-        if (left < FRAME_HEADER_BYTES) {
-            if (bpf_probe_read_user(connection->frame_part[direction], left & 7, place))
-                return -1;
-            if (left == 8 && bpf_probe_read_user(connection->frame_part[direction], 8, place))
-                return -1;
-            is_only = false;
-            break;
-        }
-        if (bpf_probe_read_user(header.bytes, FRAME_HEADER_BYTES, place))
+        u64 frame = read_frame(buffer + (at - start));
+        if (!frame)
             return -1;
-        stream = content_stream(&header);
+        stream = frame >> 32;
         others = forget_bounds(others | (stream ^ wanted), start);
-        at += frame_bytes(&header);
+        at += (u32)frame;
         headers = forget_bounds(headers + 1, start);
     }
-    if (at + FRAME_HEADER_BYTES <= end)
-        return -1;
+    if (at < end) {
+        void *place = (void *)(buffer + (at - start));
+        u64 left = end - at;
+        if (left >= FRAME_HEADER_BYTES)
+            return -1;
+        if (bpf_probe_read_user(connection->frame_part[direction], left & 7, place))
+            return -1;
+        if (left == 8 && bpf_probe_read_user(connection->frame_part[direction], 8, place))
+            return -1;
+        is_only = false;
+    }
     connection->frame_at[direction] = at;
     connection->frame_stream[direction] = stream;
     connection->follows_frames[direction] = 1;

@@ -104,9 +104,12 @@ static __always_inline bool is_trait_object(const struct rustls_objects *pair) {
            methods.first;
 }
 
-/* Where in the state at `address` the encrypter is kept; 0 when it is not there. */
-static __always_inline u64 find_word(u64 address, u64 encrypter, const int words) {
-    for (int i = 0; i < words; i++) {
+/*
+ * Where in the `words` of the state at `address` the encrypter is kept; 0 when it is not there.
+ * Global, and given numbers alone, so that the verifier looks at it once.
+ */
+__noinline u64 find_word(u64 address, u64 encrypter, u64 words) {
+    for (u64 i = 0; i < RUSTLS_STATE_WORDS && i < words; i++) {
         u64 word = 0;
         if (bpf_probe_read_user(&word, sizeof(word), (void *)address))
             return 0;
@@ -185,78 +188,94 @@ static __always_inline u64 order_of(const struct rustls_cipher *cipher, u64 sequ
     return sequence < cipher->next_sequence ? RUSTLS_RESTARTED : RUSTLS_MISSED;
 }
 
-/* Which part of a record is copied next. */
+/* Where a record's bytes are: in one piece at `address`, or in some. */
 struct rustls_source {
     u64 pieces;
     u64 count;
-    /* Bytes before the record in the pieces that are left. */
+    /* Bytes before the record in the pieces. */
     u64 skip;
     u64 address;
-    u64 bytes;
 };
 
-static __always_inline bool next_piece(struct rustls_source *source) {
-    struct rustls_piece piece = {};
-    if (source->count == 0 || bpf_probe_read_user(&piece, sizeof(piece), (void *)source->pieces))
-        return false;
-    source->count--;
-    source->pieces += sizeof(piece);
-    u64 skipped = source->skip < piece.bytes ? source->skip : piece.bytes;
-    source->skip -= skipped;
-    source->address = piece.address + skipped;
-    source->bytes = piece.bytes - skipped;
-    return true;
-}
-
-/* Pieces of a record that are looked at; those before it, of the same write, count too. */
+/* Pieces of a record that are copied, and of the same write before it that are passed over. */
 #define RUSTLS_STEPS 256
 
-static __always_inline void emit_pieces(struct transfer *transfer, struct connection *connection,
-                                        struct rustls_source *source) {
-    u64 direction = SL_DIRECTION_WRITE;
-    u64 wanted = forget_bounds(transfer->bytes, transfer->time_ns);
-    u64 offset = 0;
-    u64 is_readable = 1;
+/* In what emit_piece returns: the ring is full, the piece cannot be read. */
+#define PIECE_FULL (1ULL << 62)
+#define PIECE_FAULT (1ULL << 63)
+/* A piece of a record in chunks, of which the smallest but one holds more than half. */
+#define PIECE_CHUNKS_MAX 4
 
-    if (!report_loss(transfer, connection, SL_DROP_RING_FULL)) {
-        lose(transfer, connection, 0, transfer->bytes, SL_DROP_RING_FULL);
-        return;
-    }
-    for (int i = 0; i < RUSTLS_STEPS; i++) {
-        u64 done;
-        offset = forget_bounds(offset, transfer->time_ns);
-        if (offset >= wanted)
-            break;
-        if (source->bytes == 0) {
-            if (!next_piece(source)) {
-                is_readable = 0;
-                break;
-            }
-            continue;
-        }
-        u64 remaining = wanted - offset;
-        if (remaining > source->bytes)
-            remaining = source->bytes;
-        remaining = forget_bounds(remaining, transfer->time_ns);
-        transfer->buffer = source->address - offset;
-        u64 sequence = connection->sequence[direction];
-        connection->sequence[direction] = sequence + 1;
-        if (remaining > CLASS_4K)
-            done = emit_chunk(transfer, sequence, offset, remaining, CLASS_16K);
-        else if (remaining > CLASS_512)
-            done = emit_chunk(transfer, sequence, offset, remaining, CLASS_4K);
-        else
-            done = emit_chunk(transfer, sequence, offset, remaining, CLASS_512);
-        done = forget_bounds(done, transfer->time_ns);
+/*
+ * Copies the piece that `place` describes, without its first `skip` bytes, as the bytes from
+ * `offset` on of the call that the thread has begun as a long one: as many as are `wanted` at most.
+ * Returns how many that were. Global, and given numbers alone, so that the verifier looks at it
+ * once and not for each turn of a loop.
+ */
+__noinline u64 emit_piece(u64 place, u64 skip, u64 offset, u64 wanted) {
+    struct rustls_piece piece = {};
+    if (bpf_probe_read_user(&piece, sizeof(piece), (void *)place))
+        return PIECE_FAULT;
+    u64 bytes = piece.bytes > skip ? piece.bytes - skip : 0;
+    if (bytes > wanted)
+        bytes = wanted;
+    u64 copied = 0;
+    for (int i = 0; i < PIECE_CHUNKS_MAX; i++) {
+        copied = forget_bounds(copied, place);
+        if (copied >= bytes)
+            return copied;
+        u64 done = emit_next_chunk(piece.address + skip + copied, offset + copied, bytes - copied);
         if (done == 0)
             break;
-        offset += done;
-        source->address += done;
-        source->bytes -= done;
+        copied += done;
     }
+    return copied < bytes ? copied | PIECE_FULL : copied;
+}
+
+static __always_inline void pass_over_pieces(struct rustls_source *source) {
+    for (int i = 0; i < RUSTLS_STEPS; i++) {
+        u64 bytes = 0;
+        u64 at = source->pieces + __builtin_offsetof(struct rustls_piece, bytes);
+        source->skip = forget_bounds(source->skip, at);
+        if (source->count == 0 || bpf_probe_read_user(&bytes, sizeof(bytes), (void *)at) ||
+            bytes > source->skip)
+            return;
+        source->skip -= bytes;
+        source->pieces += sizeof(struct rustls_piece);
+        source->count--;
+    }
+}
+
+static __always_inline void emit_pieces(const struct transfer *transfer,
+                                        struct connection *connection,
+                                        struct rustls_source *source) {
+    u64 wanted = forget_bounds(transfer->bytes, transfer->time_ns);
+    u64 offset = 0;
+    u64 result = 0;
+
+    if (!report_loss(transfer, connection, SL_DROP_RING_FULL)) {
+        lose(transfer, connection, 0, wanted, SL_DROP_RING_FULL);
+        return;
+    }
+    pass_over_pieces(source);
+    begin_long_transfer(transfer);
+    u64 place = source->pieces;
+    u64 end = place + source->count * sizeof(struct rustls_piece);
+    for (int i = 0; i < RUSTLS_STEPS; i++) {
+        offset = forget_bounds(offset, end);
+        result = forget_bounds(result, end);
+        if (offset >= wanted || place >= end || result)
+            break;
+        result = emit_piece(place, source->skip, offset, wanted - offset);
+        offset += result & ~(PIECE_FULL | PIECE_FAULT);
+        result &= PIECE_FULL | PIECE_FAULT;
+        source->skip = 0;
+        place = forget_bounds(place + sizeof(struct rustls_piece), end);
+    }
+    end_long_transfer();
     if (offset < wanted)
         lose(transfer, connection, offset, wanted - offset,
-             is_readable ? SL_DROP_RING_FULL : SL_DROP_FAULT);
+             result & PIECE_FULL ? SL_DROP_RING_FULL : SL_DROP_FAULT);
 }
 
 /* False when the message is not laid out as expected. */
@@ -266,8 +285,7 @@ static __always_inline bool read_outbound(const struct rustls_outbound *message,
         return false;
     if (message->words[0] == 0) {
         source->address = message->words[1];
-        source->bytes = message->words[2];
-        *bytes = source->bytes;
+        *bytes = message->words[2];
     } else {
         source->pieces = message->words[0];
         source->count = message->words[1];
@@ -296,7 +314,7 @@ static __always_inline void emit_outbound(const struct rustls_cipher *cipher, u6
         .object = object,
         .generation = connection->generation,
         /* Frame headers are looked for where the bytes are in one piece. */
-        .buffer = source->pieces ? 0 : source->address,
+        .buffer = source->address,
         .bytes = bytes,
         .position = connection->position[SL_DIRECTION_WRITE],
         .direction = SL_DIRECTION_WRITE,
@@ -304,8 +322,12 @@ static __always_inline void emit_outbound(const struct rustls_cipher *cipher, u6
     };
     bool is_skipped = skip_call(&key, connection, &transfer);
     connection->position[SL_DIRECTION_WRITE] = transfer.position + bytes;
-    if (!is_skipped)
+    if (is_skipped)
+        return;
+    if (source->pieces)
         emit_pieces(&transfer, connection, source);
+    else
+        emit_transfer(&transfer, connection);
     if (!connection->socket_cookie) {
         struct peer_search search = {
             .connection = key,

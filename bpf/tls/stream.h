@@ -36,6 +36,17 @@ struct transfer {
     u64 stack;
 };
 
+/*
+ * By pid and thread: the call of which more than one chunk is copied. Least recently used entries
+ * give way, whose calls lose what is left of them.
+ */
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, 1024);
+    __type(key, u64);
+    __type(value, struct transfer);
+} long_transfers SEC(".maps");
+
 static __always_inline void describe_stream(struct sl_stream_record *record,
                                             const struct transfer *transfer, u64 sequence,
                                             u64 offset) {
@@ -91,12 +102,12 @@ static __always_inline void lose(const struct transfer *transfer, struct connect
 }
 
 /*
- * Copies up to `class_bytes` bytes at `offset` into a record of that class. Returns how many bytes
- * of the stream it dealt with; 0 when there was no room. Bytes that cannot be read become a loss
- * record in the same room.
+ * Copies up to `class_bytes` bytes at `address`, which are `offset` bytes into the call, into a
+ * record of that class. Returns how many bytes of the stream it dealt with; 0 when there was no
+ * room. Bytes that cannot be read become a loss record in the same room.
  */
-static __always_inline u64 emit_chunk(const struct transfer *transfer, u64 sequence, u64 offset,
-                                      u64 remaining, const u64 class_bytes) {
+static __always_inline u64 emit_class(const struct transfer *transfer, u64 sequence, u64 address,
+                                      u64 offset, u64 remaining, const u64 class_bytes) {
     const u64 room = sizeof(struct sl_stream_record) + class_bytes;
     u64 pending = pending_bytes();
     if (!has_room_for_data(pending, room))
@@ -106,7 +117,7 @@ static __always_inline u64 emit_chunk(const struct transfer *transfer, u64 seque
         return 0;
 
     u64 bytes = at_most(remaining, class_bytes);
-    long error = bpf_probe_read_user(record + 1, bytes, (void *)(transfer->buffer + offset));
+    long error = bpf_probe_read_user(record + 1, bytes, (void *)address);
     describe_stream(record, transfer, sequence, offset);
     record->bytes = bytes;
     u64 size = sizeof(*record);
@@ -123,14 +134,79 @@ static __always_inline u64 emit_chunk(const struct transfer *transfer, u64 seque
     return bytes;
 }
 
+/* The same in the class that fits best, as the stream's next record. */
+static __always_inline u64 emit_chunk(const struct transfer *transfer,
+                                      struct connection *connection, u64 address, u64 offset,
+                                      u64 remaining) {
+    u64 direction = transfer->direction & 1;
+    u64 sequence = connection->sequence[direction];
+    u64 done;
+    connection->sequence[direction] = sequence + 1;
+    if (remaining > 32 * 1024 && config.data_limit_bytes >= 4 * CLASS_64K)
+        done = emit_class(transfer, sequence, address, offset, remaining, CLASS_64K);
+    else if (remaining > 6 * 1024)
+        done = emit_class(transfer, sequence, address, offset, remaining, CLASS_16K);
+    else if (remaining > CLASS_2K)
+        done = emit_class(transfer, sequence, address, offset, remaining, CLASS_4K);
+    else if (remaining > CLASS_512)
+        done = emit_class(transfer, sequence, address, offset, remaining, CLASS_2K);
+    else
+        done = emit_class(transfer, sequence, address, offset, remaining, CLASS_512);
+    return forget_bounds(done, transfer->time_ns);
+}
+
+/* The call whose chunks after the first one emit_next_chunk copies. */
+static __always_inline void begin_long_transfer(const struct transfer *transfer) {
+    u64 thread = bpf_get_current_pid_tgid();
+    bpf_map_update_elem(&long_transfers, &thread, transfer, BPF_ANY);
+}
+
+static __always_inline void end_long_transfer(void) {
+    u64 thread = bpf_get_current_pid_tgid();
+    bpf_map_delete_elem(&long_transfers, &thread);
+}
+
+/*
+ * emit_chunk for the call that the thread has begun as a long one. Global, and given numbers alone,
+ * so that the verifier looks at it once and not for each turn of a loop: with 72 of these that took
+ * half a second a program. The first chunk of a call, mostly its only one, does without.
+ */
+__noinline int emit_next_chunk(u64 address, u64 offset, u64 remaining) {
+    u64 thread = bpf_get_current_pid_tgid();
+    struct transfer *transfer = bpf_map_lookup_elem(&long_transfers, &thread);
+    if (!transfer)
+        return 0;
+    struct connection_key key = {
+        .object = transfer->object,
+        .pid = thread >> 32,
+    };
+    struct connection *connection = bpf_map_lookup_elem(&connections, &key);
+    if (!connection)
+        return 0;
+    return emit_chunk(transfer, connection, address, offset, remaining);
+}
+
+/* The chunks of a call from `offset` on. Returns up to where they reach. */
+static __always_inline u64 emit_rest(const struct transfer *transfer, u64 offset, u64 wanted) {
+    begin_long_transfer(transfer);
+    for (int i = 0; i < CHUNKS_MAX; i++) {
+        if (offset >= wanted)
+            break;
+        u64 done = emit_next_chunk(transfer->buffer + offset, offset, wanted - offset);
+        if (done == 0)
+            break;
+        offset = forget_bounds(offset + done, transfer->time_ns);
+    }
+    end_long_transfer();
+    return offset;
+}
+
 static __always_inline void emit_transfer(const struct transfer *transfer,
                                           struct connection *connection) {
-    u64 direction = transfer->direction & 1;
     u64 wanted = transfer->bytes;
     if (wanted > SL_CALL_MAX)
         wanted = SL_CALL_MAX;
     wanted = forget_bounds(wanted, transfer->time_ns);
-    u64 offset = 0;
 
     /* Nothing of the stream may overtake the news that something before it is lost. */
     if (!report_loss(transfer, connection, SL_DROP_RING_FULL)) {
@@ -142,30 +218,9 @@ static __always_inline void emit_transfer(const struct transfer *transfer,
         lose(transfer, connection, 0, transfer->bytes, SL_DROP_FAULT);
         return;
     }
-    for (int i = 0; i < CHUNKS_MAX; i++) {
-        u64 done;
-        offset = forget_bounds(offset, transfer->time_ns);
-        if (offset >= wanted)
-            break;
-        u64 remaining = forget_bounds(wanted - offset, transfer->time_ns);
-        u64 sequence = connection->sequence[direction];
-        connection->sequence[direction] = sequence + 1;
-        if (remaining > 32 * 1024 && config.data_limit_bytes >= 4 * CLASS_64K)
-            done = emit_chunk(transfer, sequence, offset, remaining, CLASS_64K);
-        else if (remaining > 6 * 1024)
-            done = emit_chunk(transfer, sequence, offset, remaining, CLASS_16K);
-        else if (remaining > CLASS_2K)
-            done = emit_chunk(transfer, sequence, offset, remaining, CLASS_4K);
-        else if (remaining > CLASS_512)
-            done = emit_chunk(transfer, sequence, offset, remaining, CLASS_2K);
-        else
-            done = emit_chunk(transfer, sequence, offset, remaining, CLASS_512);
-        done = forget_bounds(done, transfer->time_ns);
-        if (done == 0)
-            break;
-        offset += done;
-    }
-
+    u64 offset = emit_chunk(transfer, connection, transfer->buffer, 0, wanted);
+    if (offset > 0 && offset < wanted)
+        offset = emit_rest(transfer, offset, wanted);
     if (offset < wanted)
         lose(transfer, connection, offset, wanted - offset, SL_DROP_RING_FULL);
     if (transfer->bytes > wanted)
