@@ -35,9 +35,12 @@ export interface InflateStream {
   readonly window: Uint8Array;
 }
 
-/** `emit` gets output that it may keep. */
-export function createInflateStream(emit: (bytes: Uint8Array) => void): InflateStream {
-  const inflate = new Inflate((output) => {
+/** `emit` gets output that it may keep. `before`: what was decoded already and may be referred to. */
+export function createInflateStream(
+  emit: (bytes: Uint8Array) => void,
+  before: Uint8Array = new Uint8Array(0),
+): InflateStream {
+  const inflate = new Inflate({ dictionary: before }, (output) => {
     if (output.length > 0) {
       emit(output);
     }

@@ -24,6 +24,8 @@ export interface MessageInflate {
 /** What a sender leaves out at the end of each message: an empty block that is stored. */
 const TAIL = Uint8Array.of(0x00, 0x00, 0xff, 0xff);
 const MIN_RATIO_BYTES = 1_048_576;
+/** Each costs a new stream, and takes two bytes: a message has one at most, where its sender means well. */
+const MAX_FINAL_BLOCKS = 64;
 
 export function createMessageInflate(
   keepsContext: boolean,
@@ -35,13 +37,9 @@ export function createMessageInflate(
   let inputBytes = 0;
   let outputBytes = 0;
   let isOverLimit = false;
-  /** What a new stream gives while it is told the old one's window is no output. */
-  let isPriming = false;
+  let finalBlocks = 0;
 
   function takeOutput(bytes: Uint8Array): void {
-    if (isPriming) {
-      return;
-    }
     outputBytes += bytes.length;
     isOverLimit ||=
       outputBytes > limits.maxInflatedBytes ||
@@ -58,20 +56,6 @@ export function createMessageInflate(
     stream = undefined;
   }
 
-  /** After a block that says it is the last one (§7.2.3.4) deflate begins anew, with the same window. */
-  function continueAfterFinal(finished: InflateStream): InflateStream {
-    const next = createInflateStream(takeOutput);
-    const { window } = finished;
-    const stored = new Uint8Array(5 + window.length);
-    stored.set([0x00, window.length & 0xff, window.length >>> 8]);
-    stored.set([~window.length & 0xff, (~window.length >>> 8) & 0xff], 3);
-    stored.set(window, 5);
-    isPriming = true;
-    next.push(stored, 0, () => false);
-    isPriming = false;
-    return next;
-  }
-
   /** Decodes `bytes`, of which those from `tailAt` on are not the sender's. */
   function pushAll(bytes: Uint8Array, tailAt: number): DecodeOutcome {
     let index = 0;
@@ -81,7 +65,13 @@ export function createMessageInflate(
           // A sender that ended its data for good has left nothing out.
           return 'ok';
         }
-        stream = continueAfterFinal(stream);
+        finalBlocks += 1;
+        if (finalBlocks > MAX_FINAL_BLOCKS) {
+          lose('limit');
+          return 'limit';
+        }
+        // After a block that says it is the last one (§7.2.3.4) deflate begins anew, with the same window.
+        stream = createInflateStream(takeOutput, stream.window);
       }
       const next = stream.push(bytes, index, () => isOverLimit);
       if (next < 0) {
@@ -108,6 +98,7 @@ export function createMessageInflate(
       inputBytes = 0;
       outputBytes = 0;
       isOverLimit = false;
+      finalBlocks = 0;
       return undefined;
     },
     push(bytes) {

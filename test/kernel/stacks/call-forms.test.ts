@@ -14,7 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { TlsStack } from '../../../src/capture/events.ts';
-import { requireKernel } from '../../support/kernel-guard.ts';
+import { requireKernel, skipWithout } from '../../support/kernel-guard.ts';
 import { type Certificate, makeCertificate } from '../../support/model-server/certificate.ts';
 import { closeSession, lossesOf, openSession, type Session } from '../native/harness.ts';
 import { attachLocated, capturedConversations, runProgram } from './stack-run.ts';
@@ -109,7 +109,7 @@ describe('calls of TLS libraries', function () {
   ): Promise<{ truth: Map<string, Conversation>; seen: Conversation[]; session: Session }> {
     const command = build(program);
     if (command === undefined || !program.files.every((path) => existsSync(path))) {
-      context.skip();
+      skipWithout(context, `a C compiler, ${program.files.join(', ')} and their headers`);
     }
     const at = join(folder, `truth-${Date.now()}`);
     mkdirSync(at);

@@ -7,6 +7,8 @@ import assert from 'node:assert/strict';
 import { brotliCompressSync, constants, deflateSync, gzipSync } from 'node:zlib';
 import { createHttpCounters } from '../../../src/http/http-options.ts';
 import { createSseDecoder } from '../../../src/http/sse-decoder.ts';
+import { DEFAULT_WEBSOCKET_LIMITS } from '../../../src/http/websocket/limits.ts';
+import { createMessageInflate } from '../../../src/http/websocket/message-inflate.ts';
 import { type Call, callsOf, run } from '../../support/http-generator.ts';
 import { Script, view } from '../../support/http2-script.ts';
 import {
@@ -182,6 +184,18 @@ describe('floods and bombs', function () {
     const counters = createHttpCounters();
     script.run({ http: { counters, limits: { maxOpenStreams: 100 } } });
     assert.equal(counters.http2.streamLimits, count - 100);
+  });
+
+  it('final block flood in a WebSocket message: a limit, and no stream for each', () => {
+    const inflate = createMessageInflate(true, DEFAULT_WEBSOCKET_LIMITS, () => {});
+    const block = Buffer.from([0x03, 0x00]);
+    for (let message = 0; message < 3; message += 1) {
+      assert.equal(inflate.begin(), undefined);
+      assert.equal(inflate.pushLast(block), 'ok', 'one a message is common');
+    }
+    inflate.begin();
+    assert.equal(inflate.push(Buffer.alloc(1_000_000, block)), 'limit');
+    assert.equal(inflate.begin(), 'limit');
   });
 
   it('a form of more parts, and with larger heads, than allowed', () => {
