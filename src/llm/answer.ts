@@ -295,6 +295,9 @@ export function createAnswer(options: AnswerOptions): Answer {
         return;
       }
       const inOrder = [...choices].sort(([first], [second]) => first - second);
+      if (inOrder.some(([, choice]) => choice.finishReason === undefined)) {
+        call.response.finishReasonByChoice = inOrder.map(([, choice]) => choice.finishReason);
+      }
       for (const [, choice] of inOrder) {
         const reason = choice.finishReason;
         const hasToolCall = choice.slots.some((slot) => slot.kind === 'tool');

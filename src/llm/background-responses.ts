@@ -4,6 +4,7 @@
  * any other stored response it is none, because the call that made it has told everything already.
  * https://platform.openai.com/docs/guides/background
  */
+import type { Role } from '../http/exchange.ts';
 import type { ModelCall } from './model-call.ts';
 import { openAiResponses } from './openai-responses.ts';
 import { decodedSegment } from './path-segment.ts';
@@ -14,7 +15,11 @@ export interface BackgroundResponses {
   /** A call is over: one that left its response to the background is remembered, one that brought it settles it. */
   finished(call: ModelCall): void;
   /** The reader of a GET, when it fetches a response whose end is not known yet. */
-  readerOf(target: CallTarget, address: ServerAddress | undefined): WireApiReader | undefined;
+  readerOf(
+    target: CallTarget,
+    address: ServerAddress | undefined,
+    role: Role,
+  ): WireApiReader | undefined;
 }
 
 const STORED = /\/responses\/([^/]+)$/;
@@ -47,7 +52,7 @@ export function createBackgroundResponses(
       if (response?.id === undefined || call.serverAddress === undefined) {
         return;
       }
-      const name = nameOf(call.serverAddress, call.serverPort, response.id);
+      const name = nameOf(call.exchange.role, call.serverAddress, call.serverPort, response.id);
       if (api === 'openai.responses' && request.isBackground === true && !isOver(call)) {
         remember(name);
       } else if (api === 'openai.stored_response' && isOver(call) && !open.delete(name)) {
@@ -55,20 +60,21 @@ export function createBackgroundResponses(
         response.usage = {};
       }
     },
-    readerOf(target, address) {
+    readerOf(target, address, role) {
       const id = STORED.exec(target.path)?.[1];
       if (id === undefined || address === undefined) {
         return undefined;
       }
-      return open.has(nameOf(address.host, address.port, decodedSegment(id)))
+      return open.has(nameOf(role, address.host, address.port, decodedSegment(id)))
         ? storedResponse
         : undefined;
     },
   };
 }
 
-function nameOf(host: string, port: number | undefined, id: string): string {
-  return `${host} ${port ?? ''} ${id}`;
+/** Client and server of one exchange may both be observed: each side tells its own story. */
+function nameOf(role: Role, host: string, port: number | undefined, id: string): string {
+  return `${role} ${host} ${port ?? ''} ${id}`;
 }
 
 /** The model has stopped, for whatever reason. A request that was refused says nothing of that. */

@@ -1,5 +1,5 @@
 /** Finds the model calls among HTTP exchanges and follows each from its request to the end of its answer. */
-import type { ExchangeHandler } from '../http/exchange.ts';
+import type { ExchangeHandler, Role } from '../http/exchange.ts';
 import { createBackgroundResponses } from './background-responses.ts';
 import type { HostRules } from './host-rules.ts';
 import { DEFAULT_LLM_LIMITS, type LlmLimits } from './limits.ts';
@@ -44,9 +44,11 @@ export function createLlmStage(options: LlmStageOptions): ExchangeHandler {
     },
   };
 
-  function apiOf(target: CallTarget, address: ServerAddress | undefined) {
+  function apiOf(target: CallTarget, address: ServerAddress | undefined, role: Role) {
     if (target.request.method !== 'POST') {
-      return target.request.method === 'GET' ? background.readerOf(target, address) : undefined;
+      return target.request.method === 'GET'
+        ? background.readerOf(target, address, role)
+        : undefined;
     }
     const ruled = address && hosts?.apiOf(address, target);
     return ruled ?? WIRE_APIS.find((candidate) => candidate.matches(target));
@@ -60,7 +62,7 @@ export function createLlmStage(options: LlmStageOptions): ExchangeHandler {
     }
     const address = serverAddressOf(exchange);
     const target: CallTarget = { path: pathOf(request.target), host: address?.host, request };
-    const api = apiOf(target, address);
+    const api = apiOf(target, address, exchange.role);
     if (api === undefined) {
       return undefined;
     }

@@ -169,6 +169,8 @@ export interface CallResponse {
   model?: string;
   /** One per choice that has one, in the order of the choices, as the wire has them. */
   finishReasons: string[];
+  /** One per choice, where some have none: those broke off. */
+  finishReasonByChoice?: (string | undefined)[];
   usage: Usage;
   serviceTier?: string;
   systemFingerprint?: string;

@@ -3,7 +3,7 @@
  * https://github.com/open-telemetry/semantic-conventions/blob/v1.41.0/docs/gen-ai/gen-ai-spans.md#inference
  */
 import type { Attributes } from '@opentelemetry/api';
-import type { Modality, ModalityUsage, ModelCall, Usage } from '../llm/model-call.ts';
+import type { CallResponse, Modality, ModalityUsage, ModelCall, Usage } from '../llm/model-call.ts';
 import { putDamage } from './damage-attributes.ts';
 import { Attr, type Conventions } from './semconv.ts';
 import { put } from './span-description.ts';
@@ -15,6 +15,8 @@ const OPENAI_APIS = 'openai.';
 /** https://github.com/open-telemetry/semantic-conventions/blob/v1.41.0/docs/gen-ai/azure-ai-inference.md */
 const AZURE_INFERENCE = 'azure.ai.inference';
 const AZURE_NAMESPACE = 'Microsoft.CognitiveServices';
+
+const BROKEN_OFF = 'error';
 
 /** All but content; of the provider's name too, which the log event does without. */
 export function callAttributes(call: ModelCall, conventions: Conventions): Attributes {
@@ -98,9 +100,22 @@ function putResponse(attributes: Attributes, call: ModelCall, conventions: Conve
   }
   put(attributes, Attr.responseId, response.id);
   put(attributes, Attr.responseModel, response.model);
-  put(attributes, Attr.responseFinishReasons, response.finishReasons);
+  put(attributes, Attr.responseFinishReasons, finishReasons(call, response, conventions));
   putUsage(attributes, response.usage);
   putCacheUsage(attributes, response.usage, conventions);
+}
+
+/** Since 1.41.0 a choice whose end never came has the reason `error`, so that each stands at its own place. */
+function finishReasons(
+  call: ModelCall,
+  response: CallResponse,
+  conventions: Conventions,
+): string[] {
+  const { finishReasonByChoice } = response;
+  const isTold = conventions.hasLaterCallAttributes && !call.complete;
+  return isTold && finishReasonByChoice !== undefined
+    ? finishReasonByChoice.map((reason) => reason ?? BROKEN_OFF)
+    : response.finishReasons;
 }
 
 /** The counts that every generation and every span has by the same name. */

@@ -52,6 +52,7 @@ export interface StageSettings {
   maxContentBytes?: number;
   limits?: Partial<LlmLimits>;
   hosts?: HostRules;
+  followsServers?: boolean;
 }
 
 /** Request at 1 ms; each piece of the response 1 ms later than the one before, the first at 10 ms. */
@@ -91,6 +92,7 @@ export function runExchanges(
     maxContentBytes: settings.maxContentBytes ?? 65_536,
     ...(settings.limits && { limits: settings.limits }),
     ...(settings.hosts && { hosts: settings.hosts }),
+    followsServers: settings.followsServers ?? false,
     onParseFailure: (stage, api) => observed.failures.push(`${stage} ${api}`),
     onLimit: (limit) => observed.failures.push(`limit ${limit}`),
   });

@@ -145,6 +145,19 @@ describe('a response in the background', () => {
     assert.deepEqual(summary([ask(), fetch(DONE, { host: 'other.test' })]), [ASKED, undefined]);
   });
 
+  it('is counted on each side of it, where both are observed', () => {
+    const served = { role: 'server' } as const;
+    const wires = [
+      ask(),
+      ask(undefined, served),
+      fetch(DONE, served),
+      fetch(),
+      fetch(DONE, served),
+    ];
+    const all = summary(wires, { followsServers: true });
+    assert.deepEqual(all, [ASKED, ASKED, FETCHED, FETCHED, undefined]);
+  });
+
   it('is forgotten when there are too many, which is counted', () => {
     const limits = { limits: { maxBackgroundResponses: 1 } };
     const second = { ...responseOf('queued'), id: 'resp_2' };

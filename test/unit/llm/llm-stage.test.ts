@@ -691,6 +691,54 @@ describe('the limits of a call', () => {
     assert.equal(call.response?.usage.outputTokens, 2);
   });
 
+  it('say so of each part that they cut, and of no other', () => {
+    const long = 'x'.repeat(30);
+    const calls = [{ id: 'c', function: { name: 'f', arguments: JSON.stringify({ long }) } }];
+    const call = run(
+      answer('short', calls),
+      { maxContentBytes: 20 },
+      {
+        model: 'm',
+        messages: [
+          { role: 'system', content: long },
+          {
+            role: 'user',
+            content: [
+              { type: 'text', text: 'short' },
+              { type: 'text', text: long },
+            ],
+          },
+          { role: 'user', content: [{ type: 'image_url', image_url: { url: `https://${long}` } }] },
+          { role: 'tool', tool_call_id: 'c', content: long },
+        ],
+      },
+    );
+    const marks = [...call.request.messages, ...call.response!.messages].map(({ parts }) =>
+      parts.map((part) => (part as { truncated?: boolean }).truncated),
+    );
+    assert.deepEqual(marks, [[true], [undefined, true], [true], [true], [undefined, true]]);
+  });
+
+  it('say so of a text that came in pieces', () => {
+    const deltas = ['abcdef', 'ghijkl'].map((content) => ({
+      choices: [{ index: 0, delta: { content } }],
+    }));
+    const { call } = runExchange(
+      {
+        target: '/v1/chat/completions',
+        request: CHAT,
+        status: 200,
+        contentType: 'text/event-stream',
+        response: openAiEvents(deltas),
+      },
+      undefined,
+      { maxContentBytes: 8 },
+    );
+    assert.deepEqual(call?.response?.messages[0]?.parts, [
+      { type: 'text', content: 'abcdefgh', truncated: true },
+    ]);
+  });
+
   it('are not met by content that is off', () => {
     const call = run(answer('x'.repeat(100_000)), { keepContent: false, maxContentBytes: 10 });
     assert.equal(call.damage.any, false);

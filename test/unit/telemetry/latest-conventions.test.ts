@@ -84,6 +84,33 @@ describe('the conventions after 1.41', () => {
     assert.equal(older['gen_ai.request.reasoning.level'], undefined);
   });
 
+  it('have a finish reason for a choice that broke off', () => {
+    const call = makeCall();
+    const response = {
+      ...call.response!,
+      finishReasons: ['stop'],
+      finishReasonByChoice: [undefined, 'stop'],
+    };
+    const reasonsOf = (complete: boolean, conventions = LATEST) => {
+      const piece = callPiece({ ...call, response, complete });
+      const { attributes } = describePiece(piece, contentPolicy('NO_CONTENT'), conventions);
+      return attributes['gen_ai.response.finish_reasons'];
+    };
+    assert.deepEqual(reasonsOf(false), ['error', 'stop']);
+    assert.deepEqual(reasonsOf(true), ['stop']);
+    assert.deepEqual(reasonsOf(false, CONVENTIONS['1.41']), ['stop']);
+  });
+
+  it('measure what is no inference under the name that it had', async () => {
+    for (const operation of ['embeddings', 'moderation', 'fetch_response'] as const) {
+      const points = await pointsOf({ ...makeCall(), operation });
+      assert.ok(points.has(LatestCallMetrics.operationDuration.name), operation);
+      assert.ok(!points.has(LatestCallMetrics.inferenceDuration.name), operation);
+    }
+    const points = await pointsOf({ ...makeCall(), operation: 'generate_content' });
+    assert.ok(points.has(LatestCallMetrics.inferenceDuration.name));
+  });
+
   it('give an output message no finish reason of its own', () => {
     const text = attributesOf(callPiece(), true)['gen_ai.output.messages'];
     const [message] = JSON.parse(String(text)) as Record<string, unknown>[];

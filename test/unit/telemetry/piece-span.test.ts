@@ -204,6 +204,17 @@ describe('the span of a call', () => {
     assert.equal(describeOff(callPiece({ ...call, request })).name, 'chat');
   });
 
+  it('says which cloud has Azure AI Inference, and which guardrail Bedrock', () => {
+    const azure = describeOff(callPiece({ ...makeCall(), provider: 'azure.ai.inference' }));
+    assert.equal(
+      azure.attributes['azure.resource_provider.namespace'],
+      'Microsoft.CognitiveServices',
+    );
+    const guarded = describeOff(callPiece(requestWith({ guardrailId: 'g-1' })));
+    assert.equal(guarded.attributes['aws.bedrock.guardrail.id'], 'g-1');
+    assert.equal(guarded.attributes['azure.resource_provider.namespace'], undefined);
+  });
+
   it('has an error status exactly when it has an error type', () => {
     const failed = describeOff(
       callPiece(makeCall({ error: { type: 'rate_limit_error', message: 'Slow down' } })),
