@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <iterator>
 #include <memory>
 
 #if defined(__SSE2__)
@@ -174,6 +175,38 @@ template <typename Scan> ScanEnd for_each_code_segment(const ElfFile &file, Scan
     return ScanEnd::complete;
 }
 
+// Where constants are: segments that are neither written nor run. Linkers that do not separate code
+// (GNU ld before 2.31, gold) put them into the segment that is run, beside it.
+std::vector<Segment> constant_segments(const ElfFile &file) {
+    std::vector<Segment> found;
+    for (const Segment &segment : file.segments()) {
+        if (!segment.is_code && !segment.is_writable) {
+            found.push_back(segment);
+        }
+    }
+    const bool has_own_segment = !found.empty();
+    const size_t before_sections = found.size();
+    for (const Section &section : file.sections()) {
+        const Elf64_Shdr &header = section.header;
+        const Segment *segment = file.code_segment_of(header.sh_addr);
+        if (segment == nullptr || header.sh_type != SHT_PROGBITS ||
+            header.sh_flags & (SHF_EXECINSTR | SHF_WRITE) || !section.name.starts_with(".rodata")) {
+            continue;
+        }
+        const uint64_t from_start = header.sh_addr - segment->address;
+        Segment part = *segment;
+        part.address = header.sh_addr;
+        part.offset = segment->offset + from_start;
+        part.bytes = std::min(header.sh_size, segment->bytes - from_start);
+        found.push_back(part);
+    }
+    if (found.size() == before_sections && !has_own_segment) {
+        std::copy_if(file.segments().begin(), file.segments().end(), std::back_inserter(found),
+                     [](const Segment &segment) { return segment.is_code; });
+    }
+    return found;
+}
+
 } // namespace
 
 const char *text_of(ScanEnd end) {
@@ -192,10 +225,7 @@ ScanEnd find_texts(const ElfFile &file, const std::vector<std::string> &texts,
                    const SearchLimits &limits, const Deadline &deadline,
                    std::vector<TextHit> *hits) {
     uint64_t bytes_left = limits.constants_bytes;
-    for (const Segment &segment : file.segments()) {
-        if (segment.is_code || segment.is_writable) {
-            continue;
-        }
+    for (const Segment &segment : constant_segments(file)) {
         const ScanEnd end =
             for_each_piece(file, segment, &bytes_left, deadline, [&](const Piece &piece) {
                 const uint64_t in_segment = segment.bytes - (piece.address - segment.address);
@@ -299,12 +329,13 @@ ScanEnd find_words(const ElfFile &file, const std::vector<AddressRange> &ranges,
     const uint64_t lowest = ranges.front().first;
     const uint64_t span = ranges.back().end - lowest;
     uint64_t bytes_left = limits.constants_bytes;
-    for (const Segment &segment : file.segments()) {
-        // Constants that hold addresses are written once, by the loader, unless the program is
-        // never moved.
-        if (segment.is_code || (!segment.is_writable && !file.is_fixed())) {
-            continue;
-        }
+    // Constants that hold addresses are written once, by the loader, unless the program is never
+    // moved.
+    std::vector<Segment> searched =
+        file.is_fixed() ? constant_segments(file) : std::vector<Segment>{};
+    std::copy_if(file.segments().begin(), file.segments().end(), std::back_inserter(searched),
+                 [](const Segment &segment) { return segment.is_writable && !segment.is_code; });
+    for (const Segment &segment : searched) {
         const ScanEnd end =
             for_each_piece(file, segment, &bytes_left, deadline, [&](const Piece &piece) {
                 for (size_t i = (8 - piece.address % 8) % 8; i < piece.size; i += 8) {

@@ -28,7 +28,8 @@ struct TextHit {
     uint64_t address;
 };
 
-// Every occurrence of the texts (2 to 64 bytes each) in segments that are neither written nor run.
+// Every occurrence of the texts (2 to 64 bytes each) in the constants: segments that are neither
+// written nor run, and what lies beside the code where the linker has put it there.
 ScanEnd find_texts(const ElfFile &file, const std::vector<std::string> &texts,
                    const SearchLimits &limits, const Deadline &deadline,
                    std::vector<TextHit> *hits);
@@ -69,8 +70,8 @@ struct DataWord {
     uint64_t value;
 };
 
-// Every aligned 64-bit word, in segments that are not run, with a value in one of the ranges, which
-// are sorted and do not overlap.
+// Every aligned 64-bit word, in data and constants, with a value in one of the ranges, which are
+// sorted and do not overlap.
 ScanEnd find_words(const ElfFile &file, const std::vector<AddressRange> &ranges,
                    const SearchLimits &limits, const Deadline &deadline,
                    std::vector<DataWord> *words);

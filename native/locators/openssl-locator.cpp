@@ -14,6 +14,7 @@ constexpr int64_t kReadInternalNumber = 523;
 constexpr int64_t kWriteInternalNumber = 524;
 // SSL_F_SSL_NEW.
 constexpr int64_t kNewNumber = 186;
+constexpr size_t kMaxVersionBytes = 64;
 constexpr unsigned kArguments[] = {kRdi, kRsi, kRdx, kRcx, kR8, kR9};
 
 std::string describe(const std::vector<AddressUser> &users) {
@@ -86,7 +87,8 @@ std::vector<uint64_t> exact_strings(const CodeSearch &search, KnownText text) {
 std::string version_of(const CodeSearch &search) {
     for (const uint64_t place : search.places_of(KnownText::openssl_version)) {
         const auto found = search.c_string_around(place);
-        if (found && found->address == place && found->text.size() < 64) {
+        if (found && found->address == place && found->text.size() < kMaxVersionBytes &&
+            (found->text.starts_with("OpenSSL 3.") || found->text.starts_with("OpenSSL 1.1.1"))) {
             return found->text;
         }
     }

@@ -181,7 +181,8 @@ Methods cipher_methods(const CodeSearch &search, const std::vector<const Address
                 target = static_cast<uint32_t>(instruction.constant->second);
             }
             const Segment *segment = target ? search.file.segment_of(*target) : nullptr;
-            if (segment != nullptr && !segment->is_code && *target % 8 == 0 &&
+            // Beside the code where the program is never moved and the linker has put it there.
+            if (segment != nullptr && *target % 8 == 0 &&
                 (segment->is_writable || search.file.is_fixed())) {
                 tables.insert(*target);
             }

@@ -1,12 +1,20 @@
 /** Stacks in programs without symbols: found exactly where the compiler put them, or refused with the reason. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { type LocatedStack, loadBinding } from '../../../src/capture/binding.ts';
 import { createSubjectBuilder, type Subject, type SubjectBuilder } from './subjects.ts';
 
 const POSITIONS: Record<string, string[]> = {
   'loaded anywhere': ['-pie', '-fPIE'],
   'at a fixed address': ['-no-pie', '-fno-pie'],
+  // As GNU ld did before 2.31: one segment for code and constants.
+  'with constants beside the code': ['-pie', '-fPIE', '-Wl,-z,noseparate-code'],
+  'at a fixed address, with constants beside the code': [
+    '-no-pie',
+    '-fno-pie',
+    '-Wl,-z,noseparate-code',
+  ],
   'without unwind entries': ['-pie', '-fPIE', '-fno-asynchronous-unwind-tables'],
 };
 
@@ -122,6 +130,19 @@ describe('locators of stripped stacks', function () {
       functions: RUSTLS,
     });
     assertRustls(only(subject), subject, false);
+  });
+
+  it('finds constants beside the code without section headers, too', () => {
+    const subject = subjects.build('headerless', 'openssl.c', {
+      flags: ['-DMAJOR=1', '-Wl,-z,noseparate-code'],
+      functions: ['ssl_read_internal', 'ssl_write_internal'],
+    });
+    const bytes = readFileSync(subject.path);
+    // e_shoff, and e_shnum with e_shstrndx.
+    bytes.fill(0, 40, 48);
+    bytes.fill(0, 60, 64);
+    const path = subjects.write('headerless', bytes);
+    assert.deepEqual(functionOffsets(only({ ...subject, path })), subject.offsets);
   });
 
   it('tells the write function with flags from the one without', () => {
