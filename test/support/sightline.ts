@@ -7,7 +7,8 @@ import { fileURLToPath } from 'node:url';
 
 const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 
-const START_TIMEOUT_MS = 30_000;
+/** Kernel programs are verified first: half a minute and more where others use all processors. */
+const START_TIMEOUT_MS = 90_000;
 const STOP_TIMEOUT_MS = 60_000;
 
 export interface SightlineOptions {

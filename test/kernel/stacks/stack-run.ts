@@ -68,16 +68,8 @@ function streamOf(events: readonly DataEvent[]): Buffer {
   return Buffer.concat(events.map(({ bytes }) => bytes));
 }
 
-/**
- * Every connection of the server was captured to the byte in both directions, and nothing else was. `isInHalves`: what
- * was written and what was read stand by themselves.
- */
-export function assertSame(
-  session: Session,
-  server: TappedServer,
-  stack: TlsStack,
-  isInHalves = false,
-): void {
+/** Every connection of the server was captured to the byte in both directions, and nothing else was. */
+export function assertSame(session: Session, server: TappedServer, stack: TlsStack): void {
   assert.deepEqual(lossesOf(session), []);
   const { drops, droppedBytes } = session.capture.counters();
   assert.equal(droppedBytes, 0);
@@ -85,19 +77,10 @@ export function assertSame(
     Object.entries(drops).filter(([, records]) => records > 0),
     [],
   );
-  const inParts = (all: Conversation[]): string[] =>
-    (isInHalves ? all.flatMap(halvesOf) : all).map(textOf).sort();
-  assert.deepEqual(inParts(capturedConversations(session, stack)), inParts(server.conversations()));
+  const inText = (all: Conversation[]): string[] => all.map(textOf).sort();
+  assert.deepEqual(inText(capturedConversations(session, stack)), inText(server.conversations()));
 }
 
-function halvesOf({ received, sent }: Conversation): Conversation[] {
-  const nothing = Buffer.alloc(0);
-  return [
-    { received, sent: nothing },
-    { received: nothing, sent },
-  ].filter((half) => half.received.length + half.sent.length > 0);
-}
-
-function textOf({ received, sent }: Conversation): string {
+export function textOf({ received, sent }: Conversation): string {
   return `${received.toString('latin1')}\n<<<\n${sent.toString('latin1')}`;
 }

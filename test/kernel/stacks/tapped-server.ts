@@ -28,7 +28,7 @@ export interface TappedServerOptions {
   host?: string;
 }
 
-interface Tap {
+export interface Tap {
   received: Buffer[];
   sent: Buffer[];
 }
@@ -81,7 +81,8 @@ export async function startTappedServer(options: TappedServerOptions = {}): Prom
   };
 }
 
-function tap(socket: TLSSocket): Tap {
+/** Keeps what is received and sent from now on, before anything else reads or writes. */
+export function tap(socket: TLSSocket): Tap {
   const kept: Tap = { received: [], sent: [] };
   socket.on('data', (bytes: Buffer) => kept.received.push(Buffer.from(bytes)));
   const write = socket.write.bind(socket) as (...args: unknown[]) => boolean;

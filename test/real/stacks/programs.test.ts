@@ -1,7 +1,7 @@
 /** Real programs on every TLS stack: each byte of both directions, once, and connections told apart. */
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -55,8 +55,6 @@ interface Case {
   ways: readonly Way[];
   /** How to run it; undefined, said loudly, where that is not possible. */
   prepare(server: TappedServer, way: Way): Subject | undefined;
-  /** What is written and what is read are two streams that nothing ties together: each is compared by itself. */
-  isInHalves?: boolean;
 }
 
 const ONE: Way = { atOnce: 1, connections: 'keep' };
@@ -160,21 +158,30 @@ describe('programs on real TLS stacks', function () {
     });
   }
 
-  function wheel(server: TappedServer, way: Way): Subject | undefined {
-    const environment = built('wheels', (path) => {
-      execFileSync('/usr/bin/python3', ['-m', 'venv', path], { stdio: 'pipe' });
-      const packages = ['cryptography==36.0.2', 'pyOpenSSL==22.0.0'];
-      execFileSync(join(path, 'bin/pip'), ['-q', 'install', ...packages], { stdio: 'pipe' });
-    });
-    if (environment === undefined) {
-      return undefined;
-    }
-    const command = join(environment, 'bin/python3');
-    return {
-      command,
-      args: [script('pyopenssl_client.py'), ...common(server, way)],
-      version: 'cryptography 36.0.2',
-      files: [first(command, '-c', WHEEL_FILE)],
+  function wheel(isStripped: boolean): Case['prepare'] {
+    return (server, way) => {
+      const whole = built('wheels', (path) => {
+        execFileSync('/usr/bin/python3', ['-m', 'venv', path], { stdio: 'pipe' });
+        const packages = ['cryptography==36.0.2', 'pyOpenSSL==22.0.0'];
+        execFileSync(join(path, 'bin/pip'), ['-q', 'install', ...packages], { stdio: 'pipe' });
+      });
+      const fileOf = (environment: string): string =>
+        first(join(environment, 'bin/python3'), '-c', WHEEL_FILE);
+      const environment =
+        whole === undefined || !isStripped
+          ? whole
+          : built('wheels-stripped', (path) => {
+              cpSync(whole, path, { recursive: true, verbatimSymlinks: true });
+              execFileSync('strip', [fileOf(path)], { stdio: 'pipe' });
+            });
+      return environment === undefined
+        ? undefined
+        : {
+            command: join(environment, 'bin/python3'),
+            args: [script('pyopenssl_client.py'), ...common(server, way)],
+            version: 'cryptography 36.0.2',
+            files: [fileOf(environment)],
+          };
     };
   }
 
@@ -282,7 +289,13 @@ describe('programs on real TLS stacks', function () {
       stack: 'openssl',
       program: 'Python, pyOpenSSL, OpenSSL 1.1.1 in a wheel',
       ways: [ONE, FRESH],
-      prepare: wheel,
+      prepare: wheel(false),
+    },
+    {
+      stack: 'openssl',
+      program: 'Python, pyOpenSSL, OpenSSL 1.1.1 in a wheel without symbols',
+      ways: [ONE, FRESH],
+      prepare: wheel(true),
     },
     {
       stack: 'openssl',
@@ -311,7 +324,6 @@ describe('programs on real TLS stacks', function () {
         stack: 'rustls',
         program: 'Deno',
         ways: [ONE, FOUR],
-        isInHalves: true,
         prepare: fromNpm(subject, 'fetch-client.mjs', ({ certificate }) => [
           'run',
           '--quiet',
@@ -348,7 +360,7 @@ describe('programs on real TLS stacks', function () {
         closeSession(session);
         assert.equal(server.requests(), REQUESTS);
         const conversations = server.conversations();
-        assertSame(session, server, one.stack, one.isInHalves);
+        assertSame(session, server, one.stack);
         if (way.connections === 'fresh') {
           assert.equal(conversations.length, REQUESTS);
         }
@@ -357,15 +369,16 @@ describe('programs on real TLS stacks', function () {
         );
         const objects = new Set(dataOf(session).map(({ connection }) => connection.object)).size;
         row ??= {
-          stack: [one.stack, located[0]?.version].filter(Boolean).join(' '),
+          // OpenSSL's is a whole line, with its name and date.
+          stack: [one.stack, located[0]?.version?.replace(/^OpenSSL (\S+).*/, '$1')]
+            .filter(Boolean)
+            .join(' '),
           program: one.program,
           version: subject.version,
           locatedBy: [...new Set(located.map(({ locatedBy }) => locatedBy))].join(', '),
           placement: placementOf(located, probed),
           ...NOTHING,
-          exact: one.isInHalves
-            ? 'every byte of each direction, but not which answer belongs to which request'
-            : 'every byte of every connection',
+          exact: 'every byte of every connection',
           notes: '',
         };
         row.connections += conversations.length;
@@ -373,7 +386,7 @@ describe('programs on real TLS stacks', function () {
           row.writtenBytes += received.length;
           row.readBytes += sent.length;
         }
-        if (!one.isInHalves && objects < conversations.length) {
+        if (objects < conversations.length) {
           row.notes = `${conversations.length} connections on ${objects} objects, none mixed`;
         }
       } finally {
