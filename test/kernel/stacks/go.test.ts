@@ -18,8 +18,9 @@ const FUNCTIONS = [
   'crypto/tls.(*Conn).Write',
   'crypto/tls.(*Conn).clientHandshake',
   'crypto/tls.(*Conn).sendAlert',
-  'crypto/tls.(*Conn).serverHandshake',
 ];
+/** Newer linkers leave it out of a program that is only a client. */
+const SERVER_SIDE = 'crypto/tls.(*Conn).serverHandshake';
 /** A prime: a double or a loss cannot hide in a round number. */
 const REQUESTS = 23;
 const MIB = 1024 * 1024;
@@ -63,7 +64,11 @@ describe('Go', function () {
         const session = openSession({ ringBytes: 16 * MIB });
         try {
           const path = join(folder, name);
-          assert.deepEqual(attachLocated(session, path, 'go'), FUNCTIONS);
+          const attached = attachLocated(session, path, 'go');
+          assert.deepEqual(
+            attached.filter((one) => one !== SERVER_SIDE),
+            FUNCTIONS,
+          );
           const url = `https://localhost:${server.port}/v1/messages`;
           const more = [server.certificate.caPath, String(REQUESTS), String(parallel), '40001'];
           await runProgram(session, path, ['http', url, ...more], { GOMAXPROCS: '8' });

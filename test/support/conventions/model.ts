@@ -73,6 +73,8 @@ const SERVER = {
   'network.peer.address': text,
   'network.peer.port': int,
   'network.type': { ...text, values: ['ipv4', 'ipv6'] },
+  // Ours, where the socket was not seen in the connection's own calls.
+  'sightline.network.peer.inferred': { type: 'boolean', values: [true] },
 } as const satisfies Record<string, AttributeRule>;
 
 const CONTENT = {
