@@ -6,10 +6,12 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { commandsPage } from '../src/cli/commands-page.ts';
 import { configurationPage } from '../src/config/configuration-page.ts';
+import { redactionPage } from '../src/config/redaction-page.ts';
 
 const PAGES = [
   { name: 'docs/configuration.md', text: configurationPage() },
   { name: 'docs/commands.md', text: commandsPage() },
+  { name: 'docs/redaction.md', text: redactionPage() },
 ];
 
 const isCheck = process.argv.includes('--check');

@@ -6,6 +6,7 @@ import { otlpSettings } from './config/otlp-settings.ts';
 import type { Config } from './config/schema.ts';
 import { builtInPriceTable, type PriceTable, readPriceTable } from './llm/price-table.ts';
 import type { PipelineSettings } from './pipeline.ts';
+import { createRedaction } from './redaction.ts';
 import type {
   Notice,
   Signal,
@@ -13,13 +14,12 @@ import type {
   TelemetryOptions,
   TerminalSettings,
 } from './telemetry/options.ts';
-import { maskSecretsInText } from './util/argument-secrets.ts';
-import { findCutSecret, maskPlaces } from './util/key-shapes.ts';
 
 const NS_PER_MS = 1_000_000n;
 
 /** Throws a SightlineError for a configuration that cannot be used. */
 export function pipelineSettings(config: Config): PipelineSettings {
+  const added = createRedaction(config).inBytes;
   return {
     streamTimeoutNs: BigInt(config.capture.streamTimeoutMs) * NS_PER_MS,
     turnTimeoutNs: BigInt(config.capture.turnTimeoutMs) * NS_PER_MS,
@@ -29,6 +29,7 @@ export function pipelineSettings(config: Config): PipelineSettings {
     llmHosts: config.llm.hosts,
     prices: priceTable(config),
     limits: config.limits,
+    ...(added === undefined ? {} : { findAddedSecrets: added }),
   };
 }
 
@@ -40,12 +41,6 @@ function priceTable({ cost }: Config): PriceTable {
 
 function isContentOn(config: Config): boolean {
   return config.content.capture !== 'NO_CONTENT';
-}
-
-/** Keys by their shape, and what the words before it call a credential, are masked in whatever text is exported. */
-export function redactSecrets(text: string): string {
-  const masked = maskSecretsInText(text);
-  return maskPlaces(masked, findCutSecret(masked));
 }
 
 /**
@@ -96,7 +91,7 @@ export function telemetryOptions(config: Config, surroundings: Surroundings): Te
     samplerRatio: config.traces.samplerRatio,
     captureContent: config.content.capture,
     conventions: config.semantics.conventions,
-    redact: redactSecrets,
+    redact: createRedaction(config).text,
     spanBatch: config.traces.batch,
     logBatch: config.logs.batch,
     metricIntervalMs: config.metrics.exportIntervalMs,

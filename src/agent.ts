@@ -3,7 +3,6 @@ import { readFileSync, rmSync } from 'node:fs';
 import {
   pipelineSettings,
   processSelection,
-  redactSecrets,
   selectionWarnings,
   telemetryOptions,
 } from './agent-settings.ts';
@@ -31,6 +30,7 @@ import { createPipeline, type Pipeline, type PipelineOutput } from './pipeline.t
 import { type LoadedPlugin, loadPlugins } from './plugins/load-plugins.ts';
 import { createPluginStage } from './plugins/plugin-stage.ts';
 import { createPrinter, type Printer } from './print-view.ts';
+import { createRedaction } from './redaction.ts';
 import { type Counter, type Counters, createCounters } from './self/counters.ts';
 import type { Log } from './self/log.ts';
 import { ownResource } from './self/own-resource.ts';
@@ -99,6 +99,7 @@ export async function createLiveAgent(config: Config, options: LiveAgentOptions)
     onMissing: (reason) =>
       log.warn(`unencrypted HTTP is not captured: this kernel cannot do it (${reason})`),
     limits: config.limits.capture,
+    maskArguments: createRedaction(config).argv,
     onLog: (_level, line) => log.debug(`libbpf: ${line.trimEnd()}`),
     onMalformed: (record) => {
       counters.counter('sightline.faults', { place: 'capture' }).add();
@@ -292,7 +293,7 @@ function openPrinter(config: Config, { print }: AnalysisParts): Printer | undefi
   if (print === undefined) {
     return undefined;
   }
-  const content = contentPolicy(config.content.capture, redactSecrets);
+  const content = contentPolicy(config.content.capture, createRedaction(config).text);
   const conventions = CONVENTIONS[config.semantics.conventions];
   return createPrinter(print, content, conventions, config.content.maxBytes);
 }

@@ -28,6 +28,7 @@ import { knownAgent, type WorkloadSubject, workloadName } from './targets/worklo
 import type { ConnectionParserFactory } from './transport/connection.ts';
 import type { TransportLimits } from './transport/limits.ts';
 import { createTransport } from './transport/transport.ts';
+import type { SecretFinder } from './util/key-shapes.ts';
 
 export interface PipelineSettings {
   streamTimeoutNs: bigint;
@@ -39,6 +40,8 @@ export interface PipelineSettings {
   llmHosts?: readonly LlmHost[];
   /** Calls are measured on the server's side too. */
   followsServers?: boolean;
+  /** Credentials beside those of the built-in rules, in bytes read as Latin-1. */
+  findAddedSecrets?: SecretFinder;
   /** What models cost; absent: no cost is estimated. */
   prices?: PriceTable;
   limits: {
@@ -131,6 +134,9 @@ export function createPipeline(
     webSocketLimits: settings.limits.webSocket ?? {},
     streamTimeoutNs: settings.streamTimeoutNs,
     counters: httpCounters,
+    ...(settings.findAddedSecrets === undefined
+      ? {}
+      : { findAddedSecrets: settings.findAddedSecrets }),
     onExchange: (exchange, timeNs) => {
       totals.exchanges += 1;
       output.exchange?.(exchange, timeNs, () => processes.ensure(exchange.connection.process));

@@ -76,6 +76,8 @@ export interface LiveSourceOptions {
   /** A record of a process that is not wanted came before the kernel knew that: nobody gets it. */
   onLeftOut?(kind: Judgement['kind'], bytes: number): void;
   limits?: Partial<CaptureLimits>;
+  /** Masks credentials in the arguments of a program; absent: what the built-in rules find. */
+  maskArguments?(argv: readonly string[]): string[];
   /** True: unencrypted HTTP is captured as well. */
   plain?: boolean;
   /** True: the kernel programs of every TLS stack are there before the first program that needs them. */
@@ -107,6 +109,7 @@ export interface LiveSource extends CaptureSource {
 /** Nothing is opened before `start`, which throws what the binding throws when capture is impossible. */
 export function createLiveSource(options: LiveSourceOptions): LiveSource {
   const { binding, targets, watchAll } = options;
+  const mask = options.maskArguments ?? maskArguments;
   const clock = createHostClock();
   const identities = createProcessIdentities();
   const cgroups: CgroupPaths = createCgroupPaths();
@@ -306,7 +309,7 @@ export function createLiveSource(options: LiveSourceOptions): LiveSource {
    */
   function emitProgram(event: ExecEvent | SnapshotEvent, cgroupId?: bigint): void {
     const { argv } = event;
-    event.argv = maskArguments(argv);
+    event.argv = mask(argv);
     emit(event);
     describe(event, argv, cgroupId);
   }

@@ -24,6 +24,7 @@ import type { Key, RequiredKey } from './key.ts';
 import { optional, required } from './key.ts';
 import { limitKeys } from './limits.ts';
 import { llmHosts } from './llm-hosts.ts';
+import { redactions } from './redaction-format.ts';
 
 const PROTOCOLS = ['grpc', 'http/protobuf'] as const;
 const COMPRESSIONS = ['none', 'gzip'] as const;
@@ -331,6 +332,12 @@ export const schema = {
       size({ min: 0, max: 1024 ** 3 }),
       64 * 1024,
       'Captured content of one message field beyond this is cut. Usage, ids and tool names never are.',
+    ),
+    redact: required(
+      'SIGHTLINE_REDACT',
+      redactions(),
+      [],
+      'What is masked besides credentials: email and card (optional rules), and patterns of your own.',
     ),
   },
   file: {

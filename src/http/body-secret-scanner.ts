@@ -4,21 +4,29 @@
  * A tail of the text is kept and looked at again with what follows, so that a key that is split is found; its
  * bytes are not released to the recorder before. A key that runs on past the end of the text is followed.
  */
-import { findSecretsInText } from '../util/key-shapes.ts';
+import { findSecretsInText, type SecretFinder, type SecretPlace } from '../util/key-shapes.ts';
 import { latin1Text } from './latin1.ts';
 
 /** Longest prefix and minimum length that a key shape needs to be recognised, with room. */
 const TAIL_BYTES = 256;
+/** What is found besides has no known length: of a longer match that is split, only a part may be found. */
+const ADDED_TAIL_BYTES = 1024;
 const TOKEN_RUN = /^[A-Za-z0-9._~+/=-]*/;
 const PEM_RUN = /^[A-Za-z0-9+/=\s\\:,.]*/;
 
 /** A string of JSON up to its end quote; the last group is a backslash whose character is still to come. */
 const JSON_REST = '[^"\\\\]*(?:\\\\[\\s\\S][^"\\\\]*)*(\\\\)?';
+/** Keys whose value is a credential, whatever it looks like. */
+const SECRET_NAME =
+  '(?:api[-_]?key|pass(?:word|wd|phrase)|pwd|(?:client|app)?[-_]?secret|[a-z0-9]{0,32}[-_]?(?:secret|private|access|account|master|encryption|signing)[-_]?(?:access[-_]?)?key|(?:access|refresh|id|auth|session|bearer|security)[-_]?token|private[-_]key[-_]data)';
 /** Strings whose key says that they are secret; group 1 is the value as far as it is there. */
-const JSON_SECRET = new RegExp(
-  `"(?:api[-_]?key|password|passwd|secret|client_secret|secret_key|(?:access|refresh|id|auth)_token)"\\s{0,8}:\\s{0,8}"(${JSON_REST})`,
+const JSON_SECRET = new RegExp(`"${SECRET_NAME}"\\s{0,8}:\\s{0,8}"(${JSON_REST})`, 'gi');
+/** The same in JSON that is itself a string of JSON, up to the next quote or escape. */
+const INNER_JSON_SECRET = new RegExp(
+  `\\\\"${SECRET_NAME}\\\\"\\s{0,8}:\\s{0,8}\\\\"([^"\\\\]+)`,
   'gi',
 );
+const INNER_JSON_RUN = /^[^"\\]*/;
 const JSON_RUN = new RegExp(`^${JSON_REST}`);
 const JSON_RUN_IN_ESCAPE = new RegExp(`^[\\s\\S]?${JSON_REST}`);
 
@@ -42,6 +50,7 @@ export interface BodySecretScanner {
 
 export function createBodySecretScanner(
   onSecret: (position: number, length: number) => void,
+  findAdded?: SecretFinder,
 ): BodySecretScanner {
   let tail: Piece[] = [];
   let following: RegExp | undefined;
@@ -100,7 +109,20 @@ export function createBodySecretScanner(
         following = jsonRun(match[2]);
       }
     }
-    tail = keepTail(pieces, text.length);
+    for (const match of text.matchAll(INNER_JSON_SECRET)) {
+      const length = match[1]?.length ?? 0;
+      const end = match.index + match[0].length;
+      report(pieces, end - length, length);
+      if (end === text.length) {
+        following = INNER_JSON_RUN;
+      }
+    }
+    for (const place of findAdded?.(text) ?? []) {
+      if (isMaskable(text, place)) {
+        report(pieces, place.index, place.length);
+      }
+    }
+    tail = keepTail(pieces, text.length, findAdded === undefined ? TAIL_BYTES : ADDED_TAIL_BYTES);
   }
 
   return {
@@ -115,8 +137,26 @@ export function createBodySecretScanner(
   };
 }
 
-function keepTail(pieces: Piece[], textLength: number): Piece[] {
-  let excess = textLength - TAIL_BYTES;
+/**
+ * Whether stars in this place leave JSON what it is: not where they would stand for its quotes, or for a number
+ * outside of its strings.
+ */
+function isMaskable(text: string, { index, length }: SecretPlace): boolean {
+  const match = text.slice(index, index + length);
+  if (match.includes('"')) {
+    return false;
+  }
+  if (!/^[-+0-9.eE]+$/.test(match)) {
+    return true;
+  }
+  const before = /[:,[][\s\d.eE+-]*$/.test(text.slice(Math.max(0, index - 32), index));
+  return !(
+    before && /^[\d.eE+-]*\s*(?:[,\]}]|$)/.test(text.slice(index + length, index + length + 32))
+  );
+}
+
+function keepTail(pieces: Piece[], textLength: number, tailBytes: number): Piece[] {
+  let excess = textLength - tailBytes;
   const kept: Piece[] = [];
   for (const piece of pieces) {
     if (excess >= piece.text.length) {

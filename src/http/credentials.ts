@@ -4,7 +4,12 @@
  * Every pattern is linear in the text: one class repeated after a fixed prefix, nothing nested.
  */
 
-import { findSecretsInText, maskPlaces, type SecretPlace } from '../util/key-shapes.ts';
+import {
+  findSecretsInText,
+  maskPlaces,
+  type SecretFinder,
+  type SecretPlace,
+} from '../util/key-shapes.ts';
 
 const SECRET_PARAMETER =
   /^(?:key|keys|auth|authorization|pass|pwd|passwd|password|secret|sig|signature|token|jwt|code|code_verifier|client_assertion|assertion|credential|credentials|session|sessionid|session_id|sid|awsaccesskeyid|googleaccessid|x-amz-signature|x-amz-credential|x-amz-security-token|x-goog-signature|x-goog-credential|.*[-_.]?(?:api[-_.]?key|apitoken|subscription[-_.]?key|access[-_.]?key|private[-_.]?key|secret[-_.]?key)|.*[-_.](?:token|secret|password|signature|key)|.*(?:accesstoken|authtoken|refreshtoken|idtoken|sessiontoken|clientsecret|apikey))$/i;
@@ -15,14 +20,40 @@ function isSecretParameter(name: string): boolean {
 }
 
 /** The credentials in a request target or URL: userinfo, secret parameters of query and fragment, key shapes. */
-export function findSecretsInTarget(target: string): SecretPlace[] {
+export function findSecretsInTarget(target: string, findAdded?: SecretFinder): SecretPlace[] {
   const places = findUserinfo(target);
   const query = target.search(/[?#]/);
   if (query >= 0) {
     findSecretParameters(target, query + 1, places);
   }
-  for (const place of findSecretsInText(target)) {
+  for (const place of findInDecoded(target, findSecretsInText)) {
     places.push(place);
+  }
+  return findAdded === undefined ? places : places.concat(findInDecoded(target, findAdded));
+}
+
+const HEX_PAIR = /^[0-9A-Fa-f]{2}$/;
+
+/** Looks in the target as it is and, where it has percent-encoding, with that undone. Places are the target's. */
+function findInDecoded(target: string, find: SecretFinder): SecretPlace[] {
+  const places = find(target);
+  if (!target.includes('%')) {
+    return places;
+  }
+  /** Where each character of the decoded text begins. */
+  const starts: number[] = [];
+  let decoded = '';
+  for (let at = 0; at < target.length; ) {
+    const digits = target[at] === '%' ? target.slice(at + 1, at + 3) : '';
+    const isEncoded = HEX_PAIR.test(digits);
+    starts.push(at);
+    decoded += isEncoded ? String.fromCharCode(Number.parseInt(digits, 16)) : target[at];
+    at += isEncoded ? 3 : 1;
+  }
+  starts.push(target.length);
+  for (const { index, length } of find(decoded)) {
+    const start = starts[index] ?? 0;
+    places.push({ index: start, length: (starts[index + length] ?? target.length) - start });
   }
   return places;
 }

@@ -3,7 +3,12 @@
  * RFC 9112 §2–5, https://www.rfc-editor.org/rfc/rfc9112
  */
 
-import { findSecretsInText, maskPlaces, type SecretPlace } from '../util/key-shapes.ts';
+import {
+  findSecretsInText,
+  maskPlaces,
+  type SecretFinder,
+  type SecretPlace,
+} from '../util/key-shapes.ts';
 import { isSecretHeader } from '../util/secret-headers.ts';
 import { findSecretsInTarget } from './credentials.ts';
 import type { HeaderField } from './exchange.ts';
@@ -82,12 +87,13 @@ function parseRequestLine(line: string): RequestLine | undefined {
 
 /**
  * Parses a whole head: latin1 text from the first byte of the start line to the empty line (or without it).
- * Undefined when the start line is none of HTTP/1.x.
+ * Undefined when the start line is none of HTTP/1.x. `findAdded` finds secrets besides those of the built-in rules.
  */
 export function parseHead(
   text: string,
   kind: StartLine['kind'],
   maxFields: number,
+  findAdded?: SecretFinder,
 ): ParsedHead | undefined {
   const firstEnd = lineEnd(text, 0);
   const line = text.slice(0, trimCr(text, 0, firstEnd));
@@ -103,9 +109,9 @@ export function parseHead(
     droppedFields: 0,
   };
   if (startLine.kind === 'request') {
-    maskTarget(line, startLine, head.secrets);
+    maskTarget(line, startLine, head.secrets, findAdded);
   }
-  parseFields(text, firstEnd + 1, maxFields, head);
+  parseFields(text, firstEnd + 1, maxFields, head, findAdded);
   return head;
 }
 
@@ -115,6 +121,7 @@ export function parseFields(
   start: number,
   maxFields: number,
   head: Omit<ParsedHead, 'startLine'>,
+  findAdded?: SecretFinder,
 ): void {
   let at = start;
   while (at < text.length) {
@@ -133,7 +140,7 @@ export function parseFields(
       end = nextEnd;
       contentEnd = nextContentEnd;
     }
-    parseField(text, fieldStart, contentEnd, isFolded, maxFields, head);
+    parseField(text, fieldStart, contentEnd, isFolded, maxFields, head, findAdded);
     at = end + 1;
   }
 }
@@ -145,6 +152,7 @@ function parseField(
   isFolded: boolean,
   maxFields: number,
   head: Omit<ParsedHead, 'startLine'>,
+  findAdded: SecretFinder | undefined,
 ): void {
   const colon = text.indexOf(':', start);
   if (colon <= start || colon >= end) {
@@ -167,7 +175,7 @@ function parseField(
     valueEnd -= 1;
   }
   let value = text.slice(valueStart, valueEnd);
-  const places = secretsOfField(name, value);
+  const places = secretsOfField(name, value, findAdded);
   if (places.length > 0) {
     value = maskPlaces(value, places);
     for (const place of places) {
@@ -185,14 +193,22 @@ function parseField(
 }
 
 /** The credentials in a field's value. */
-export function secretsOfField(name: string, value: string): SecretPlace[] {
+export function secretsOfField(
+  name: string,
+  value: string,
+  findAdded?: SecretFinder,
+): SecretPlace[] {
   if (value === '') {
     return [];
   }
   if (isSecretHeader(name)) {
     return [{ index: 0, length: value.length }];
   }
-  return URL_FIELD.test(name) ? findSecretsInTarget(value) : findSecretsInText(value);
+  const places = URL_FIELD.test(name) ? findSecretsInTarget(value) : findSecretsInText(value);
+  // What frames the body must stay readable, or a recording could not be replayed.
+  return findAdded === undefined || FRAMING_FIELD.test(name)
+    ? places
+    : places.concat(findAdded(value));
 }
 
 /** A line whose name cannot be read may be anything: all of it is treated as secret. */
@@ -202,8 +218,13 @@ function maskWhatIsNoField(text: string, start: number, end: number, secrets: Se
   }
 }
 
-function maskTarget(line: string, startLine: RequestLine, secrets: SecretPlace[]): void {
-  const places = findSecretsInTarget(startLine.target);
+function maskTarget(
+  line: string,
+  startLine: RequestLine,
+  secrets: SecretPlace[],
+  findAdded: SecretFinder | undefined,
+): void {
+  const places = findSecretsInTarget(startLine.target, findAdded);
   if (places.length === 0) {
     return;
   }

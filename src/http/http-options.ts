@@ -2,6 +2,7 @@
 import type { ConnectionRef, Direction } from '../capture/events.ts';
 import type { VerdictSink } from '../capture/verdict.ts';
 import type { ConnectionParser } from '../transport/connection.ts';
+import type { SecretFinder } from '../util/key-shapes.ts';
 import type { Exchange, ExchangeHandler } from './exchange.ts';
 import { createHttp2Counters, type Http2Counters } from './http2/counters.ts';
 import type { HttpLimits } from './limits.ts';
@@ -32,6 +33,8 @@ export interface HttpStageOptions {
     length: number,
     replacement?: Uint8Array,
   ): void;
+  /** What is secret besides what the built-in rules find, in Latin-1 text of headers, targets and bodies. */
+  findAddedSecrets?: SecretFinder;
   /**
    * Every secret before `upToPosition` of this direction's stream has been reported. A position that is lower than
    * one before says nothing new.

@@ -37,6 +37,9 @@ export function createHttpStage(options: HttpStageOptions): ConnectionParserFact
       ...(options.webSocketLimits === undefined ? {} : { limits: options.webSocketLimits }),
       ...(options.onSecret === undefined ? {} : { onSecret: options.onSecret }),
       ...(options.onRelease === undefined ? {} : { onRelease: options.onRelease }),
+      ...(options.findAddedSecrets === undefined
+        ? {}
+        : { findAddedSecrets: options.findAddedSecrets }),
     }),
   };
   context.upgrade = (exchange) =>

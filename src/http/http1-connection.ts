@@ -111,8 +111,9 @@ export function createHttp1Connection(
     const { onSecret } = context;
     return onSecret === undefined
       ? undefined
-      : createBodySecretScanner((position, length) =>
-          onSecret(connection, direction, position, length),
+      : createBodySecretScanner(
+          (position, length) => onSecret(connection, direction, position, length),
+          context.findAddedSecrets,
         );
   }
 
@@ -628,79 +629,89 @@ export function createHttp1Connection(
     }
   }
 
-  const requests: MessageReader = createMessageReader('request', limits, {
-    begin: beginRequest,
-    head: readRequestHead,
-    body(bytes, at, position) {
-      addBody(sending?.exchange.request, sending?.requestBody, bytes, at.timeNs);
-      if (isRequestScanned) {
-        requestScanner?.push(bytes, position);
-      }
+  const requests: MessageReader = createMessageReader(
+    'request',
+    limits,
+    {
+      begin: beginRequest,
+      head: readRequestHead,
+      body(bytes, at, position) {
+        addBody(sending?.exchange.request, sending?.requestBody, bytes, at.timeNs);
+        if (isRequestScanned) {
+          requestScanner?.push(bytes, position);
+        }
+      },
+      bodyGap(size, at) {
+        requestScanner?.end();
+        addHole(sending, sending?.exchange.request, sending?.requestBody, size, at.timeNs);
+      },
+      bodySkip(size, at) {
+        requestScanner?.end();
+        addSkip(sending, sending?.exchange.request, sending?.requestBody, size, at.timeNs);
+      },
+      skippedEnd(at) {
+        if (sending) {
+          sending.isRequestLost = true;
+          finishIfOver(sending, at.timeNs);
+        }
+      },
+      trailers: (fields) => setTrailers(sending?.exchange.request, fields),
+      complete: (at) => completeRequest(at.timeNs),
+      lost: loseRequest,
+      mayResume: () => true,
+      resumed() {
+        if (sending) {
+          sending.isRequestLost = false;
+        }
+      },
+      tunnel: (bytes, at, position) => tunnelData(requestDirection, bytes, at, position),
+      tunnelGap: (size, at) => tunnel?.gap(requestDirection, size, at),
+      secret: (position, length) => reportSecret(requestDirection, position, length),
     },
-    bodyGap(size, at) {
-      requestScanner?.end();
-      addHole(sending, sending?.exchange.request, sending?.requestBody, size, at.timeNs);
-    },
-    bodySkip(size, at) {
-      requestScanner?.end();
-      addSkip(sending, sending?.exchange.request, sending?.requestBody, size, at.timeNs);
-    },
-    skippedEnd(at) {
-      if (sending) {
-        sending.isRequestLost = true;
-        finishIfOver(sending, at.timeNs);
-      }
-    },
-    trailers: (fields) => setTrailers(sending?.exchange.request, fields),
-    complete: (at) => completeRequest(at.timeNs),
-    lost: loseRequest,
-    mayResume: () => true,
-    resumed() {
-      if (sending) {
-        sending.isRequestLost = false;
-      }
-    },
-    tunnel: (bytes, at, position) => tunnelData(requestDirection, bytes, at, position),
-    tunnelGap: (size, at) => tunnel?.gap(requestDirection, size, at),
-    secret: (position, length) => reportSecret(requestDirection, position, length),
-  });
+    context.findAddedSecrets,
+  );
 
-  const responses: MessageReader = createMessageReader('response', limits, {
-    begin: beginResponse,
-    head: readResponseHead,
-    body(bytes, at, position) {
-      addBody(receiving?.exchange.response, receiving?.responseBody, bytes, at.timeNs);
-      if (isResponseScanned) {
-        responseScanner?.push(bytes, position);
-      }
+  const responses: MessageReader = createMessageReader(
+    'response',
+    limits,
+    {
+      begin: beginResponse,
+      head: readResponseHead,
+      body(bytes, at, position) {
+        addBody(receiving?.exchange.response, receiving?.responseBody, bytes, at.timeNs);
+        if (isResponseScanned) {
+          responseScanner?.push(bytes, position);
+        }
+      },
+      bodyGap(size, at) {
+        responseScanner?.end();
+        addHole(receiving, receiving?.exchange.response, receiving?.responseBody, size, at.timeNs);
+      },
+      bodySkip(size, at) {
+        responseScanner?.end();
+        addSkip(receiving, receiving?.exchange.response, receiving?.responseBody, size, at.timeNs);
+      },
+      skippedEnd() {
+        if (receiving) {
+          receiving.isResponseLost = true;
+        }
+      },
+      trailers: (fields) => setTrailers(receiving?.exchange.response, fields),
+      complete: (at) => completeResponse(at.timeNs),
+      lost: loseResponse,
+      // The next answer may have begun in the loss when its request is there already, or may have been lost.
+      mayResume: () => awaiting.length === 0 && !hasLostRequests,
+      resumed() {
+        if (receiving) {
+          receiving.isResponseLost = false;
+        }
+      },
+      tunnel: (bytes, at, position) => tunnelData(responseDirection, bytes, at, position),
+      tunnelGap: (size, at) => tunnel?.gap(responseDirection, size, at),
+      secret: (position, length) => reportSecret(responseDirection, position, length),
     },
-    bodyGap(size, at) {
-      responseScanner?.end();
-      addHole(receiving, receiving?.exchange.response, receiving?.responseBody, size, at.timeNs);
-    },
-    bodySkip(size, at) {
-      responseScanner?.end();
-      addSkip(receiving, receiving?.exchange.response, receiving?.responseBody, size, at.timeNs);
-    },
-    skippedEnd() {
-      if (receiving) {
-        receiving.isResponseLost = true;
-      }
-    },
-    trailers: (fields) => setTrailers(receiving?.exchange.response, fields),
-    complete: (at) => completeResponse(at.timeNs),
-    lost: loseResponse,
-    // The next answer may have begun in the loss when its request is there already, or may have been lost.
-    mayResume: () => awaiting.length === 0 && !hasLostRequests,
-    resumed() {
-      if (receiving) {
-        receiving.isResponseLost = false;
-      }
-    },
-    tunnel: (bytes, at, position) => tunnelData(responseDirection, bytes, at, position),
-    tunnelGap: (size, at) => tunnel?.gap(responseDirection, size, at),
-    secret: (position, length) => reportSecret(responseDirection, position, length),
-  });
+    context.findAddedSecrets,
+  );
 
   function reportSecret(direction: Direction, position: number, length: number): void {
     if (length > 0) {

@@ -18,6 +18,7 @@
  * A message whose place is lost is never joined with what follows the loss.
  */
 import type { ChunkTime } from '../transport/connection.ts';
+import type { SecretFinder } from '../util/key-shapes.ts';
 import type { HeaderField } from './exchange.ts';
 import { type ParsedHead, parseFields, parseHead, parseStartLine } from './head.ts';
 import { createHeadCollector } from './head-collector.ts';
@@ -104,6 +105,7 @@ export function createMessageReader(
   kind: 'request' | 'response',
   limits: HttpLimits,
   events: MessageReaderEvents,
+  findAddedSecrets?: SecretFinder,
 ): MessageReader {
   const collector = createHeadCollector(limits.maxHeadBytes);
   const trailerCollector = createHeadCollector(limits.maxHeadBytes);
@@ -206,7 +208,7 @@ export function createMessageReader(
       }
       return bytes.length;
     }
-    const head = parseHead(collector.text(), kind, limits.maxHeaderFields);
+    const head = parseHead(collector.text(), kind, limits.maxHeaderFields, findAddedSecrets);
     if (head === undefined) {
       rejectHead(at);
       return bytes.length;
@@ -347,7 +349,7 @@ export function createMessageReader(
     const text = trailerCollector.text();
     if (text.length > 2) {
       const parsed = { fields: [], secrets: [], malformedLines: 0, droppedFields: 0 };
-      parseFields(text, 0, limits.maxHeaderFields, parsed);
+      parseFields(text, 0, limits.maxHeaderFields, parsed, findAddedSecrets);
       for (const { index, length } of parsed.secrets as { index: number; length: number }[]) {
         if (index < trailerCollector.exactBytes) {
           events.secret(start + index, length);

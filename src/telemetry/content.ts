@@ -32,7 +32,7 @@ const MAX_DEPTH = 64;
 
 /** Keys of which every text in the value is a credential, whatever it looks like. */
 const SECRET_KEY =
-  /^(?:.*(?:authori[sz]ation|cookie|(?:api|access|secret|private)[-_]?keys?|password|passwd|passphrase|secrets?|credentials?|[-_]tokens?|(?:access|auth|id|refresh|session)token)|tokens?|auth|jwt)$/i;
+  /^(?:.*(?:authori[sz]ation|cookie|(?:api|access|account|encryption|master|private|secret|signing)[-_]?keys?|password|passwd|passphrase|private[-_]key[-_]data|pwd|secrets?|credentials?|[-_]tokens?|(?:access|auth|id|refresh|session)token)|tokens?|auth|jwt)$/i;
 
 function maskWhole(text: string): string {
   return '*'.repeat(text.length);

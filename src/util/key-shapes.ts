@@ -1,8 +1,5 @@
-/**
- * Keys and tokens that say of themselves what they are, found in any text by the prefixes their issuers give them.
- *
- * Every pattern is linear in the text: one class repeated after a fixed prefix, nothing nested.
- */
+/** Finds the credentials that the built-in rules describe in any text, and masks them. */
+import { SECRET_RULES, type SecretRule } from './secret-rules.ts';
 
 /** A place in a text: `index` and `length` in UTF-16 units, which are bytes when the text is latin1. */
 export interface SecretPlace {
@@ -30,68 +27,99 @@ export function maskPlaces(text: string, places: readonly SecretPlace[]): string
   return masked + text.slice(done);
 }
 
+/** Finds what some rules describe; the places are in no particular order and may overlap. */
+export type SecretFinder = (text: string) => SecretPlace[];
+
 /**
- * Each pattern: a prefix that names the issuer, then its alphabet. Group 1, when there is one, is the secret;
- * otherwise the whole match is. A `*` in an alphabet would let masked text match again: none has it.
+ * Where a word begins: not behind a letter, digit or `_`, unless those are the end of an escape of JSON (`\\n`,
+ * `\\u0020`) or of a URL (`%20`).
  */
-const KEY_SHAPES: readonly RegExp[] = [
-  // OpenAI, Anthropic, OpenRouter, DeepSeek (sk-, sk-proj-, sk-ant-, sk-or-), Stripe (sk_live_).
-  /\b(?:sk|rk|pk)-[A-Za-z0-9_-]{16,}/g,
-  /\b(?:sk|rk|whsec)_(?:live_|test_)?[A-Za-z0-9]{16,}/g,
-  // GitHub, GitLab, npm, PyPI, Hugging Face, Groq, xAI, Perplexity, Replicate, NVIDIA, Fireworks, SendGrid.
-  /\bgh[opusr]_[A-Za-z0-9]{20,}/g,
-  /\bgithub_pat_[A-Za-z0-9_]{20,}/g,
-  /\bglpat-[A-Za-z0-9_-]{16,}/g,
-  /\bnpm_[A-Za-z0-9]{30,}/g,
-  /\bpypi-[A-Za-z0-9_-]{32,}/g,
-  /\bhf_[A-Za-z0-9]{20,}/g,
-  /\b(?:gsk|pplx|r8|fw|csk)[-_][A-Za-z0-9]{24,}/g,
-  /\bxai-[A-Za-z0-9]{24,}/g,
-  /\bnvapi-[A-Za-z0-9_-]{24,}/g,
-  /\bSG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}/g,
-  // AWS key ids, Google API keys and OAuth tokens, Slack.
-  /\b(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}/g,
-  /\bAIza[A-Za-z0-9_-]{30,}/g,
-  /\bya29\.[A-Za-z0-9_-]{20,}/g,
-  /\bxox[abeoprs]-[A-Za-z0-9-]{10,}/g,
-  /\bxapp-[A-Za-z0-9-]{10,}/g,
-  /\bBearer\s{1,4}([A-Za-z0-9._~+/=-]{16,})/gi,
-  // JSON Web Token: the base64url of `{"` begins with eyJ. Looked for only where a run of its alphabet begins,
-  // or `eyJ-eyJ-eyJ-…` would be scanned to its end from every part.
-  /(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?/g,
-  // PEM, with real line ends or with the `\n` of JSON. The alphabet has no second hyphen-run, so no backtracking.
-  /-----BEGIN [A-Z ]{0,32}PRIVATE KEY-----([A-Za-z0-9+/=\s\\:,.]{16,})/g,
-];
+const WORD_BEGIN =
+  '(?:(?<![A-Za-z0-9_])|(?<=\\\\[bfnrt])|(?<=\\\\u[0-9A-Fa-f]{4})|(?<=%[0-9A-Fa-f]{2}))';
 
-/** Something every shape begins with; most texts have none of it, and then nothing else is tried. */
-const ANY_SHAPE =
-  /[srp]k[-_]|whsec_|gh[opusr]_|github_pat_|glpat-|npm_|pypi-|hf_|gsk[-_]|pplx[-_]|r8[-_]|fw[-_]|xai-|nvapi-|SG\.|AKIA|ASIA|ABIA|ACCA|AIza|ya29\.|xox|xapp-|bearer\s|eyJ|PRIVATE KEY/i;
-
-/** Well-known credentials in `text`, in no particular order, perhaps overlapping. Linear in its length. */
-export function findSecretsInText(text: string): SecretPlace[] {
-  const places: SecretPlace[] = [];
-  if (!ANY_SHAPE.test(text)) {
-    return places;
-  }
-  for (const shape of KEY_SHAPES) {
-    shape.lastIndex = 0;
-    for (let match = shape.exec(text); match; match = shape.exec(text)) {
-      const secret = match[1] ?? match[0];
-      places.push({
-        index: match.index + match[0].length - secret.length,
-        length: secret.length,
-      });
-    }
-  }
-  return places;
+interface CompiledRule {
+  shape: RegExp;
+  hint: RegExp | undefined;
+  accepts: ((secret: string) => boolean) | undefined;
 }
+
+/** A finder for some rules. Linear in the text. */
+export function createSecretFinder(rules: readonly SecretRule[]): SecretFinder {
+  const prefixed = rules.filter((rule) => rule.kind === 'prefix');
+  const compiled = rules.filter((rule) => rule.kind !== 'prefix').map(compileRule);
+  if (prefixed.length > 0) {
+    compiled.unshift(compilePrefixed(prefixed));
+  }
+  // Most texts have nothing of all this, and then one look is enough.
+  const any = rules.some((rule) => rule.hints.length === 0)
+    ? undefined
+    : anyOf([...new Set(rules.flatMap((rule) => rule.hints))], 'i');
+  return (text) => {
+    const places: SecretPlace[] = [];
+    if (any?.test(text) === false) {
+      return places;
+    }
+    for (const { shape, hint, accepts } of compiled) {
+      if (hint?.test(text) === false) {
+        continue;
+      }
+      shape.lastIndex = 0;
+      for (let match = shape.exec(text); match; match = shape.exec(text)) {
+        const secret = match[1] ?? match[0];
+        if (accepts === undefined || accepts(secret)) {
+          const index = match.index + match[0].length - secret.length;
+          places.push({ index, length: secret.length });
+        }
+      }
+    }
+    return places;
+  };
+}
+
+/** One pass over the text for all of them. */
+function compilePrefixed(rules: readonly SecretRule[]): CompiledRule {
+  const hints = rules.flatMap((rule) => rule.hints);
+  const first = [...new Set(hints.map((hint) => hint[0]))].join('');
+  const shapes = rules.map((rule) => rule.shape).join('|');
+  return {
+    shape: new RegExp(`(?=[${first}])${WORD_BEGIN}(?:${shapes})`, 'g'),
+    hint: anyOf(hints, ''),
+    accepts: undefined,
+  };
+}
+
+function compileRule({ shape, hints, kind, accepts }: SecretRule): CompiledRule {
+  const flags = kind === 'words-any-case' ? 'i' : '';
+  return {
+    shape: new RegExp(shape.replace('WORD_BEGIN', WORD_BEGIN), `g${flags}`),
+    hint: hints.length === 0 ? undefined : anyOf(hints, flags),
+    accepts,
+  };
+}
+
+function anyOf(literals: readonly string[], flags: string): RegExp {
+  return new RegExp(literals.map(quoted).join('|'), flags);
+}
+
+function quoted(literal: string): string {
+  return literal.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+}
+
+/** Well-known credentials in `text`. */
+export const findSecretsInText: SecretFinder = createSecretFinder(SECRET_RULES);
 
 /** A key is shorter than this; what is looked at of a text's end, in UTF-16 units. */
 const MAX_CUT_CHARS = 256;
 
+/** Prefixes that say enough alone: `key-` and `pa-` begin words too. */
+const TELLING_PREFIXES = SECRET_RULES.filter((rule) => rule.kind === 'prefix')
+  .flatMap((rule) => rule.hints)
+  .filter((hint) => /^(?!key-|pa-|pk-|rk-)[A-Za-z0-9_.-]+[-_.]$|^A(?:KIA|SIA|Iza)$/.test(hint));
+
 /** An issuer's prefix and some of its key up to the end of the text; a digit tells it from words (`npm_config`). */
-const CUT_KEY =
-  /(?<![A-Za-z0-9])(?:gh[opusr]_|github_pat_|glpat-|npm_|pypi-|hf_|(?:sk|rk|whsec|gsk|pplx|r8|fw|csk)[-_]|xai-|nvapi-|SG\.|AKIA|ASIA|AIza|ya29\.|xox[abeoprs]-|xapp-|eyJ)(?=[A-Za-z_.-]{0,48}[0-9])[A-Za-z0-9_.-]{6,}$/;
+const CUT_KEY = new RegExp(
+  `(?<![A-Za-z0-9])(?:${TELLING_PREFIXES.map(quoted).join('|')}|xox[a-z]-|eyJ)(?=[A-Za-z_.-]{0,48}[0-9])[A-Za-z0-9_.-]{6,}$`,
+);
 
 /** What a limit left of a key at the very end of `text`: too short for its shape, and most of a secret. */
 export function findCutSecret(text: string): SecretPlace[] {

@@ -12,7 +12,7 @@
 import type { ConnectionRef, Direction } from '../../capture/events.ts';
 import type { ChunkTime, ConnectionParser, SkippedFrames } from '../../transport/connection.ts';
 import type { DamageKind } from '../../util/damage.ts';
-import { findSecretsInText, type SecretPlace } from '../../util/key-shapes.ts';
+import { findSecretsInText, type SecretFinder, type SecretPlace } from '../../util/key-shapes.ts';
 import { isSecretHeader } from '../../util/secret-headers.ts';
 import type { BodySecretScanner } from '../body-secret-scanner.ts';
 import { findSecretsInTarget } from '../credentials.ts';
@@ -683,7 +683,11 @@ export function createHttp2Connection(
         secret(half, position, length);
       },
     });
-    const hpack = createHpackDecoder(limits.maxHeaderTableBytes, secretsOf, isSecretHeader);
+    const hpack = createHpackDecoder(
+      limits.maxHeaderTableBytes,
+      (name, value) => secretsOf(name, value, context.findAddedSecrets),
+      isSecretHeader,
+    );
     hpack.table.forget();
     const half: Half = {
       direction,
@@ -815,9 +819,13 @@ export function createHttp2Connection(
 }
 
 /** The credentials in a field's value, pseudo-header fields included. */
-function secretsOf(name: string, value: string): SecretPlace[] {
+function secretsOf(
+  name: string,
+  value: string,
+  findAdded: SecretFinder | undefined,
+): SecretPlace[] {
   if (name.charCodeAt(0) !== 0x3a) {
-    return secretsOfField(name, value);
+    return secretsOfField(name, value, findAdded);
   }
-  return name === ':path' ? findSecretsInTarget(value) : findSecretsInText(value);
+  return name === ':path' ? findSecretsInTarget(value, findAdded) : findSecretsInText(value);
 }

@@ -214,8 +214,9 @@ export class Http2Stream {
     }
     const { onSecret } = http;
     if (onSecret !== undefined && encodings.every((coding) => coding === 'identity')) {
-      half.scanner = createBodySecretScanner((position, length) =>
-        onSecret(this.context.connection, half.direction, position, length),
+      half.scanner = createBodySecretScanner(
+        (position, length) => onSecret(this.context.connection, half.direction, position, length),
+        http.findAddedSecrets,
       );
     }
   }

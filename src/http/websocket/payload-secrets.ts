@@ -3,7 +3,7 @@
  * their place: in a masked frame a star must be masked too, or the recording would read something else.
  */
 import type { Direction } from '../../capture/events.ts';
-import { findSecretsInText } from '../../util/key-shapes.ts';
+import { findSecretsInText, type SecretFinder } from '../../util/key-shapes.ts';
 import { createBodySecretScanner } from '../body-secret-scanner.ts';
 import { latin1Text } from '../latin1.ts';
 import { keyByte } from './frame-header.ts';
@@ -34,7 +34,11 @@ interface MaskedRun {
 
 const STAR = 0x2a;
 
-export function createPayloadSecrets(direction: Direction, report: SecretReport): PayloadSecrets {
+export function createPayloadSecrets(
+  direction: Direction,
+  report: SecretReport,
+  findAdded?: SecretFinder,
+): PayloadSecrets {
   /** Runs that a secret found later may reach back into. */
   let runs: MaskedRun[] = [];
 
@@ -55,7 +59,7 @@ export function createPayloadSecrets(direction: Direction, report: SecretReport)
     }
   }
 
-  const scanner = createBodySecretScanner(found);
+  const scanner = createBodySecretScanner(found, findAdded);
 
   return {
     push(bytes, position, offset, key) {

@@ -5,6 +5,7 @@
 import type { ConnectionRef, Direction } from '../../capture/events.ts';
 import type { ChunkTime, ConnectionParser } from '../../transport/connection.ts';
 import { Damage, type DamageKind } from '../../util/damage.ts';
+import type { SecretFinder } from '../../util/key-shapes.ts';
 import type { DecodeOutcome } from '../content-decoder.ts';
 import type { BodySink } from '../exchange.ts';
 import type { AgreedExtensions } from './extensions.ts';
@@ -24,6 +25,8 @@ import type {
 export interface WebSocketParserContext {
   limits: WebSocketLimits;
   counters: WebSocketCounters;
+  /** What is secret besides what the built-in rules find. */
+  findAddedSecrets?: SecretFinder;
   onSecret?(
     connection: ConnectionRef,
     direction: Direction,
@@ -80,7 +83,8 @@ function createSide(
   const isClient = (direction === 'write') === (socket.role === 'client');
   const sender = isClient ? 'client' : 'server';
   const isJoinedMidway = socket.upgrade === undefined;
-  const secrets = context.onSecret && createPayloadSecrets(direction, reportSecret);
+  const secrets =
+    context.onSecret && createPayloadSecrets(direction, reportSecret, context.findAddedSecrets);
   const keepsContext = !(isClient
     ? extensions.clientNoContextTakeover
     : extensions.serverNoContextTakeover);

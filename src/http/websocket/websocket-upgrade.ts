@@ -3,8 +3,10 @@
  * connection that was joined midway.
  * RFC 6455 §4, https://www.rfc-editor.org/rfc/rfc6455#section-4
  */
+
 import type { ConnectionRef, Direction } from '../../capture/events.ts';
 import type { ConnectionParser } from '../../transport/connection.ts';
+import type { SecretFinder } from '../../util/key-shapes.ts';
 import type { Exchange, Role } from '../exchange.ts';
 import { type AgreedExtensions, agreedExtensions, UNKNOWN_EXTENSIONS } from './extensions.ts';
 import { DEFAULT_WEBSOCKET_LIMITS, type WebSocketLimits } from './limits.ts';
@@ -37,6 +39,8 @@ export interface WebSocketStageOptions {
     replacement?: Uint8Array,
   ): void;
   onRelease?: ReleaseSink;
+  /** What is secret besides what the built-in rules find. */
+  findAddedSecrets?: SecretFinder;
   /** Counted in place. */
   counters?: WebSocketCounters;
 }
@@ -56,6 +60,9 @@ export function createWebSocketStage(options: WebSocketStageOptions): WebSocketS
     limits: { ...DEFAULT_WEBSOCKET_LIMITS, ...options.limits },
     counters: options.counters ?? createWebSocketCounters(),
   };
+  if (options.findAddedSecrets) {
+    context.findAddedSecrets = options.findAddedSecrets;
+  }
   if (options.onSecret) {
     context.onSecret = options.onSecret;
   }

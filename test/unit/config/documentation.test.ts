@@ -4,6 +4,7 @@ import { commandsPage } from '../../../src/cli/commands-page.ts';
 import { environmentSection } from '../../../src/cli/help.ts';
 import { configurationPage } from '../../../src/config/configuration-page.ts';
 import { Refusal } from '../../../src/config/format.ts';
+import { redactionPage } from '../../../src/config/redaction-page.ts';
 import { settings } from '../../../src/config/schema.ts';
 
 function page(name: string): string {
@@ -17,6 +18,10 @@ describe('the documentation of the configuration', () => {
 
   it('is not stale for the commands: else run "npm run docs"', () => {
     assert.equal(page('commands.md'), commandsPage());
+  });
+
+  it('is not stale for redaction: else run "npm run docs"', () => {
+    assert.equal(page('redaction.md'), redactionPage());
   });
 
   it('has a row for every variable, exactly once', () => {

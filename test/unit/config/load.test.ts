@@ -281,6 +281,7 @@ describe('loading the configuration', () => {
 function sampleOf(allowed: string, pem: string): string {
   const samples: readonly (readonly [RegExp, string])[] = [
     [/power of two/, '128KiB'],
+    [/\/pattern\//, '/a,b/i,email'],
     [/^milliseconds/, '7s'],
     [/^bytes/, '1MiB'],
     [/^a whole number/, '7'],

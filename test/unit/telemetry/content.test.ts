@@ -1,6 +1,6 @@
 /** Content that is exported: what is masked in JSON, whole or cut off, and in the texts of messages. */
 import assert from 'node:assert/strict';
-import { redactSecrets } from '../../../src/agent-settings.ts';
+import { redactSecrets } from '../../../src/redaction.ts';
 import { redactJsonText } from '../../../src/telemetry/content.ts';
 
 describe('exported texts', () => {

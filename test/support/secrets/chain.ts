@@ -1,0 +1,218 @@
+/** The whole chain over given bytes, as the agent composes it, with everything that comes out of it kept. */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { pipelineSettings, telemetryOptions } from '../../../src/agent-settings.ts';
+import type { CaptureEvent } from '../../../src/capture/events.ts';
+import { createRecordingWriter } from '../../../src/capture/recording.ts';
+import { createReplaySource } from '../../../src/capture/replay-source.ts';
+import { createScrubbingRecorder } from '../../../src/capture/scrubbing-recorder.ts';
+import { PRINT_STAGES } from '../../../src/cli/agent-surface.ts';
+import { printLine } from '../../../src/cli/print.ts';
+import { loadConfig } from '../../../src/config/load.ts';
+import type { Config } from '../../../src/config/schema.ts';
+import { createPipeline, type PipelineOutput } from '../../../src/pipeline.ts';
+import { createPrinter, type Printer } from '../../../src/print-view.ts';
+import { createRedaction } from '../../../src/redaction.ts';
+import { createCounters } from '../../../src/self/counters.ts';
+import { contentPolicy } from '../../../src/telemetry/content.ts';
+import { CONVENTIONS } from '../../../src/telemetry/semconv.ts';
+import { createTelemetry } from '../../../src/telemetry/telemetry.ts';
+import { HOST } from '../story-pieces.ts';
+import type { Conversation } from './conversations.ts';
+
+/** What came out, each place by itself. */
+export interface Outputs {
+  /** OTLP JSON lines: spans, metrics, log records. */
+  file: string;
+  /** Tree, metrics and events as a terminal gets them. */
+  console: string;
+  notices: string;
+  print: string;
+  /** Decompressed. */
+  recording: string;
+  /** The OTLP file of a replay of that recording. */
+  replayed: string;
+  maskedBytes: number;
+  unreleasedBytes: number;
+}
+
+export interface Chain {
+  conversations: readonly Conversation[];
+  /** Sizes of the reads and writes, in turn. */
+  sizes: readonly number[];
+  /** Arguments of the processes, one each. */
+  argv?: readonly string[];
+  env?: Readonly<Record<string, string>>;
+}
+
+export async function runChain(chain: Chain): Promise<Outputs> {
+  const directory = mkdtempSync(join(tmpdir(), 'sightline-secrets-'));
+  try {
+    const recording = join(directory, 'run.slrec');
+    const live = await analyse(eventsOf(chain), directory, 'live', chain.env, recording);
+    const bytes = readFileSync(recording);
+    const frames = gunzipSync(bytes.subarray(bytes.indexOf(Buffer.of(0x1f, 0x8b))));
+    const events: CaptureEvent[] = [];
+    await createReplaySource({ paths: [recording] }).start((event) => {
+      events.push(event.type === 'data' ? { ...event, bytes: Buffer.from(event.bytes) } : event);
+    });
+    const again = await analyse(events, directory, 'replay', chain.env);
+    return { ...live, recording: frames.toString('latin1'), replayed: again.file };
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+async function analyse(
+  events: Iterable<CaptureEvent>,
+  directory: string,
+  name: string,
+  env: Readonly<Record<string, string>> = {},
+  recordTo?: string,
+) {
+  const path = join(directory, `${name}.jsonl`);
+  const config = loadConfig({
+    OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT: 'SPAN_AND_EVENT',
+    OTEL_TRACES_EXPORTER: 'console',
+    OTEL_METRICS_EXPORTER: 'console',
+    OTEL_LOGS_EXPORTER: 'console',
+    SIGHTLINE_FILE: path,
+    ...env,
+  });
+  let terminal = '';
+  let notices = '';
+  const telemetry = createTelemetry(
+    telemetryOptions(config, {
+      version: '9.9.9',
+      terminal: {
+        write(text) {
+          terminal += text;
+        },
+      },
+      notice(_level, message) {
+        notices += `${message}
+`;
+      },
+      fileOwner: undefined,
+    }),
+  );
+  const writer =
+    recordTo === undefined ? undefined : createRecordingWriter({ path: recordTo, overwrite: true });
+  const scrubber = writer && createScrubbingRecorder({ write: writer.write });
+  const lines: string[] = [];
+  const printers = openPrinters(config, lines);
+  const taps = Object.assign({}, ...printers.map((printer) => printer.taps)) as Printer['taps'];
+  const output: PipelineOutput = {
+    ...taps,
+    host: telemetry.host,
+    tick: telemetry.tick,
+    piece(piece) {
+      for (const printer of printers) {
+        printer.piece(piece);
+      }
+      telemetry.piece(piece);
+    },
+    fault(error) {
+      throw error;
+    },
+    ...(scrubber === undefined ? {} : { secret: scrubber.mask, released: scrubber.release }),
+  };
+  const pipeline = createPipeline(pipelineSettings(config), output, createCounters());
+  for (const event of events) {
+    for (const printer of printers) {
+      printer.event(event);
+    }
+    scrubber?.event(event);
+    pipeline.push(event);
+  }
+  scrubber?.flush();
+  writer?.close();
+  await telemetry.shutdown();
+  return {
+    file: readFileSync(path, 'utf8'),
+    console: terminal,
+    notices,
+    print: lines.join('\n'),
+    maskedBytes: scrubber?.counters().maskedBytes ?? 0,
+    unreleasedBytes: scrubber?.counters().unreleasedBytes ?? 0,
+  };
+}
+
+/** All stages at once; of the bodies' two taps the one that shows bodies. */
+function openPrinters(config: Config, lines: string[]): Printer[] {
+  const content = contentPolicy(config.content.capture, createRedaction(config).text);
+  return PRINT_STAGES.map((stage) =>
+    createPrinter(
+      {
+        stage,
+        sink: (at, value) => lines.push(printLine(at, value, { showBodies: true })),
+      },
+      content,
+      CONVENTIONS[config.semantics.conventions],
+      config.content.maxBytes,
+    ),
+  );
+}
+
+/** Each conversation on a connection of a process of its own, whose arguments are masked as the capture does it. */
+function* eventsOf({ conversations, sizes, argv, env }: Chain): Generator<CaptureEvent> {
+  const mask = createRedaction(loadConfig(env ?? {})).argv;
+  let timeNs = HOST.timeNs;
+  yield HOST;
+  for (const [index, { request, response }] of conversations.entries()) {
+    timeNs += 1_000_000n;
+    const process = { pid: 1000 + index, startNs: timeNs };
+    yield {
+      type: 'exec',
+      timeNs,
+      process,
+      parent: { pid: 1, startNs: 1n },
+      executable: '/usr/bin/app',
+      argv: mask(['app', ...(argv ?? []).slice(index, index + 1)]),
+      argvLostBytes: 0,
+      uid: 0,
+      gid: 0,
+      cgroupId: 1n,
+      comm: 'app',
+    };
+    const connection = { process, stack: 'openssl', object: 4096, generation: timeNs } as const;
+    for (const [direction, bytes] of [
+      ['write', request],
+      ['read', response],
+    ] as const) {
+      for (let at = 0, turn = index, sequence = 0; at < bytes.length; turn += 1) {
+        const piece = Buffer.from(bytes.subarray(at, at + (sizes[turn % sizes.length] ?? 1)));
+        timeNs += 1000n;
+        yield {
+          type: 'data',
+          timeNs,
+          enterNs: timeNs - 500n,
+          tid: process.pid,
+          connection,
+          direction,
+          position: at,
+          callBytes: piece.length,
+          callOffset: 0,
+          sequence,
+          bytes: piece,
+        };
+        piece.fill(0x7e);
+        at += piece.length;
+        sequence += 1;
+      }
+    }
+    timeNs += 1000n;
+    yield {
+      type: 'close',
+      timeNs,
+      connection,
+      readPosition: response.length,
+      writePosition: request.length,
+    };
+    yield { type: 'exit', timeNs: timeNs + 1n, process, exitCode: 0 };
+  }
+  yield { type: 'tick', timeNs: timeNs + 1000n };
+  yield { type: 'end', timeNs: timeNs + 2000n };
+}
