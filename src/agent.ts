@@ -236,7 +236,7 @@ function createAnalysis(config: Config, parts: AnalysisParts): Analysis {
   const health = followHealth(counters, telemetry.stats, recording?.scrubber.counters);
   const plugins = createPluginStage({
     plugins: parts.plugins,
-    content: contentPolicy(config.content.capture, redactSecrets),
+    content: contentPolicy(config.content.capture, createRedaction(config).text),
     budgetNs: config.plugins.budgetMs * NS_PER_MS,
     counters,
     warn: log.warn,

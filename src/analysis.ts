@@ -1,5 +1,5 @@
 /** The analyzer chain for programs: events of a recording, or of a source of one's own, become calls and turns. */
-import { pipelineSettings, redactSecrets } from './agent-settings.ts';
+import { pipelineSettings } from './agent-settings.ts';
 import type { CaptureEvent, HostEvent } from './capture/events.ts';
 import { createReplaySource } from './capture/replay-source.ts';
 import { loadConfig } from './config/load.ts';
@@ -17,6 +17,7 @@ import {
 import type { Plugin } from './plugins/plugin.ts';
 import { createPluginStage } from './plugins/plugin-stage.ts';
 import type { Process } from './process/process.ts';
+import { createRedaction } from './redaction.ts';
 import { createCounters } from './self/counters.ts';
 import type { CallPiece, ProcessPiece, StoryPiece, ToolPiece, TurnPiece } from './session/story.ts';
 import {
@@ -99,7 +100,10 @@ export async function analyzeRecording(
 export function createAnalyzer(options: AnalysisOptions = {}): Analyzer {
   const config = loadConfig({});
   const settings = pipelineSettings(config);
-  const policy = contentPolicy(options.keepContent ? 'SPAN_ONLY' : 'NO_CONTENT', redactSecrets);
+  const policy = contentPolicy(
+    options.keepContent ? 'SPAN_ONLY' : 'NO_CONTENT',
+    createRedaction(config).text,
+  );
   const counters = createCounters();
   const totals: AnalysisTotals = {
     events: 0,
