@@ -52,7 +52,11 @@ export function createFormatDetector(
     },
     end() {
       const seen = detector.end();
-      return choose(seen === 'empty' ? (declaredFormat(contentType) ?? 'empty') : seen);
+      if (seen !== 'empty') {
+        return choose(seen);
+      }
+      const declared = declaredFormat(contentType);
+      return choose(declared === undefined || declared === 'other' ? 'empty' : declared);
     },
   };
 }

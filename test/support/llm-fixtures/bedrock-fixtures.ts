@@ -499,6 +499,23 @@ export const BEDROCK_INVOKE_FIXTURES: readonly Fixture[] = [
     },
   },
   {
+    name: 'Mistral in one text of which nothing arrived: the headers have counts',
+    wire: {
+      ...invoked('mistral.mistral-7b-instruct-v0:2', PROMPT, undefined, {
+        responseHeaders: HEADERS,
+      }),
+      response: '',
+      isResponseComplete: false,
+    },
+    expected: {
+      usage: COUNTED,
+      finishReasons: [],
+      messages: [],
+      complete: false,
+      damage: ['truncated'],
+    },
+  },
+  {
     name: 'Mistral in a stream: only the metrics have counts',
     wire: invokedStream('mistral.mistral-7b-instruct-v0:2', PROMPT, [
       { outputs: [{ text: 'Hel', stop_reason: null }] },

@@ -190,8 +190,11 @@ export const cohere: VendorApi = {
   streamError(scenario, truth) {
     const error = scenario.error?.message ?? 'the model failed';
     const failed = event('message-end', { delta: { finish_reason: 'ERROR', error } }, () => {
-      truth.error = { type: 'ERROR', message: error };
-      choiceOf(truth, 0).finishReason = 'ERROR';
+      if (choiceOf(truth, 0).finishReason === undefined) {
+        // Behind the end nobody reads on.
+        truth.error = { type: 'ERROR', message: error };
+        choiceOf(truth, 0).finishReason = 'ERROR';
+      }
     });
     return { bytes: frameEvents([failed], scenario)[0]!, effect: failed.effect };
   },
