@@ -1,5 +1,13 @@
 /** Finds the executables and libraries with TLS in them and attaches to each once, by inode. */
-import { type BigIntStats, statfsSync, statSync } from 'node:fs';
+import {
+  type BigIntStats,
+  closeSync,
+  constants,
+  fstatSync,
+  openSync,
+  statfsSync,
+  statSync,
+} from 'node:fs';
 import { LRUCache } from 'lru-cache';
 import { createHostClock } from '../capture/host-clock.ts';
 import { listProcesses } from '../capture/proc-process.ts';
@@ -89,6 +97,15 @@ interface User {
 interface Searched {
   file: TargetFile;
   users: Users;
+}
+
+/** A file that is held open. */
+interface Opened {
+  /** Leads to it as long as it is open, whatever its names become. */
+  path: string;
+  stats: BigIntStats;
+  /** Where it was met. */
+  foundAt: string;
 }
 
 interface Attached {
@@ -218,7 +235,10 @@ export function createTargetFinder(options: TargetFinderOptions): TargetFinder {
     const stats = mapping.isDeleted ? undefined : statOf(named);
     // On some file systems the two disagree about the device, on none about the inode.
     if (stats && stats.ino === mapping.inode) {
-      return examineStats(named, stats, named, user);
+      const file = examineStats(named, stats, named, user);
+      if (file || !stats.isFile()) {
+        return file;
+      }
     }
     const mapped = `/proc/${pid}/map_files/${mapping.range}`;
     const mappedStats = statOf(mapped);
@@ -243,7 +263,10 @@ export function createTargetFinder(options: TargetFinderOptions): TargetFinder {
     return attached.get(inodeKey(stats))?.stamp === stampOf(stats) || remembered.has(keyOf(stats));
   }
 
-  /** `path` opens the file now; `name` is what it is called, where that differs. */
+  /**
+   * `path` opens the file now; `name` is what it is called, where that differs. Undefined for what is no file, and
+   * for one whose place another has taken since `stats`.
+   */
   function examineStats(
     path: string,
     stats: BigIntStats,
@@ -271,14 +294,34 @@ export function createTargetFinder(options: TargetFinderOptions): TargetFinder {
       verdict: 'searching',
       reason: 'its search goes on',
     };
+    return withOpened(path, (opened) => {
+      if (opened instanceof Error) {
+        return settle(key, file, { kind: 'failed', reason: opened.message });
+      }
+      return keyOf(opened.stats) === key
+        ? examineOpened(opened, file, users, mustBeNow)
+        : undefined;
+    });
+  }
+
+  /** Who owns a name may make it another file's at any time: what is judged is what is searched and probed. */
+  function examineOpened(
+    opened: Opened,
+    file: TargetFile,
+    users: Users,
+    mustBeNow: boolean,
+  ): TargetFile {
     const isLookOnly = port === undefined;
     const location =
-      mustBeNow || isLookOnly ? locator.locateNow(path, name) : locator.locateIfQuick(path, name);
-    return location ? judge(path, stats, file, location, users) : search(path, stats, file, users);
+      mustBeNow || isLookOnly
+        ? locator.locateNow(opened.path, file.path)
+        : locator.locateIfQuick(opened.path, file.path);
+    return location ? judge(opened, file, location, users) : search(opened, file, users);
   }
 
   /** A large file that nobody has searched before: the thread that events are handled on does not wait for it. */
-  function search(path: string, stats: BigIntStats, file: TargetFile, users: Users): TargetFile {
+  function search(found: Opened, file: TargetFile, users: Users): TargetFile {
+    const { path, stats, foundAt } = found;
     const key = keyOf(stats);
     const under = searched.get(key);
     if (under) {
@@ -298,7 +341,7 @@ export function createTargetFinder(options: TargetFinderOptions): TargetFinder {
         const now = statOf(opened);
         // What was written to meanwhile is another file, which is found when it is mapped.
         if (now && keyOf(now) === key) {
-          judge(opened, now, file, location, users, path);
+          judge({ path: opened, stats: now, foundAt }, file, location, users);
         }
       },
     });
@@ -312,15 +355,13 @@ export function createTargetFinder(options: TargetFinderOptions): TargetFinder {
     return file;
   }
 
-  /** `path` opens the file now, `foundAt` is where it was met. */
   function judge(
-    path: string,
-    stats: BigIntStats,
+    opened: Opened,
     file: TargetFile,
     location: TlsLocation,
     users: Users,
-    foundAt = path,
   ): TargetFile {
+    const { path, stats } = opened;
     const key = keyOf(stats);
     const present = attached.get(inodeKey(stats));
     if (present) {
@@ -332,7 +373,8 @@ export function createTargetFinder(options: TargetFinderOptions): TargetFinder {
       giveUp(present);
     }
     if (location.kind !== 'found') {
-      return settle(key, file, location);
+      const reason = location.reason.replaceAll(path, file.path);
+      return settle(key, file, { ...location, reason });
     }
     describe(file, location.probes, location.buildId);
     const twin = present ? undefined : overlayTwin(path, stats);
@@ -341,7 +383,7 @@ export function createTargetFinder(options: TargetFinderOptions): TargetFinder {
       remembered.set(key, twin.file);
       return twin.file;
     }
-    attach(path, stats, file, location.probes, foundAt);
+    attach(opened, file, location.probes);
     if (file.verdict === 'attached') {
       reportLate(file, users);
     }
@@ -375,13 +417,8 @@ export function createTargetFinder(options: TargetFinderOptions): TargetFinder {
     return file;
   }
 
-  function attach(
-    path: string,
-    stats: BigIntStats,
-    file: TargetFile,
-    probes: readonly LocatedProbes[],
-    foundAt: string,
-  ): TargetFile {
+  function attach(opened: Opened, file: TargetFile, probes: readonly LocatedProbes[]): TargetFile {
+    const { path, stats, foundAt } = opened;
     const key = keyOf(stats);
     if (attached.size >= maxAttached) {
       return settle(key, file, { kind: 'refused', reason: limitReason });
@@ -392,7 +429,7 @@ export function createTargetFinder(options: TargetFinderOptions): TargetFinder {
       try {
         ids.push((port as AttachPort).attach({ ...request, path }));
       } catch (error) {
-        failures.push(messageOf(error));
+        failures.push(messageOf(error).replaceAll(path, file.path));
       }
     }
     if (port && ids.length === 0) {
@@ -534,6 +571,23 @@ function statOf(path: string): BigIntStats | undefined {
   } catch {
     // ESRCH, EACCES, ENOTDIR: not there for us.
     return undefined;
+  }
+}
+
+/** Opens the file for the time of `use`, which gets the error when that fails. */
+function withOpened<Result>(foundAt: string, use: (opened: Opened | Error) => Result): Result {
+  let descriptor: number;
+  try {
+    // What took a file's place may be a pipe that nobody writes to.
+    descriptor = openSync(foundAt, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
+  } catch (error) {
+    return use(error instanceof Error ? error : new Error(String(error)));
+  }
+  try {
+    const stats = fstatSync(descriptor, { bigint: true });
+    return use({ path: `/proc/self/fd/${descriptor}`, stats, foundAt });
+  } finally {
+    closeSync(descriptor);
   }
 }
 

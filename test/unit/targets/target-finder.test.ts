@@ -5,6 +5,7 @@ import {
   linkSync,
   mkdirSync,
   mkdtempSync,
+  readFileSync,
   renameSync,
   rmSync,
   statSync,
@@ -24,7 +25,7 @@ import type { TlsLocation, TlsLocator } from '../../../src/targets/tls-location.
 
 /** Symbols by the file's own words, so that a test writes the libraries it needs. */
 function locateSymbols(path: string, names: readonly string[]): LocatedSymbols {
-  const text = execFileSync('head', ['-c', '200', path], { encoding: 'latin1' });
+  const text = readFileSync(path, 'latin1');
   if (text.startsWith('!')) {
     throw Object.assign(new Error(`${path} is damaged\nmore`), { code: 'SL_ELF_TRUNCATED' });
   }
@@ -53,10 +54,12 @@ function onlyIn(inode: bigint): TlsLocator {
 const NAMES: readonly string[] = ['SSL_read', 'SSL_write', 'SSL_free'];
 
 /** A locator as the finder wants it: both directions are needed, and what is no ELF file is of no interest. */
-function byNames(locate: (path: string, names: readonly string[]) => LocatedSymbols): TlsLocator {
-  return locatorOf((path): TlsLocation => {
+function byNames(
+  locate: (path: string, names: readonly string[], name: string) => LocatedSymbols,
+): TlsLocator {
+  return locatorOf((path, name): TlsLocation => {
     try {
-      const { offsets, buildId } = locate(path, NAMES);
+      const { offsets, buildId } = locate(path, NAMES, name);
       const missing = ['SSL_read', 'SSL_write'].filter((name) => !(name in offsets));
       if (missing.length === 0) {
         const probes = [
@@ -74,11 +77,12 @@ function byNames(locate: (path: string, names: readonly string[]) => LocatedSymb
   });
 }
 
-function locatorOf(locate: (path: string) => TlsLocation): TlsLocator {
+function locatorOf(judge: (path: string, name: string) => TlsLocation): TlsLocator {
+  const locate = (path: string, name = path) => judge(path, name);
   return {
     locateNow: locate,
     locateIfQuick: locate,
-    locate: (path) => Promise.resolve(locate(path)),
+    locate: (path, name) => Promise.resolve(locate(path, name)),
   };
 }
 
@@ -105,11 +109,16 @@ function locatedByName(offsets: Readonly<Record<string, number>>): LocatedStack 
   };
 }
 
+function inodeOf(path: string): bigint {
+  return statSync(path, { bigint: true }).ino;
+}
+
 const LIBRARY = 'ELF SSL_read SSL_write SSL_free cafe';
 
 describe('the target finder', () => {
   let folder = '';
-  let attached: AttachRequest[] = [];
+  /** With the file that each path led to at the time. */
+  let attached: (AttachRequest & { inode: bigint })[] = [];
   let detached: number[] = [];
   let located: string[] = [];
   let verdicts: TargetFile[] = [];
@@ -120,7 +129,7 @@ describe('the target finder', () => {
       if (attachError) {
         throw attachError;
       }
-      attached.push(request);
+      attached.push({ ...request, inode: inodeOf(request.path) });
       return attached.length;
     },
     detach(id) {
@@ -143,10 +152,10 @@ describe('the target finder', () => {
 
   function finder(options: Partial<TargetFinderOptions> = {}) {
     const created = createTargetFinder({
-      locator: byNames((path, names) => {
-        located.push(path);
+      locator: byNames((path, names, name) => {
+        located.push(name);
         // The system's own libraries are not this test's.
-        return path.startsWith(folder) || path.startsWith('/proc/')
+        return name.startsWith(folder) || name.startsWith('/proc/')
           ? locateSymbols(path, names)
           : { buildId: undefined, offsets: {} };
       }),
@@ -174,14 +183,69 @@ describe('the target finder', () => {
     const targets = finder();
     const results = [path, hard, soft, path].map(targets.examineFile);
     assert.equal(new Set(results).size, 1);
-    assert.deepEqual(attached, [
-      { stack: 'openssl', path, offsets: { SSL_read: 4096, SSL_write: 4097, SSL_free: 4098 } },
-    ]);
+    assert.deepEqual(
+      attached.map(({ stack, offsets, inode }) => ({ stack, offsets, inode })),
+      [
+        {
+          stack: 'openssl',
+          offsets: { SSL_read: 4096, SSL_write: 4097, SSL_free: 4098 },
+          inode: inodeOf(path),
+        },
+      ],
+    );
+    assert.equal(results[0]?.path, path);
     assert.equal(results[0]?.verdict, 'attached');
     assert.deepEqual(results[0]?.functions, ['SSL_free', 'SSL_read', 'SSL_write']);
     assert.equal(results[0]?.buildId, 'cafe');
     assert.equal(located.length, 1);
     assert.deepEqual(targets.discoveries(), [results[0]]);
+  });
+
+  it('probes the file that was searched, also when its name leads to another one by then', () => {
+    const original = put('libssl.so.3', LIBRARY);
+    const path = put('mine.so', LIBRARY);
+    const judged = inodeOf(path);
+    let seen = 0n;
+    const targets = finder({
+      locator: byNames((examined, names, name) => {
+        const found = name === path;
+        if (found) {
+          rmSync(path);
+          symlinkSync(original, path);
+          seen = inodeOf(examined);
+        }
+        return found ? locateSymbols(examined, names) : { buildId: undefined, offsets: {} };
+      }),
+    });
+    assert.equal(targets.examineFile(path)?.verdict, 'attached');
+    assert.equal(seen, judged);
+    assert.deepEqual(
+      attached.map(({ inode }) => inode),
+      [judged],
+    );
+  });
+
+  it('names the file, and no descriptor, in what it says of it', () => {
+    const path = put('libssl.so', LIBRARY);
+    const targets = createTargetFinder({
+      locator: byNames((examined, names, name) => {
+        if (name === path) {
+          return locateSymbols(examined, names);
+        }
+        throw new Error(`cannot read ${examined}`);
+      }),
+      searchPath: '',
+    });
+    targets.begin({
+      attach(request) {
+        throw new Error(`cannot probe ${request.path}`);
+      },
+      detach() {},
+    });
+    assert.equal(targets.examineFile(path)?.reason, `cannot probe ${path}`);
+    const other = put('other.so', 'ELF');
+    assert.equal(targets.examineFile(other)?.reason, `cannot read ${other}`);
+    targets.stop();
   });
 
   it('refuses with a reason what has only one direction', () => {
@@ -299,7 +363,7 @@ describe('the target finder', () => {
       const [file] = targets.discoveries();
       assert.equal(file?.inode, inode);
       assert.equal(file?.path, path);
-      assert.equal(attached[0]?.path, `/proc/${child.pid}/exe`);
+      assert.equal(attached[0]?.inode, inode);
       assert.deepEqual(targets.filesOf(child.pid ?? 0), [file]);
       targets.stop();
     } finally {
@@ -320,7 +384,7 @@ describe('the target finder', () => {
     });
     try {
       targets.executed(child.pid ?? 0, 0n);
-      assert.equal(attached[0]?.path, `/proc/${child.pid}/exe`);
+      assert.equal(attached[0]?.inode, inode);
       await new Promise((resolve) => setTimeout(resolve, 200));
       assert.deepEqual(detached, []);
       child.kill();
@@ -351,7 +415,7 @@ describe('the target finder', () => {
         targets.executed(child.pid ?? 0, 0n);
         await new Promise((resolve) => setTimeout(resolve, 5));
       }
-      assert.equal(attached[0]?.path, `/proc/${child.pid}/root${path}`);
+      assert.equal(attached[0]?.inode, inode);
       await new Promise((resolve) => setTimeout(resolve, 200));
       assert.deepEqual(detached, []);
       child.kill();
