@@ -54,10 +54,6 @@ const std::vector<KnownStack> &known_stacks() {
              // Where OpenSSL is two libraries, the other one says why something failed.
              {"ERR_vset_error", {kFourArguments, false}, 2},
              {"ERR_put_error", {kFiveArguments, false}, 3},
-             {"SSL_set_fd", {kTwoArguments, false}, 0},
-             {"SSL_set_rfd", {kTwoArguments, false}, 0},
-             {"SSL_set_wfd", {kTwoArguments, false}, 0},
-             {"SSL_set_bio", {kThreeArguments, false}, 0},
              {"SSL_free", {kOneArgument, false}, 0},
              {"SSL_clear", {kOneArgument, false}, 0},
          }},
@@ -78,9 +74,6 @@ const std::vector<KnownStack> &known_stacks() {
              {"gnutls_certificate_verify_peers2", {kTwoArguments, true}, 0},
              {"gnutls_certificate_verify_peers3", {kThreeArguments, true}, 0},
              {"gnutls_server_name_set", {kFourArguments, false}, 0},
-             {"gnutls_transport_set_int2", {kThreeArguments, false}, 0},
-             {"gnutls_transport_set_ptr", {kTwoArguments, false}, 0},
-             {"gnutls_transport_set_ptr2", {kThreeArguments, false}, 0},
              {"gnutls_deinit", {kOneArgument, false}, 0},
          }},
         // https://firefox-source-docs.mozilla.org/nspr/reference/i_o_functions.html

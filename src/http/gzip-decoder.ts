@@ -24,6 +24,12 @@ const HAS_NAME = 8;
 const HAS_COMMENT = 16;
 const RESERVED_FLAGS = 0xe0;
 
+/** Each member costs a new stream, some 20 µs: as much as decoding this many bytes of one. */
+const SMALL_MEMBER_BYTES = 1024;
+
+/** Members smaller than that in one body, where one an event is the most that a sender has use for. */
+const MAX_SMALL_MEMBERS = 16_384;
+
 export function createGzipDecoder(emit: Emit): StreamDecoder {
   let state: number = State.fixedHeader;
   /** Bytes of the current fixed-size part seen so far, and their values where they matter. */
@@ -34,6 +40,10 @@ export function createGzipDecoder(emit: Emit): StreamDecoder {
   let crc = 0;
   let lengthModulo = 0;
   let members = 0;
+  let smallMembers = 0;
+  /** Input before this push, and before this member. */
+  let passedBytes = 0;
+  let memberAt = 0;
   let isStopped = false;
   let inflate: InflateStream = createMember();
 
@@ -138,6 +148,13 @@ export function createGzipDecoder(emit: Emit): StreamDecoder {
     return isRight;
   }
 
+  /** Whether the member that ends here is one too many. */
+  function isFlood(endsAt: number): boolean {
+    smallMembers += endsAt - memberAt < SMALL_MEMBER_BYTES ? 1 : 0;
+    memberAt = endsAt;
+    return smallMembers > MAX_SMALL_MEMBERS;
+  }
+
   function push(bytes: Uint8Array): DecodeOutcome {
     let index = 0;
     while (index < bytes.length && !isStopped) {
@@ -154,11 +171,16 @@ export function createGzipDecoder(emit: Emit): StreamDecoder {
       }
       const byte = bytes[index] as number;
       index += 1;
+      const isEnd = state === State.trailer && seen === 7;
       const isRight = state === State.trailer ? readTrailer(byte) : readHeader(byte);
       if (!isRight) {
         return 'corrupt';
       }
+      if (isEnd && isFlood(passedBytes + index)) {
+        return 'limit';
+      }
     }
+    passedBytes += bytes.length;
     return 'ok';
   }
 

@@ -4,6 +4,7 @@
  * CONTINUATION floods and HPACK bombs: test/unit/http2/connection.test.ts.
  */
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { brotliCompressSync, constants, deflateSync, gzipSync } from 'node:zlib';
 import { createHttpCounters } from '../../../src/http/http-options.ts';
 import { createSseDecoder } from '../../../src/http/sse-decoder.ts';
@@ -196,6 +197,43 @@ describe('floods and bombs', function () {
     inflate.begin();
     assert.equal(inflate.push(Buffer.alloc(1_000_000, block)), 'limit');
     assert.equal(inflate.begin(), 'limit');
+  });
+
+  it('gzip member flood: a limit, while many members with something in them are decoded', () => {
+    const decodedOf = (member: Buffer, count: number) => {
+      const counters = createHttpCounters();
+      const body = Buffer.alloc(member.length * count, member);
+      const [one, next] = run(
+        [
+          ...callsOf('>GET /flood HTTP/1.1\r\nHost: h\r\n\r\n'),
+          {
+            side: 'response',
+            bytes: Buffer.concat([
+              Buffer.from(
+                `HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: ${body.length}\r\n\r\n`,
+              ),
+              body,
+            ]),
+          },
+          ...callsOf(
+            '>GET /next HTTP/1.1\r\nHost: h\r\n\r\n',
+            '<HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok',
+          ),
+        ],
+        { http: { counters } },
+      );
+      assert.equal(view(next).body, 'ok');
+      return {
+        damage: view(one).damage,
+        bytes: one?.responseBody.length,
+        limits: counters.decodeLimits,
+      };
+    };
+    const tiny = gzipSync(Buffer.from('x'));
+    assert.deepEqual(decodedOf(tiny, 10_000), { damage: [], bytes: 10_000, limits: 0 });
+    assert.deepEqual(decodedOf(tiny, 20_000), { damage: ['limit'], bytes: 16_385, limits: 1 });
+    const large = gzipSync(randomBytes(2000));
+    assert.deepEqual(decodedOf(large, 20_000), { damage: [], bytes: 40_000_000, limits: 0 });
   });
 
   it('a form of more parts, and with larger heads, than allowed', () => {

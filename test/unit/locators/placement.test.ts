@@ -29,11 +29,11 @@ describe('placement of probes', function () {
       SSL_write: 'after-endbr64 +4 push rbx, emulated, return',
       SSL_read_early_data: 'entry +0 sub rsp, 0x08, return',
       SSL_free: 'past-start +7 jz, emulated',
-      SSL_set_fd: 'entry +0 movsxd rsi, esi, return',
-      SSL_set_bio: 'entry +0 mov rax, rdi, return',
+      SSL_ctrl: 'entry +0 movsxd rsi, esi, return',
+      SSL_write_early_data: 'entry +0 mov rax, rdi, return',
       SSL_do_handshake: 'past-start +3 jz, emulated, return',
-      SSL_set_rfd: 'entry +0 mov rax, [rdi], return',
-      SSL_set_wfd: 'entry +0 push r12, emulated, return',
+      SSL_read_ex: 'entry +0 mov rax, [rdi], return',
+      SSL_write_ex2: 'entry +0 push r12, emulated, return',
       SSL_sendfile: 'entry +0 push 0x01, return',
     });
   });

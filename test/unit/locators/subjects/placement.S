@@ -45,22 +45,22 @@
     end_function SSL_free
 
 /* An argument is overwritten first. */
-    function SSL_set_fd
+    function SSL_ctrl
     movslq %esi, %rsi
     push %rbx
     pop %rbx
     ret
-    end_function SSL_set_fd
+    end_function SSL_ctrl
 
 /* The push is in a loop: it would be counted more than once. */
-    function SSL_set_bio
+    function SSL_write_early_data
     mov %rdi, %rax
 1:  push %rbx
     pop %rbx
     dec %rax
     jne 1b
     ret
-    end_function SSL_set_bio
+    end_function SSL_write_early_data
 
 /* A compare and a conditional jump, with nothing touched. */
     function SSL_do_handshake
@@ -72,17 +72,17 @@
     end_function SSL_do_handshake
 
 /* A jump through memory is not emulated. */
-    function SSL_set_rfd
+    function SSL_read_ex
     mov (%rdi), %rax
     jmp *8(%rax)
-    end_function SSL_set_rfd
+    end_function SSL_read_ex
 
 /* push of r12 has a prefix, which the kernel knows; push of a constant it does not. */
-    function SSL_set_wfd
+    function SSL_write_ex2
     push %r12
     pop %r12
     ret
-    end_function SSL_set_wfd
+    end_function SSL_write_ex2
 
     function SSL_sendfile
     push $1
