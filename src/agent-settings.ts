@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { readStat } from './capture/proc-process.ts';
 import { createProcessSelection, type ProcessSelection } from './capture/process-selection.ts';
+import { httpFilterCondition } from './config/http-filter.ts';
 import { otlpSettings } from './config/otlp-settings.ts';
 import type { Config } from './config/schema.ts';
 import { builtInPriceTable, type PriceTable, readPriceTable } from './llm/price-table.ts';
@@ -27,6 +28,10 @@ export function pipelineSettings(config: Config): PipelineSettings {
     keepContent: isContentOn(config),
     maxContentBytes: config.content.maxBytes,
     llmHosts: config.llm.hosts,
+    ...(config.http.filter === undefined
+      ? {}
+      : { httpFilter: httpFilterCondition(config.http.filter) }),
+    httpSpans: config.http.spans,
     prices: priceTable(config),
     limits: config.limits,
     ...(added === undefined ? {} : { findAddedSecrets: added }),

@@ -255,6 +255,12 @@ function createAnalysis(config: Config, parts: AnalysisParts): Analysis {
         telemetry.servedCall(served);
       }
     },
+    exchangeLeftOut(given) {
+      const piece = plugins.piece(given);
+      if (piece?.kind === 'http') {
+        telemetry.exchangeLeftOut(piece);
+      }
+    },
     handshake: telemetry.handshake,
     piece(given: StoryPiece) {
       if (given.kind === 'process' && !hasProcesses) {

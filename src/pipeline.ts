@@ -2,15 +2,19 @@
  * The analyzer chain, wired in one place: capture events in, pieces of the story out. It is a function of the
  * events alone: no clock, no randomness, no look-ups, so that a recording gives what the live run gave.
  */
+import { basename } from 'node:path';
 import type { CaptureEvent, ConnectionRef, Direction, HostEvent } from './capture/events.ts';
 import type { VerdictSink } from './capture/verdict.ts';
 import type { LlmHost } from './config/llm-hosts.ts';
 import type { Exchange, ExchangeHandler } from './http/exchange.ts';
+import { createExchangeFilter, type ExchangeFilter } from './http/exchange-filter.ts';
 import { createHttpCounters } from './http/http-options.ts';
 import { createHttpStage } from './http/http-stage.ts';
 import type { HttpLimits } from './http/limits.ts';
 import type { WebSocketLimits } from './http/websocket/limits.ts';
+import type { WebSocketHandler } from './http/websocket/websocket.ts';
 import { estimateCostUsd } from './llm/call-cost.ts';
+import { filterCalls, filterSockets } from './llm/filtered-calls.ts';
 import { createHostRules } from './llm/host-rules.ts';
 import type { LlmLimits } from './llm/limits.ts';
 import { createLlmSocketStage } from './llm/llm-socket-stage.ts';
@@ -21,13 +25,15 @@ import type { Process } from './process/process.ts';
 import { createProcessTable, type ProcessTableLimits } from './process/process-table.ts';
 import type { Counters } from './self/counters.ts';
 import { createTotalsFeed } from './self/totals-feed.ts';
+import type { HttpSpans } from './session/http-exchanges.ts';
 import type { SessionLimits } from './session/limits.ts';
 import { createSessionStage } from './session/session-stage.ts';
-import type { HandshakePiece, ServedCall, StoryPiece } from './session/story.ts';
+import type { HandshakePiece, HttpPiece, ServedCall, StoryPiece } from './session/story.ts';
 import { knownAgent, type WorkloadSubject, workloadName } from './targets/workload-name.ts';
 import type { ConnectionParserFactory } from './transport/connection.ts';
 import type { TransportLimits } from './transport/limits.ts';
 import { createTransport } from './transport/transport.ts';
+import type { CelCondition } from './util/cel/cel-expression.ts';
 import type { SecretFinder } from './util/key-shapes.ts';
 
 export interface PipelineSettings {
@@ -42,6 +48,10 @@ export interface PipelineSettings {
   followsServers?: boolean;
   /** Credentials beside those of the built-in rules, in bytes read as Latin-1. */
   findAddedSecrets?: SecretFinder;
+  /** Exchanges for which it is false are dropped. Absent: none is. */
+  httpFilter?: CelCondition;
+  /** Whose HTTP exchanges are told that are no model calls. Absent: nobody's. */
+  httpSpans?: HttpSpans;
   /** What models cost; absent: no cost is estimated. */
   prices?: PriceTable;
   limits: {
@@ -67,6 +77,8 @@ export interface PipelineOutput {
   released?(connection: ConnectionRef, direction: Direction, upToPosition: number): void;
   /** `processOf` gives its process: asked for, one that was not known yet is made. */
   exchange?(exchange: Exchange, timeNs: bigint, processOf: () => Process): void;
+  /** An exchange that is no piece of its own, because its parent has too many. */
+  exchangeLeftOut?(piece: HttpPiece): void;
   call?(call: ModelCall): void;
   /** Told which bytes nobody wants, so that the kernel need not copy them. */
   verdict?: VerdictSink;
@@ -110,14 +122,30 @@ export function createPipeline(
     workloadName: (process) => workloadName(subjectOf(process)),
     isKnownAgent: (process) => knownAgent(subjectOf(process)) !== undefined,
     turnTimeoutNs: settings.turnTimeoutNs,
+    ...(settings.httpSpans === undefined ? {} : { httpSpans: settings.httpSpans }),
+    onExchangeLeftOut: (piece) => output.exchangeLeftOut?.(piece),
     limits: settings.limits.session,
     counters,
   });
+  const filter = settings.httpFilter && openFilter(settings.httpFilter);
+  const filtered = counters.counter('sightline.http.filtered', {});
+  /** Exchanges that model calls were made in, and those that opened their sockets. */
+  const modelExchanges = new WeakSet<Exchange>();
+  /** What ends now is no longer observed, whatever becomes of it. */
+  let isGivingUp = false;
+  const calls = observeCalls(session, settings.prices, (call) => {
+    totals.calls += 1;
+    output.call?.(call);
+  });
+  const keptCalls = filter === undefined ? calls : filterCalls(filter, calls);
   const llmOptions: LlmStageOptions = {
-    observer: observeCalls(session, settings.prices, (call) => {
-      totals.calls += 1;
-      output.call?.(call);
-    }),
+    observer: {
+      ...keptCalls,
+      started(call) {
+        modelExchanges.add(call.exchange);
+        keptCalls.started(call);
+      },
+    },
     limits: settings.limits.llm,
     followsServers: settings.followsServers ?? false,
     keepContent: settings.keepContent,
@@ -127,9 +155,11 @@ export function createPipeline(
     onParseFailure: (stage) => counters.counter('sightline.parse_failures', { stage }).add(),
   };
   const llm = createLlmStage(llmOptions);
+  const observed = output.wrapHandler?.(llm) ?? llm;
+  const sockets = withModelSockets(createLlmSocketStage(llmOptions));
   const http = createHttpStage({
-    handler: withFacts(output.wrapHandler?.(llm) ?? llm),
-    webSocket: createLlmSocketStage(llmOptions),
+    handler: withFacts(filter?.wrap(observed) ?? observed),
+    webSocket: filter === undefined ? sockets : filterSockets(filter, sockets),
     limits: settings.limits.http,
     webSocketLimits: settings.limits.webSocket ?? {},
     streamTimeoutNs: settings.streamTimeoutNs,
@@ -138,8 +168,15 @@ export function createPipeline(
       ? {}
       : { findAddedSecrets: settings.findAddedSecrets }),
     onExchange: (exchange, timeNs) => {
+      if (filter?.isDropped(exchange)) {
+        filtered.add();
+        return;
+      }
       totals.exchanges += 1;
       output.exchange?.(exchange, timeNs, () => processes.ensure(exchange.connection.process));
+      if (!modelExchanges.has(exchange)) {
+        session.exchangeEnded(exchange, isGivingUp);
+      }
     },
     ...(output.secret === undefined ? {} : { onSecret: output.secret }),
     ...(output.released === undefined ? {} : { onRelease: output.released }),
@@ -166,8 +203,38 @@ export function createPipeline(
       if (facts) {
         exchange.facts = facts;
       }
+      session.exchangeBegan(exchange);
       return next(exchange);
     };
+  }
+
+  /** What opened a socket of model calls is told by them. */
+  function withModelSockets(next: WebSocketHandler): WebSocketHandler {
+    return (socket) => {
+      const observer = next(socket);
+      if (observer !== undefined && socket.upgrade !== undefined) {
+        modelExchanges.add(socket.upgrade);
+      }
+      return observer;
+    };
+  }
+
+  function openFilter(condition: CelCondition): ExchangeFilter {
+    const unanswered = counters.counter('sightline.http.filter_errors', {});
+    return createExchangeFilter({
+      condition,
+      processOf: ({ connection }) => {
+        const process = processes.ensure(connection.process);
+        const program = process.programs.at(-1);
+        const executable = program?.executable ?? '';
+        return {
+          pid: process.ref.pid,
+          name: executable === '' ? (program?.comm ?? '') : basename(executable),
+          executable,
+        };
+      },
+      onUnanswered: () => unanswered.add(),
+    });
   }
 
   registerGauges();
@@ -239,19 +306,25 @@ export function createPipeline(
         processes.push(event);
         break;
       case 'tick':
-        transport.push(event);
+        giveUp(event);
         session.tick(event.timeNs);
         totalsFeed.update();
         output.tick?.(event.timeNs);
         break;
       case 'end':
-        transport.push(event);
+        giveUp(event);
         session.end(event.timeNs);
         totalsFeed.update();
         break;
       case 'drops':
         break;
     }
+  }
+
+  function giveUp(event: CaptureEvent): void {
+    isGivingUp = true;
+    transport.push(event);
+    isGivingUp = false;
   }
 
   return { push, totals: () => totals };

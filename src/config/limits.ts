@@ -241,6 +241,11 @@ export const limitKeys = {
     maxCallsPerTurn: items('SESSION_CALLS_PER_TURN', 1_024, 'Model calls of one turn.'),
     maxToolsPerTurn: items('SESSION_TOOLS_PER_TURN', 4_096, 'Tool calls of one turn.'),
     maxProcessesPerTurn: items('SESSION_PROCESSES_PER_TURN', 16_384, 'Processes of one turn.'),
+    maxExchangesPerParent: items(
+      'SESSION_EXCHANGES_PER_PARENT',
+      512,
+      'HTTP exchanges with a span that stand directly under one turn or process; further ones are counted there.',
+    ),
     maxOpenProcesses: items(
       'SESSION_OPEN_PROCESSES',
       16_384,

@@ -20,6 +20,7 @@ import {
   timeout,
   users,
 } from './format.ts';
+import { httpFilter } from './http-filter.ts';
 import type { Key, RequiredKey } from './key.ts';
 import { optional, required } from './key.ts';
 import { limitKeys } from './limits.ts';
@@ -318,6 +319,20 @@ export const schema = {
     'Leave out',
     ' What any SIGHTLINE_EXCLUDE_ variable matches is left out with its descendants, targets among them.',
   ),
+  http: {
+    filter: optional(
+      'SIGHTLINE_HTTP_FILTER',
+      httpFilter(),
+      'every exchange is kept',
+      'Which HTTP exchanges are kept, model calls among them: where it is false, no span, metric or event is made. Where it has no answer, as for a header that is missing, the exchange is kept and counted.',
+    ),
+    spans: required(
+      'SIGHTLINE_HTTP_SPANS',
+      choice(['off', 'agents', 'all']),
+      'agents',
+      "Spans for HTTP exchanges that are no model calls: off, those of processes in an agent's tree (agents), or those of every process (all).",
+    ),
+  },
   content: {
     capture: required(
       'OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT',

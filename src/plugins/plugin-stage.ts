@@ -10,6 +10,7 @@ import { createTimeBudget, type TimeBudget } from '../self/time-budget.ts';
 import type {
   CallPiece,
   ExtraAttributes,
+  HttpPiece,
   ServedCall,
   StoryPiece,
   ToolPiece,
@@ -269,6 +270,10 @@ export function createPluginStage(options: PluginStageOptions): PluginStage {
           return takeCall(piece);
         case 'tool':
           return takeTool(piece);
+        case 'http': {
+          const verdict = judge(piece.exchange, () => piece.process);
+          return verdict.isDropped ? undefined : withAttributes(piece, verdict.attributes);
+        }
         case 'turn':
           return takeTurn(piece);
         default:
@@ -281,7 +286,7 @@ export function createPluginStage(options: PluginStageOptions): PluginStage {
   };
 }
 
-function withAttributes<P extends CallPiece | ToolPiece | TurnPiece>(
+function withAttributes<P extends CallPiece | HttpPiece | ToolPiece | TurnPiece>(
   piece: P,
   attributes: ExtraAttributes,
 ): P {

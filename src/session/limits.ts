@@ -16,6 +16,8 @@ export interface SessionLimits {
   maxToolsPerTurn: number;
   /** Processes recorded under one turn; further ones make no span and mark the turn `limit`. */
   maxProcessesPerTurn: number;
+  /** HTTP exchanges directly under one turn or process; further ones make no span and are counted on it. */
+  maxExchangesPerParent: number;
   /** Running processes with a span at once; further ones make none. */
   maxOpenProcesses: number;
   /** Arguments longer than this, in UTF-16 units, are not searched for the command they hold. */
@@ -30,6 +32,7 @@ export const DEFAULT_SESSION_LIMITS: SessionLimits = {
   maxCallsPerTurn: 1_024,
   maxToolsPerTurn: 4_096,
   maxProcessesPerTurn: 16_384,
+  maxExchangesPerParent: 512,
   maxOpenProcesses: 16_384,
   maxArgumentChars: 256 * 1024,
 };

@@ -19,6 +19,8 @@ export interface ProcessLinks {
   claim(tool: ToolState): void;
   /** The span the process or its nearest ancestor has, while the turn it belongs to is open. */
   openSpanAbove(process: Process): ProcessSpan | undefined;
+  /** The open turn or the process's span that what the process does now belongs to. */
+  placeOf(process: Process): Turn | ProcessSpan | undefined;
   /** The process runs a tool call's command, by the command's text. */
   isToolCommand(process: Process): boolean;
   /** Hands over what still runs, as unfinished. */
@@ -96,6 +98,8 @@ export function createProcessLinks(options: ProcessLinksOptions): ProcessLinks {
       isTop: place.below === undefined,
       startNs: timeNs,
       evidence: place.evidence,
+      exchangeCount: 0,
+      exchangesLeftOut: 0,
     };
     spans.set(process, span);
     open.add(span);
@@ -150,7 +154,7 @@ export function createProcessLinks(options: ProcessLinksOptions): ProcessLinks {
       return { turn: only.turn, tool: only, below: undefined, evidence: 'process' };
     }
     // Of several turns the one begun last: it is the one that has just had an answer to act on most often.
-    const turn = [...turns].at(-1);
+    const turn = lastOf(turns);
     return turn && { turn, tool: undefined, below: undefined, evidence: 'process' };
   }
 
@@ -222,6 +226,7 @@ export function createProcessLinks(options: ProcessLinksOptions): ProcessLinks {
       endNs,
       evidence,
       ...(damage && { damage }),
+      ...(span.exchangesLeftOut > 0 && { exchangesLeftOut: span.exchangesLeftOut }),
     });
   }
 
@@ -234,6 +239,20 @@ export function createProcessLinks(options: ProcessLinksOptions): ProcessLinks {
         const span = spans.get(each);
         if (span !== undefined) {
           return span.turn.isEnded ? undefined : span;
+        }
+      }
+      return undefined;
+    },
+    placeOf(process) {
+      for (const each of lineage(process)) {
+        const turns = options.turnsOf(each);
+        const span = turns === undefined ? spans.get(each) : undefined;
+        if (span !== undefined) {
+          return span.turn.isEnded ? undefined : span;
+        }
+        const turn = lastOf(turns ?? options.treeOf(each)?.openTurns);
+        if (turn !== undefined) {
+          return turn;
         }
       }
       return undefined;
@@ -284,6 +303,11 @@ function bestMatch(tools: readonly ToolState[], program: Program): ToolState | u
     }
   }
   return best;
+}
+
+/** The turn begun last. */
+function lastOf(turns: ReadonlySet<Turn> | undefined): Turn | undefined {
+  return turns && [...turns].at(-1);
 }
 
 function strengthen(tool: ToolState, evidence: Evidence): void {

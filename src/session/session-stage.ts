@@ -3,6 +3,7 @@
  * handed over as soon as it is over. `docs/how-turns-are-found.md` states the rules.
  */
 import type { ConnectionRef, HostEvent } from '../capture/events.ts';
+import type { Exchange } from '../http/exchange.ts';
 import {
   isConversational,
   type ModelCall,
@@ -16,6 +17,7 @@ import type { ConnectionFacts } from '../transport/connection-facts.ts';
 import type { Handshake } from '../transport/handshake.ts';
 import type { DamageKind } from '../util/damage.ts';
 import { type CallMatch, type CallNode, createCallIndex } from './call-index.ts';
+import { createHttpExchanges, type HttpSpans } from './http-exchanges.ts';
 import {
   DEFAULT_RETRY_WINDOW_NS,
   DEFAULT_SESSION_LIMITS,
@@ -24,7 +26,7 @@ import {
 } from './limits.ts';
 import { createProcessLinks } from './process-links.ts';
 import { callIdentity, deriveSpanId, deriveTraceId } from './span-ids.ts';
-import type { HandshakePiece, ServedCall, SpanIds, StorySink } from './story.ts';
+import type { HandshakePiece, HttpPiece, ServedCall, SpanIds, StorySink } from './story.ts';
 import { parseTraceparent } from './traceparent.ts';
 import type { ToolState, Tree, Turn } from './turn.ts';
 import { createTurns } from './turns.ts';
@@ -34,6 +36,10 @@ export interface SessionStageOptions {
   sink: StorySink;
   /** A call was followed at its server. */
   onServedCall?(served: ServedCall): void;
+  /** Whose HTTP exchanges are pieces of the story. Absent: nobody's. */
+  httpSpans?: HttpSpans;
+  /** An exchange is no piece of its own, because its parent has too many. */
+  onExchangeLeftOut?(piece: HttpPiece): void;
   processes: Pick<ProcessTable, 'ensure'>;
   /** service.name of a workload's root process. Asked again at each call; should be quick. */
   workloadName(process: Process): string;
@@ -57,6 +63,10 @@ export interface SessionStage extends ModelCallObserver {
   host(event: HostEvent): void;
   /** The observer's `toolCall` is always there. */
   toolCall(call: ModelCall, toolCall: ToolCall): void;
+  /** The request of an exchange is known. */
+  exchangeBegan(exchange: Exchange): void;
+  /** It is over, and was no model call. `isGivenUp`: observation of it ended, whatever became of it. */
+  exchangeEnded(exchange: Exchange, isGivenUp: boolean): void;
   /** A program started in the process; it is the last of `process.programs`. */
   executed(process: Process, timeNs: bigint): void;
   /** The process ended. The calls it had under way may be finished before or after this. */
@@ -123,6 +133,19 @@ export function createSessionStage(options: SessionStageOptions): SessionStage {
     treeOf: (process) => trees.get(process),
     touch: turns.touch,
     onLimit: countLimit,
+  });
+
+  const exchanges = createHttpExchanges({
+    which: options.httpSpans ?? 'off',
+    sink,
+    onLeftOut: (piece) => options.onExchangeLeftOut?.(piece),
+    limits,
+    bootId: () => bootId,
+    processOf: ({ connection }) => processes.ensure(connection.process),
+    workloadOf: workloads.of,
+    placeOf: links.placeOf,
+    onLimit: countLimit,
+    counters,
   });
 
   function countLimit(limit: keyof SessionLimits): void {
@@ -347,6 +370,8 @@ export function createSessionStage(options: SessionStageOptions): SessionStage {
     started,
     toolCall,
     finished,
+    exchangeBegan: exchanges.began,
+    exchangeEnded: exchanges.ended,
     handshake: describeHandshake,
     executed(process, timeNs) {
       turns.advance(timeNs);

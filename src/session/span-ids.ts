@@ -12,7 +12,7 @@ const TRACE_ID_DIGITS = 32;
 const SPAN_ID_DIGITS = 16;
 
 /** Names one exchange among all of all hosts: boot, process, connection, position on it. */
-function exchangeIdentity(bootId: string, exchange: Exchange): string {
+export function exchangeIdentity(bootId: string, exchange: Exchange): string {
   const { process, stack, object, generation } = exchange.connection;
   return `${bootId}/${process.pid}@${process.startNs}/${stack}:${object}:${generation}/${exchange.ordinal}`;
 }
@@ -35,7 +35,7 @@ export function deriveTraceId(identity: string): string {
 
 /** 8 bytes as 16 hex digits, never all zero. `kind` and `index` tell apart the spans of one identity. */
 export function deriveSpanId(
-  kind: 'turn' | 'call' | 'tool' | 'process',
+  kind: 'turn' | 'call' | 'tool' | 'process' | 'http',
   identity: string,
   index = 0,
 ): string {

@@ -1,4 +1,5 @@
 /** What the session room tells telemetry: finished pieces of a story, each with its place in the trace. */
+import type { Exchange } from '../http/exchange.ts';
 import type { Message, ModelCall, ToolCall, ToolResult } from '../llm/model-call.ts';
 import type { Process } from '../process/process.ts';
 import type { ConnectionFacts } from '../transport/connection-facts.ts';
@@ -81,6 +82,25 @@ export interface ProcessPiece {
   endNs: bigint;
   evidence: Evidence;
   damage?: Damage;
+  /** HTTP exchanges of the process that have no span, because it had too many. Absent: none. */
+  exchangesLeftOut?: number;
+}
+
+/** An HTTP exchange that is no model call. */
+export interface HttpPiece {
+  kind: 'http';
+  ids: SpanIds;
+  workload: Workload;
+  /** The process that wrote the request. */
+  process: Process;
+  exchange: Exchange;
+  startNs: bigint;
+  endNs: bigint;
+  /** Its connection was given up before the response was over. */
+  isBroken: boolean;
+  /** What it belongs to: its parent, unless the request named another trace's span as that. */
+  place?: { kind: 'turn' | 'process'; ids: SpanIds };
+  extraAttributes?: ExtraAttributes;
 }
 
 export interface TurnPiece {
@@ -106,8 +126,10 @@ export interface TurnPiece {
   extraAttributes?: ExtraAttributes;
   /** Exported as the turn's content in place of what its calls have of it. */
   content?: { inputMessages: readonly Message[]; outputMessages: readonly Message[] };
+  /** HTTP exchanges of the agent itself that have no span, because the turn had too many. Absent: none. */
+  exchangesLeftOut?: number;
 }
 
-export type StoryPiece = CallPiece | ToolPiece | ProcessPiece | TurnPiece;
+export type StoryPiece = CallPiece | ToolPiece | ProcessPiece | HttpPiece | TurnPiece;
 
 export type StorySink = (piece: StoryPiece) => void;

@@ -35,6 +35,9 @@ export interface Turn {
   /** Running processes directly under the turn, which a tool call that becomes known late may still claim. */
   looseProcesses: Set<ProcessSpan>;
   processCount: number;
+  /** HTTP exchanges directly under the turn. */
+  exchangeCount: number;
+  exchangesLeftOut: number;
   startNs: bigint;
   lastNs: bigint;
   previous: SpanIds | undefined;
@@ -82,4 +85,7 @@ export interface ProcessSpan {
   isTop: boolean;
   startNs: bigint;
   evidence: Evidence;
+  /** HTTP exchanges of the process. */
+  exchangeCount: number;
+  exchangesLeftOut: number;
 }

@@ -94,6 +94,8 @@ export function createTurns(options: TurnsOptions): Turns {
       toolCount: 0,
       looseProcesses: new Set(),
       processCount: 0,
+      exchangeCount: 0,
+      exchangesLeftOut: 0,
       startNs: call.startNs,
       lastNs: call.startNs,
       previous: start.previous,
@@ -323,6 +325,7 @@ export function createTurns(options: TurnsOptions): Turns {
       endedBy,
       ...(previous && { previous }),
       damage,
+      ...(turn.exchangesLeftOut > 0 && { exchangesLeftOut: turn.exchangesLeftOut }),
     });
     // Calls of later turns may still point here: keep the ids, let the messages go.
     turn.calls = [];

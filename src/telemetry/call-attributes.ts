@@ -3,6 +3,7 @@
  * https://github.com/open-telemetry/semantic-conventions/blob/v1.41.0/docs/gen-ai/gen-ai-spans.md#inference
  */
 import type { Attributes } from '@opentelemetry/api';
+import type { Exchange } from '../http/exchange.ts';
 import type { CallResponse, Modality, ModalityUsage, ModelCall, Usage } from '../llm/model-call.ts';
 import { putDamage } from './damage-attributes.ts';
 import { Attr, type Conventions } from './semconv.ts';
@@ -25,7 +26,7 @@ export function callAttributes(call: ModelCall, conventions: Conventions): Attri
     [Attr.providerName]: call.provider,
   };
   putServer(attributes, call);
-  putPeer(attributes, call);
+  putPeer(attributes, call.exchange);
   putRequest(attributes, call);
   putResponse(attributes, call, conventions);
   if (conventions.hasLaterCallAttributes) {
@@ -54,8 +55,8 @@ export function putServer(attributes: Attributes, call: ModelCall): void {
  * Where the bytes really went: of a proxy its own address. Not for metrics, whose series it would multiply.
  * https://github.com/open-telemetry/semantic-conventions/blob/v1.41.0/docs/registry/attributes/network.md
  */
-function putPeer(attributes: Attributes, call: ModelCall): void {
-  const peer = call.exchange.facts?.peer;
+export function putPeer(attributes: Attributes, exchange: Exchange): void {
+  const peer = exchange.facts?.peer;
   if (peer === undefined) {
     return;
   }

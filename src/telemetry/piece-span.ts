@@ -5,10 +5,13 @@
  * https://github.com/open-telemetry/semantic-conventions/blob/v1.41.0/docs/cli/cli-spans.md
  */
 import type { Attributes } from '@opentelemetry/api';
+import type { Exchange } from '../http/exchange.ts';
 import type { ModelCall, Usage } from '../llm/model-call.ts';
 import type {
   CallPiece,
+  HttpPiece,
   ProcessPiece,
+  SpanIds,
   StoryPiece,
   ToolPiece,
   TurnPiece,
@@ -25,6 +28,7 @@ import {
 } from './content.ts';
 import { putDamage } from './damage-attributes.ts';
 import { handshakeSpanEvent } from './handshake-signals.ts';
+import { httpAttributes, httpErrorType, httpSpanName } from './http-span.ts';
 import { currentProgram, executableName, putProcess } from './process-attributes.ts';
 import { processEnd } from './process-end.ts';
 import {
@@ -71,6 +75,8 @@ function describe(
       return describeTool(piece, content);
     case 'process':
       return describeProcess(piece, content);
+    case 'http':
+      return describeHttp(piece, content);
     case 'turn':
       return describeTurn(piece, content, conventions);
   }
@@ -83,15 +89,11 @@ function describeCall(
 ): SpanDescription {
   const { call } = piece;
   const attributes = callAttributes(call, conventions);
-  if (piece.process.key !== piece.workload.root.key) {
-    // The resource tells of the workload's root; a child that calls a model says so itself.
-    attributes[Attr.processPid] = piece.process.ref.pid;
-    put(attributes, Attr.processExecutableName, executableName(piece.process));
-  }
+  putCaller(attributes, piece);
   if (content.isOnSpans) {
     putContentText(attributes, callContent(call, content.redact, conventions));
   }
-  const remoteFlags = remoteParentFlags(piece);
+  const remoteFlags = remoteParentFlags(call.traceparent, piece.ids);
   return {
     name: spanName(call.operation, call.request.model),
     kind: 'client',
@@ -102,12 +104,41 @@ function describeCall(
     attributes,
     ...(call.error === undefined ? {} : { error: callError(call.error, content) }),
     links: callLinks(piece),
-    ...callEvents(call),
+    ...connectionEvents(call.exchange),
   };
 }
 
-/** The first call of a connection says how the connection came about. */
-function callEvents({ exchange }: ModelCall): Pick<SpanDescription, 'events'> {
+/** The resource tells of the workload's root; a child that calls a server says so itself. */
+function putCaller(attributes: Attributes, { process, workload }: CallPiece | HttpPiece): void {
+  if (process.key !== workload.root.key) {
+    attributes[Attr.processPid] = process.ref.pid;
+    put(attributes, Attr.processExecutableName, executableName(process));
+  }
+}
+
+function describeHttp(piece: HttpPiece, content: ContentPolicy): SpanDescription {
+  const { exchange, ids, place } = piece;
+  const attributes = httpAttributes(piece, content.redact);
+  putCaller(attributes, piece);
+  const traceparent = exchange.request?.headers.get('traceparent');
+  const remoteFlags = remoteParentFlags(traceparent, ids);
+  const isBelow = place === undefined || place.ids.spanId === ids.parentSpanId;
+  return {
+    name: httpSpanName(piece),
+    kind: 'client',
+    ids,
+    ...(remoteFlags === undefined ? {} : { remoteParentFlags: remoteFlags }),
+    startNs: piece.startNs,
+    endNs: piece.endNs,
+    attributes,
+    ...(httpErrorType(piece) === undefined ? {} : { error: {} }),
+    links: isBelow ? [] : [{ ids: place.ids, kind: place.kind }],
+    ...connectionEvents(exchange),
+  };
+}
+
+/** The first exchange of a connection says how the connection came about. */
+function connectionEvents(exchange: Exchange): Pick<SpanDescription, 'events'> {
   const handshake = exchange.facts?.handshake;
   return handshake === undefined || exchange.ordinal > 0
     ? {}
@@ -117,13 +148,13 @@ function callEvents({ exchange }: ModelCall): Pick<SpanDescription, 'events'> {
 /** Where the flags stand in a `traceparent` header. */
 const FLAGS_AT = 53;
 
-/** The W3C flags of the application's span that is this call's parent, if one is. */
-function remoteParentFlags({ call, ids }: CallPiece): number | undefined {
-  const parent = parseTraceparent(call.traceparent);
+/** The W3C flags of the application's span that is this span's parent, if one is. */
+function remoteParentFlags(traceparent: string | undefined, ids: SpanIds): number | undefined {
+  const parent = parseTraceparent(traceparent);
   if (parent?.traceId !== ids.traceId || parent.spanId !== ids.parentSpanId) {
     return undefined;
   }
-  return Number.parseInt((call.traceparent ?? '').trim().slice(FLAGS_AT, FLAGS_AT + 2), 16);
+  return Number.parseInt((traceparent ?? '').trim().slice(FLAGS_AT, FLAGS_AT + 2), 16);
 }
 
 /** A call that joined the application's trace is linked to its turn, whose child it would be otherwise. */
@@ -200,6 +231,7 @@ function describeProcess(piece: ProcessPiece, content: ContentPolicy): SpanDescr
   const end = processEnd(process);
   put(attributes, Attr.processExitCode, end.exitCode);
   put(attributes, Attr.errorType, end.errorType);
+  put(attributes, Attr.exchangesLeftOut, piece.exchangesLeftOut);
   putDamage(attributes, processDamage(piece));
   return {
     name: spanName(executableName(process) ?? 'process', undefined),
@@ -251,6 +283,7 @@ function describeTurn(
   attributes[Attr.turnEndedBy] = piece.endedBy;
   const errorType = turnErrorType(piece);
   put(attributes, Attr.errorType, errorType);
+  put(attributes, Attr.exchangesLeftOut, piece.exchangesLeftOut);
   putDamage(attributes, piece.damage);
   if (content.isOnSpans) {
     putContentText(attributes, turnContent(piece, content.redact, conventions));

@@ -81,6 +81,16 @@ export const Attr = {
   networkPeerAddress: 'network.peer.address',
   networkPeerPort: 'network.peer.port',
   networkType: 'network.type',
+  networkProtocolName: 'network.protocol.name',
+  networkProtocolVersion: 'network.protocol.version',
+
+  httpRequestMethod: 'http.request.method',
+  httpRequestMethodOriginal: 'http.request.method_original',
+  httpRequestBodySize: 'http.request.body.size',
+  httpResponseBodySize: 'http.response.body.size',
+  httpResponseStatusCode: 'http.response.status_code',
+  urlFull: 'url.full',
+  urlScheme: 'url.scheme',
 
   serviceName: 'service.name',
   serviceInstanceId: 'service.instance.id',
@@ -107,6 +117,7 @@ export const Attr = {
   damage: 'sightline.damage',
   lostBytes: 'sightline.lost_bytes',
   evidence: 'sightline.evidence',
+  exchangesLeftOut: 'sightline.http.exchanges_left_out',
   costEstimate: 'sightline.cost.estimate',
   tlsStack: 'sightline.tls.stack',
   tlsSide: 'sightline.tls.side',
@@ -313,6 +324,18 @@ export const COST_METRIC: MetricDefinition = {
   buckets: [],
   whole: false,
 };
+
+/** Seconds; stable since 1.23.0. */
+const HTTP_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
+
+/** Of HTTP exchanges that are no model calls. */
+export const HttpMetrics = {
+  requestDuration: seconds(
+    'http.client.request.duration',
+    'Duration of HTTP client requests.',
+    HTTP_BUCKETS,
+  ),
+} as const satisfies Record<string, MetricDefinition>;
 
 /** Which conventions are followed: SIGHTLINE_SEMCONV. */
 export type Generation = '1.41' | 'latest';

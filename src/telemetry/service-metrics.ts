@@ -16,6 +16,7 @@ import type { StoryPiece, ToolPiece, TurnPiece } from '../session/story.ts';
 import type { Handshake } from '../transport/handshake.ts';
 import { createCallRecorder, createServedCallRecorder } from './call-metrics.ts';
 import { handshakeLabels, handshakeSeconds } from './handshake-signals.ts';
+import { httpLabels } from './http-span.ts';
 import { createInstruments, type Instrument } from './instruments.ts';
 import type { Temporality } from './options.ts';
 import { callCountOf, turnErrorType } from './piece-span.ts';
@@ -24,6 +25,7 @@ import {
   type Conventions,
   ERROR_TOOL,
   HandshakeMetrics,
+  HttpMetrics,
   SCOPE_NAME,
   StoryMetrics,
 } from './semconv.ts';
@@ -76,6 +78,7 @@ export function createServiceMetrics(options: ServiceMetricsOptions): ServiceMet
   const recordCall = createCallRecorder(meter, options.conventions);
   const recordServedCall = createServedCallRecorder(meter);
   const handshakes = createInstruments(meter, HandshakeMetrics);
+  const http = createInstruments(meter, HttpMetrics);
 
   return {
     record(piece) {
@@ -88,6 +91,12 @@ export function createServiceMetrics(options: ServiceMetricsOptions): ServiceMet
           break;
         case 'turn':
           recordTurn(instruments, piece);
+          break;
+        case 'http':
+          http.requestDuration.record(
+            secondsBetween(piece.startNs, piece.endNs),
+            httpLabels(piece),
+          );
           break;
         case 'process':
           break;

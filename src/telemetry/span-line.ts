@@ -21,7 +21,15 @@ export function spanLine(span: ReadableSpan): Chunk[] {
       add(command, 'dim');
     }
   }
+  const address = addressText(attributes);
+  if (address !== '') {
+    add(address, 'dim');
+  }
   add(durationText(durationNs(span)), 'cyan');
+  const status = attributes[Attr.httpResponseStatusCode];
+  if (status !== undefined && span.status.code !== SpanStatusCode.ERROR) {
+    add(String(status), 'green');
+  }
   if (attributes[Attr.responseTimeToFirstChunk] !== undefined) {
     const seconds = Number(attributes[Attr.responseTimeToFirstChunk]);
     add(`first chunk ${durationText(BigInt(Math.round(seconds * 1e9)))}`, 'dim');
@@ -48,6 +56,17 @@ export function spanLine(span: ReadableSpan): Chunk[] {
     add(`damaged: ${damage.join(', ')}${bytes}`, 'yellow');
   }
   return chunks;
+}
+
+/** Where an HTTP exchange went: server, port if it is none of the usual ones, and path. */
+function addressText(attributes: ReadableSpan['attributes']): string {
+  if (attributes[Attr.httpRequestMethod] === undefined) {
+    return '';
+  }
+  const url = attributes[Attr.urlFull];
+  const text = url === undefined ? attributes[Attr.serverAddress] : String(url);
+  const shown = printable(String(text ?? '').replace(/^https?:\/\/|\?.*$/g, ''));
+  return shown.length > MAX_COMMAND_CHARS ? `${shown.slice(0, MAX_COMMAND_CHARS)}…` : shown;
 }
 
 function durationNs(span: ReadableSpan): bigint {

@@ -8,7 +8,7 @@ import type { ReadableLogRecord } from '@opentelemetry/sdk-logs';
 import type { ResourceMetrics } from '@opentelemetry/sdk-metrics';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace';
 import type { HostEvent } from '../capture/events.ts';
-import type { HandshakePiece, ServedCall, StoryPiece } from '../session/story.ts';
+import type { HandshakePiece, HttpPiece, ServedCall, StoryPiece } from '../session/story.ts';
 import { contentPolicy } from './content.ts';
 import { createDelivery, type Delivery, type DeliveryStats } from './delivery.ts';
 import {
@@ -67,6 +67,8 @@ export interface Telemetry {
   piece(piece: StoryPiece): void;
   /** Measured only: the client's side of the call is the span. Never throws. */
   servedCall(served: ServedCall): void;
+  /** Measured only: its parent has too many of them. Never throws. */
+  exchangeLeftOut(piece: HttpPiece): void;
   /** Measured; of one that failed a log record and a line in the terminal. Never throws. */
   handshake(piece: HandshakePiece): void;
   /** Time passed, in events' time. */
@@ -254,6 +256,13 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
       if (known !== undefined) {
         const resource = () => serviceResource(workload.name, known);
         metrics.recordServedCall(workload.name, resource, call);
+      }
+    },
+    exchangeLeftOut(piece) {
+      const known = context;
+      if (known !== undefined) {
+        const { name } = piece.workload;
+        metrics.record(name, () => serviceResource(name, known), piece);
       }
     },
     handshake(piece) {

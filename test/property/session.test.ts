@@ -242,6 +242,8 @@ function digest(piece: StoryPiece): string {
         return [piece.startNs, piece.endNs, piece.evidence, piece.result !== undefined];
       case 'process':
         return [piece.startNs, piece.endNs, piece.evidence, piece.process.exit?.exitCode];
+      case 'http':
+        return [piece.startNs, piece.endNs, piece.isBroken];
       case 'turn':
         return [
           piece.startNs,

@@ -17,7 +17,7 @@ const SCHEMA_URLS: Readonly<Record<Only, string>> = {
 const EVENT = 'gen_ai.client.inference.operation.details';
 
 /** Metrics of these names are the conventions' or the project's; there may be others beside them. */
-const JUDGED_METRICS = /^(?:gen_ai\.|sightline\.cost\.)/;
+const JUDGED_METRICS = /^(?:gen_ai\.|http\.|sightline\.cost\.)/;
 
 const CONTENT =
   /^gen_ai\.(?:system_instructions|input\.messages|output\.messages|tool\.definitions)$/;
@@ -32,15 +32,12 @@ export function conventionViolations(content: OtlpContent, generation: Only = '1
 }
 
 function spanViolations(span: FlatSpan, generation: Only): string[] {
-  const rule = spanRule(span.attributes['gen_ai.operation.name']);
+  const rule = spanRule(span.attributes);
   const found = attributeViolations(span.attributes, rule.attributes, generation, 'text');
   if (span.kind !== rule.kind) {
     found.push(`its kind is ${span.kind}, not ${rule.kind}`);
   }
-  const name = rule.name
-    .map((attribute) => span.attributes[attribute])
-    .filter((part) => part !== undefined)
-    .join(' ');
+  const name = nameOf(rule.name, span.attributes);
   if (name !== '' && span.name !== name.slice(0, 255)) {
     found.push(`its name is not "${name}"`);
   }
@@ -57,8 +54,39 @@ function spanViolations(span: FlatSpan, generation: Only): string[] {
   if (span.attributes['server.port'] !== undefined && !('server.address' in span.attributes)) {
     found.push('it has a server.port without its address');
   }
-  found.push(...messageViolations(span.attributes, generation));
+  found.push(...messageViolations(span.attributes, generation), ...urlViolations(span));
   return found.map((text) => `span "${span.name}": ${text}`);
+}
+
+function nameOf(name: readonly string[] | string, attributes: Attributes): string {
+  if (typeof name === 'string') {
+    return name;
+  }
+  return name
+    .map((attribute) => attributes[attribute])
+    .filter((part) => part !== undefined)
+    .join(' ');
+}
+
+/** A query's credentials by the names that the conventions list, and user information. */
+const URL_SECRET =
+  /(?:AWSAccessKeyId|Signature|sig|X-Goog-Signature)=(?!REDACTED)[^&]|\/\/(?!REDACTED:REDACTED@)[^/?]*@/;
+
+function urlViolations({ attributes }: FlatSpan): string[] {
+  const url = attributes['url.full'];
+  const found: string[] = [];
+  if (typeof url === 'string' && (!URL.canParse(url) || URL_SECRET.test(url))) {
+    found.push(`its url.full is no URL, or holds a credential`);
+  }
+  const isOther = attributes['http.request.method'] === '_OTHER';
+  if (!isOther && attributes['http.request.method_original'] !== undefined) {
+    found.push('it has the original of a method that is known');
+  }
+  const status = Number(attributes['http.response.status_code'] ?? 0);
+  if (status >= 400 && attributes['error.type'] !== String(status)) {
+    found.push(`its status is ${status} and its error.type is not`);
+  }
+  return found;
 }
 
 function eventViolations(log: FlatLog, generation: Only): string[] {

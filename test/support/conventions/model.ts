@@ -22,8 +22,11 @@ export interface AttributeRule {
 
 export interface SpanRule {
   kind: 'CLIENT' | 'INTERNAL';
-  /** Attributes whose values make the span's name, each left out with what stands before it when it is absent. */
-  name: readonly string[];
+  /**
+   * Attributes whose values make the span's name, each left out with what stands before it when it is absent; or the name
+   * itself.
+   */
+  name: readonly string[] | string;
   attributes: Readonly<Record<string, AttributeRule>>;
 }
 
@@ -154,6 +157,7 @@ const INVOKE_AGENT: Readonly<Record<string, AttributeRule>> = {
   'gen_ai.usage.cache_read.input_tokens': { ...int, only: before },
   'gen_ai.usage.cache_creation.input_tokens': { ...int, only: before },
   ...CONTENT,
+  'sightline.http.exchanges_left_out': int,
   ...DAMAGE,
   'sightline.turn.ended_by': {
     ...required,
@@ -188,14 +192,69 @@ const PROCESS: Readonly<Record<string, AttributeRule>> = {
   'process.exit.code': int,
   'error.type': text,
   'sightline.evidence': EVIDENCE,
+  'sightline.http.exchanges_left_out': int,
   ...DAMAGE,
 };
 
+/** https://github.com/open-telemetry/semantic-conventions/blob/v1.41.0/docs/http/http-spans.md#http-client-span */
+const METHODS = [
+  'CONNECT',
+  'DELETE',
+  'GET',
+  'HEAD',
+  'OPTIONS',
+  'PATCH',
+  'POST',
+  'PUT',
+  'QUERY',
+  'TRACE',
+  '_OTHER',
+];
+const METHOD: AttributeRule = { ...required, values: METHODS };
+
+const HTTP_BASE: Readonly<Record<string, AttributeRule>> = {
+  'http.request.method': METHOD,
+  'server.address': required,
+  'server.port': { ...int, isRequired: true },
+  'url.scheme': { ...text, values: ['http', 'https'] },
+  'http.response.status_code': int,
+  'error.type': text,
+  'network.protocol.name': { ...text, values: ['http'] },
+  'network.protocol.version': { ...text, values: ['1.0', '1.1', '2', '3'] },
+};
+
+const HTTP: Readonly<Record<string, AttributeRule>> = {
+  ...HTTP_BASE,
+  'http.request.method_original': text,
+  'http.request.body.size': int,
+  'http.response.body.size': int,
+  'url.full': required,
+  ...SERVER,
+  'server.address': required,
+  'server.port': { ...int, isRequired: true },
+  'process.pid': int,
+  'process.executable.name': text,
+  ...DAMAGE,
+};
+
+/** A tunnel has no URL. */
+const TUNNEL = { ...HTTP, 'url.full': text };
+
+/** `HTTP` stands for a method that is not known. */
+function httpName(method: unknown): string {
+  return method === '_OTHER' ? 'HTTP' : String(method);
+}
+
 const CALL_NAME = ['gen_ai.operation.name', 'gen_ai.request.model'];
 
-/** By `gen_ai.operation.name`; a span without one is a process. */
-export function spanRule(operation: unknown): SpanRule {
-  switch (operation) {
+/** By what only its kind has; a span with nothing of the kind is a process. */
+export function spanRule(attributes: Readonly<Record<string, unknown>>): SpanRule {
+  const method = attributes['http.request.method'];
+  if (method !== undefined) {
+    const rules = method === 'CONNECT' ? TUNNEL : HTTP;
+    return { kind: 'CLIENT', name: httpName(method), attributes: rules };
+  }
+  switch (attributes['gen_ai.operation.name']) {
     case 'invoke_agent':
       return {
         kind: 'INTERNAL',
@@ -254,6 +313,7 @@ const FIRST_TOKEN = [
   0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10,
 ];
 const TURN = [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 51.2, 102.4, 204.8, 409.6];
+const HTTP_DURATION = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
 const COUNT = [1, 2, 4, 8, 16, 32, 64, 128];
 
 function time(
@@ -328,6 +388,7 @@ export const METRICS: Readonly<Record<string, MetricRule>> = {
     'gen_ai.tool.type': text,
     'error.type': text,
   }),
+  'http.client.request.duration': time(HTTP_BASE, HTTP_DURATION),
   'sightline.cost.usage': {
     unit: '{USD}',
     kind: 'counter',

@@ -12,6 +12,7 @@ import {
 } from '../../../src/session/session-stage.ts';
 import type {
   CallPiece,
+  HttpPiece,
   ProcessPiece,
   StoryPiece,
   ToolPiece,
@@ -246,6 +247,7 @@ export function createStory(options: StoryOptions = {}) {
     tools: (): ToolPiece[] => of('tool'),
     processes: (): ProcessPiece[] => of('process'),
     turns: (): TurnPiece[] => of('turn'),
+    exchanges: (): HttpPiece[] => of('http'),
     tree: (): string[] => drawTree(pieces),
   };
 }
@@ -311,6 +313,8 @@ export function labelOf(piece: StoryPiece): string {
       return 'chat';
     case 'tool':
       return `tool ${piece.toolCall.name} [${piece.evidence}]`;
+    case 'http':
+      return `${piece.exchange.request?.method} ${piece.exchange.request?.target}`;
     case 'process':
       return `${piece.process.programs.at(-1)?.argv.join(' ')} [${piece.evidence}]`;
   }

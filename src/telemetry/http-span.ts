@@ -1,0 +1,91 @@
+/**
+ * What is said of an HTTP exchange that is no model call, by the stable conventions of HTTP clients.
+ * https://github.com/open-telemetry/semantic-conventions/blob/v1.41.0/docs/http/http-spans.md#http-client-span
+ * https://github.com/open-telemetry/semantic-conventions/blob/v1.41.0/docs/http/http-metrics.md#metric-httpclientrequestduration
+ */
+import type { Attributes } from '@opentelemetry/api';
+import { fullUrl, requestUrlOf } from '../http/request-url.ts';
+import type { HttpPiece } from '../session/story.ts';
+import { putPeer } from './call-attributes.ts';
+import { putDamage } from './damage-attributes.ts';
+import { Attr, ERROR_OTHER } from './semconv.ts';
+import { put } from './span-description.ts';
+
+/** RFC 9110, PATCH (RFC 5789) and QUERY: the methods that the conventions call known. */
+const KNOWN_METHODS: ReadonlySet<string> = new Set([
+  'CONNECT',
+  'DELETE',
+  'GET',
+  'HEAD',
+  'OPTIONS',
+  'PATCH',
+  'POST',
+  'PUT',
+  'QUERY',
+  'TRACE',
+]);
+
+/** What stands for any other method, and the name of its spans. */
+const OTHER_METHOD = '_OTHER';
+const OTHER_METHOD_NAME = 'HTTP';
+
+/** The method alone: a path is of too many values, and no route of the server's is known. */
+export function httpSpanName(piece: HttpPiece): string {
+  const method = knownMethod(piece);
+  return method === OTHER_METHOD ? OTHER_METHOD_NAME : method;
+}
+
+/** The status where it is an error; `_OTHER` where the connection ended before the response did. */
+export function httpErrorType({ exchange, isBroken }: HttpPiece): string | undefined {
+  const status = exchange.response?.status ?? 0;
+  if (status >= 400) {
+    return String(status);
+  }
+  return isBroken ? ERROR_OTHER : undefined;
+}
+
+/** What spans and metrics have in common. */
+export function httpLabels(piece: HttpPiece): Attributes {
+  const { exchange } = piece;
+  const url = requestUrlOf(exchange);
+  const attributes: Attributes = {
+    [Attr.httpRequestMethod]: knownMethod(piece),
+    [Attr.networkProtocolName]: 'http',
+    [Attr.networkProtocolVersion]: exchange.version,
+  };
+  // Where the request names no server, it is the one that its bytes went to.
+  const peer = exchange.facts?.peer;
+  const address = url?.host ?? peer?.address;
+  put(attributes, Attr.serverAddress, address);
+  if (address !== undefined) {
+    put(attributes, Attr.serverPort, url?.host === undefined ? peer?.port : url.port);
+  }
+  put(attributes, Attr.urlScheme, url?.scheme);
+  const status = exchange.response?.status ?? 0;
+  put(attributes, Attr.httpResponseStatusCode, status === 0 ? undefined : status);
+  put(attributes, Attr.errorType, httpErrorType(piece));
+  return attributes;
+}
+
+export function httpAttributes(piece: HttpPiece, redact: (text: string) => string): Attributes {
+  const { exchange } = piece;
+  const { request, response } = exchange;
+  const attributes = httpLabels(piece);
+  const method = request?.method ?? '';
+  if (method !== '' && !KNOWN_METHODS.has(method)) {
+    attributes[Attr.httpRequestMethodOriginal] = redact(method);
+  }
+  const url = requestUrlOf(exchange);
+  const full = url && fullUrl(url);
+  put(attributes, Attr.urlFull, full === undefined ? undefined : redact(full));
+  put(attributes, Attr.httpRequestBodySize, request?.bodyBytes);
+  put(attributes, Attr.httpResponseBodySize, response?.bodyBytes);
+  putPeer(attributes, exchange);
+  putDamage(attributes, exchange.damage);
+  return attributes;
+}
+
+function knownMethod({ exchange }: HttpPiece): string {
+  const method = exchange.request?.method ?? '';
+  return KNOWN_METHODS.has(method) ? method : OTHER_METHOD;
+}
