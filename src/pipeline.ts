@@ -128,7 +128,7 @@ export function createPipeline(
     counters,
   });
   const filter = settings.httpFilter && openFilter(settings.httpFilter);
-  const filtered = counters.counter('sightline.http.filtered', {});
+  const filtered = counters.counter('sightline.http_filtered', {});
   /** Exchanges that model calls were made in, and those that opened their sockets. */
   const modelExchanges = new WeakSet<Exchange>();
   /** What ends now is no longer observed, whatever becomes of it. */
@@ -220,7 +220,7 @@ export function createPipeline(
   }
 
   function openFilter(condition: CelCondition): ExchangeFilter {
-    const unanswered = counters.counter('sightline.http.filter_errors', {});
+    const unanswered = counters.counter('sightline.http_filter_errors', {});
     return createExchangeFilter({
       condition,
       processOf: ({ connection }) => {

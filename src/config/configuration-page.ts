@@ -83,6 +83,11 @@ const CHAPTERS: readonly Chapter[] = [
     holds: ({ path }) => path.startsWith('capture.'),
   },
   {
+    title: 'HTTP',
+    text: '[HTTP exchanges](http.md) says what an expression may ask, when it is judged, and what the spans have.',
+    holds: ({ path }) => path.startsWith('http.'),
+  },
+  {
     title: 'Conventions',
     text: '',
     holds: ({ path }) => path.startsWith('semantics.'),

@@ -68,17 +68,17 @@ export const COUNTERS = {
       'New files that a process ran code of and that it took with it before they could be examined.',
     attributes: [],
   },
-  'sightline.http.filtered': {
+  'sightline.http_filtered': {
     unit: '{exchange}',
     description: 'HTTP exchanges that SIGHTLINE_HTTP_FILTER dropped.',
     attributes: [],
   },
-  'sightline.http.filter_errors': {
+  'sightline.http_filter_errors': {
     unit: '{exchange}',
     description: 'HTTP exchanges for which SIGHTLINE_HTTP_FILTER had no answer; they are kept.',
     attributes: [],
   },
-  'sightline.http.unknown_requests': {
+  'sightline.http_unknown_requests': {
     unit: '{exchange}',
     description: 'HTTP exchanges without a span because their request was not seen.',
     attributes: [],

@@ -59,7 +59,7 @@ export function createHttpExchanges(options: HttpExchangesOptions): HttpExchange
     }
     if (exchange.request === undefined) {
       // A response alone says neither what was asked for nor of whom.
-      options.counters.counter('sightline.http.unknown_requests', {}).add();
+      options.counters.counter('sightline.http_unknown_requests', {}).add();
       return;
     }
     const piece = describe(exchange, exchange.request.startNs, process, workload, place);

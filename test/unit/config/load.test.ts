@@ -294,6 +294,7 @@ function sampleOf(allowed: string, pem: string): string {
     [/^a comma-separated list of (?:process|user) ids/, '7'],
     [/^a comma-separated list of HOST/, 'host.example/ask=openai.chat_completions:example'],
     [/^a comma-separated list of (\w+)/, '$1'],
+    [/^a CEL expression/, 'request.method == "GET"'],
     [/^one of [^,]+, ([^, (]+)/, '$1'],
   ];
   for (const [pattern, text] of samples) {

@@ -158,7 +158,7 @@ describe('HTTP exchanges that are no model calls', () => {
     request(story, { by: curl, role: 'server' });
     request(story, { by: curl, hasRequest: false });
     assert.equal(story.exchanges().length, 0);
-    assert.equal(story.counters.counter('sightline.http.unknown_requests', {}).value, 1);
+    assert.equal(story.counters.counter('sightline.http_unknown_requests', {}).value, 1);
   });
 
   it('are broken when their connection ended first, not when observation did', () => {
