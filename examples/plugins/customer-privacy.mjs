@@ -17,9 +17,12 @@ function headerOf(headers, wanted) {
   return headers.find(([name]) => name.toLowerCase() === wanted)?.[1] ?? '';
 }
 
-/** Text of the last message that was sent; empty while content is off. */
-function promptOf({ inputMessages = [] }) {
-  const parts = inputMessages.at(-1)?.parts ?? [];
+/**
+ * Text of the last message that was sent; empty while content is off.
+ * @param {import('sightline').CallContent} content
+ */
+function promptOf({ inputMessages }) {
+  const parts = inputMessages?.at(-1)?.parts ?? [];
   return parts.map((part) => (part.type === 'text' ? part.content : '')).join('');
 }
 

@@ -200,16 +200,19 @@ async function importModule(name: string, path: string, timeoutMs: number): Prom
   try {
     return (await Promise.race([import(pathToFileURL(path).href), tooLate])) as object;
   } catch (error) {
-    throw pluginError(name, `it cannot be loaded: ${placeOf(error)}${messageOf(error)}`, error);
+    throw pluginError(
+      name,
+      `it cannot be loaded: ${messageOf(error)}${placeHint(error, path)}`,
+      error,
+    );
   } finally {
     clearTimeout(timer);
   }
 }
 
-/** A syntax error's stack begins with its file and line. */
-function placeOf(error: unknown): string {
-  const [line = ''] = error instanceof SyntaxError ? (error.stack ?? '').split('\n', 1) : [];
-  return line.startsWith('file:') ? `${line}: ` : '';
+/** A syntax error does not say where it is. */
+function placeHint(error: unknown, path: string): string {
+  return error instanceof SyntaxError ? ` ("node --check ${path}" shows where)` : '';
 }
 
 const OTHER_FIELDS: readonly string[] = ['name', 'guardsContent'];

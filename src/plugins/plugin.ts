@@ -157,7 +157,7 @@ export interface HookAnswer {
    * Added to the span (and the log event of a call), never to metrics. A name that the span has already keeps its
    * value. Names with `sightline.` are refused.
    */
-  readonly attributes?: ExtraAttributes;
+  readonly attributes?: { readonly [name: string]: ExtraAttributes[string] | undefined };
   /** The span is not exported, nor its event, nor is it measured. */
   readonly drop?: boolean;
 }
