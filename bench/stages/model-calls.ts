@@ -8,6 +8,8 @@ import { prose } from '../support/prose.ts';
 import { everyOf, totalBytes, type Work } from './work.ts';
 
 const DELTAS = 4000;
+/** What a TLS record can hold, and so what one read of a large body mostly gives. */
+const READ_BYTES = 16_384;
 
 interface Stream {
   name: string;
@@ -230,12 +232,45 @@ function converse(): Stream {
   };
 }
 
-function work(build: Build, stream: Stream): Work {
-  const request = Buffer.from(JSON.stringify(stream.request));
+/** Large bodies of one JSON text, in reads of 16 KiB: what is not streamed, and what every request repeats. */
+function wholeBodies(build: Build): Work[] {
+  const text = prose(createRandom(6), 900);
+  const conversation = Array.from({ length: 200 }, (_, index) => ({
+    role: index % 2 === 0 ? 'user' : 'assistant',
+    content: `Message ${index}: ${text}`,
+  }));
+  const chat = { ...chatCompletions(false), contentType: 'application/json', outputTokens: 2 };
+  const answer = (content: string): Buffer =>
+    Buffer.from(
+      JSON.stringify({
+        choices: [{ message: { content }, finish_reason: 'stop' }],
+        usage: { prompt_tokens: 1, completion_tokens: 2 },
+      }),
+    );
+  const request = inReads(Buffer.from(JSON.stringify({ model: 'm', messages: conversation })));
+  return [
+    work(build, { ...chat, name: 'a request of 1 MB', reads: [answer('ok')] }, request),
+    work(build, { ...chat, name: 'an answer of 5 MB', reads: inReads(answer(text.repeat(900))) }),
+  ];
+}
+
+function inReads(bytes: Buffer): Buffer[] {
+  return Array.from({ length: Math.ceil(bytes.length / READ_BYTES) }, (_, index) =>
+    bytes.subarray(index * READ_BYTES, (index + 1) * READ_BYTES),
+  );
+}
+
+function work(
+  build: Build,
+  stream: Stream,
+  request: readonly Buffer[] = [Buffer.from(JSON.stringify(stream.request))],
+): Work {
+  // Of the two bodies the larger one is measured.
+  const events = Math.max(request.length, stream.reads.length);
   return {
     name: stream.name,
-    bytes: totalBytes(stream.reads),
-    events: stream.reads.length,
+    bytes: totalBytes(request) + totalBytes(stream.reads),
+    events,
     pass(look) {
       const { call, feed } = open(build, stream, request);
       let timeNs = 1_000_000_000_000n;
@@ -253,12 +288,16 @@ function work(build: Build, stream: Stream): Work {
         finished?.complete === true &&
         !finished.damage.any &&
         finished.response?.usage.outputTokens === stream.outputTokens;
-      return isExact ? stream.reads.length : -1;
+      return isExact ? events : -1;
     },
   };
 }
 
-function open({ llmStage, exchange: { Headers }, damage }: Build, stream: Stream, request: Buffer) {
+function open(
+  { llmStage, exchange: { Headers }, damage }: Build,
+  stream: Stream,
+  request: readonly Buffer[],
+) {
   let finished: ModelCall | undefined;
   const handler = llmStage.createLlmStage({
     observer: {
@@ -287,7 +326,9 @@ function open({ llmStage, exchange: { Headers }, damage }: Build, stream: Stream
     damage: new damage.Damage(),
   };
   const observer = handler(exchange);
-  observer?.requestBody?.data(request, 1n);
+  for (const read of request) {
+    observer?.requestBody?.data(read, 1n);
+  }
   observer?.requestBody?.end(true, 1n);
   const feed = observer?.response?.({
     startNs: 2n,
@@ -304,7 +345,7 @@ function open({ llmStage, exchange: { Headers }, damage }: Build, stream: Stream
 }
 
 export function modelCallWorks(build: Build): Work[] {
-  return [
+  const streams = [
     chatCompletions(false),
     chatCompletions(true),
     responses(false),
@@ -314,5 +355,6 @@ export function modelCallWorks(build: Build): Work[] {
     gemini(),
     ollama(),
     converse(),
-  ].map((stream) => work(build, stream));
+  ];
+  return [...streams.map((stream) => work(build, stream)), ...wholeBodies(build)];
 }
