@@ -11,6 +11,7 @@ import { parseArgs } from 'node:util';
 import { bodyWorks } from './stages/bodies.ts';
 import { connectionWorks } from './stages/connections.ts';
 import { modelCallWorks } from './stages/model-calls.ts';
+import { wholeChain } from './stages/whole-chain.ts';
 import type { Work } from './stages/work.ts';
 import { startAllocationMeter } from './support/allocation.ts';
 import { type Build, loadBuild } from './support/build.ts';
@@ -43,7 +44,12 @@ interface Row {
 }
 
 async function worksOf(build: Build): Promise<Work[]> {
-  const works = [...connectionWorks(build), ...(await bodyWorks(build)), ...modelCallWorks(build)];
+  const works = [
+    ...connectionWorks(build),
+    ...(await bodyWorks(build)),
+    ...modelCallWorks(build),
+    wholeChain(build),
+  ];
   return works.filter(({ name }) => name.includes(values.only));
 }
 

@@ -244,6 +244,14 @@ function createSide(
 
   // ---- frames ----------------------------------------------------------------------------------------------
 
+  /** The rest of a control frame will not come: what is there of it was not searched. */
+  function dropControl(): void {
+    if (isControlFrame) {
+      reportSecret(direction, controlPosition, controlBytes);
+      isControlFrame = false;
+    }
+  }
+
   function endControl(at: ChunkTime): void {
     const payload = control.subarray(0, controlBytes);
     if (isControlWhole) {
@@ -342,6 +350,7 @@ function createSide(
         nowNs = at.timeNs;
         if (isControlFrame) {
           endControl(at);
+          isControlFrame = false;
         } else if (isFinalFrame) {
           if (message) {
             message.endNs = at.timeNs;
@@ -352,6 +361,7 @@ function createSide(
 
       lost(cause: FrameLossCause, size, at) {
         secrets?.end();
+        dropControl();
         if (cause === 'decode-error') {
           counters.framingErrors += 1;
         }
@@ -369,8 +379,11 @@ function createSide(
   );
 
   function release(): void {
-    const pending = reader.heldPosition ?? secrets?.pendingPosition ?? end;
-    context.onRelease?.(socket.connection, direction, Math.min(pending, end));
+    const held = reader.heldPosition ?? end;
+    const pending = secrets?.pendingPosition ?? end;
+    const controlStart = isControlFrame && controlBytes > 0 ? controlPosition : end;
+    const upTo = Math.min(held, pending, controlStart, end);
+    context.onRelease?.(socket.connection, direction, upTo);
   }
 
   return {
@@ -397,6 +410,7 @@ function createSide(
       loseMessage('truncated', undefined, timeNs);
       reader.end();
       secrets?.end();
+      dropControl();
       release();
     },
   };

@@ -3,7 +3,12 @@ import assert from 'node:assert/strict';
 import type { Direction } from '../../../../src/capture/events.ts';
 import { createWebSocketStage } from '../../../../src/http/websocket/websocket-upgrade.ts';
 import { CONNECTION, cut } from '../../../support/http-generator.ts';
-import { createCompressor, createSocketWitness, frame } from '../../../support/websocket-wire.ts';
+import {
+  createCompressor,
+  createSocketWitness,
+  frame,
+  runSocket,
+} from '../../../support/websocket-wire.ts';
 
 const KEY = Uint8Array.of(0x9c, 0x00, 0x2a, 0x7f);
 const SECRET = 'sk-proj-0123456789abcdefghij';
@@ -135,5 +140,30 @@ describe('websocket credentials', () => {
     ]);
     assert.equal(Buffer.from(recorded[0]?.bytes ?? []).toString(), '*'.repeat(noise.length));
     assert.ok(Buffer.from(recorded[2]?.bytes ?? []).equals(compressed));
+  });
+
+  it('a control frame that comes in pieces is released only when it was searched', () => {
+    const payload = Buffer.from(`token ghp_${'aB3'.repeat(12)}`);
+    const ping = frame({ opcode: 9, payload, key: Uint8Array.of(1, 2, 3, 4) });
+    const cut = ping.length - 10;
+    const rest = { side: 'request', bytes: ping.subarray(cut) } as const;
+    for (const last of [rest, { ...rest, isLost: 'announced' as const }]) {
+      let releasedTo = 0;
+      let secretBytes = 0;
+      runSocket([{ side: 'request', bytes: ping.subarray(0, cut) }, last], {
+        stage: {
+          onSecret(_connection, direction, position, length) {
+            if (direction === 'write') {
+              assert.ok(position >= releasedTo, `${position} was released, up to ${releasedTo}`);
+              secretBytes += length;
+            }
+          },
+          onRelease(_connection, direction, upToPosition) {
+            releasedTo = direction === 'write' ? Math.max(releasedTo, upToPosition) : releasedTo;
+          },
+        },
+      });
+      assert.ok(secretBytes >= payload.length - 'token '.length - 10, `${secretBytes} bytes`);
+    }
   });
 });
