@@ -1,6 +1,14 @@
 /** A recording gives what the live run gave, byte for byte, and holds no credential. */
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
@@ -25,6 +33,87 @@ describe('a recording', function () {
 
   before(function () {
     requireKernel(this);
+  });
+
+  it('replays to the same with plugins as the live run had with them', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'sightline-replay-'));
+    chmodSync(folder, 0o755);
+    const plugin = join(folder, 'house.mjs');
+    writeFileSync(
+      plugin,
+      `const house = ({ workload }) => ({
+         attributes: { 'house.script': workload.root.argv[1] ?? '' },
+         redact: (text) => text.replace(/hello/g, 'h****'),
+       });
+       export default {
+         call: (view) => (view.content.inputMessages?.length > 5 ? false : house(view)),
+         toolCall: house,
+         turn: house,
+         exchange: ({ status }) => ({ attributes: { 'house.status': status ?? 0 } }),
+       };`,
+      { mode: 0o644 },
+    );
+    const recording = join(folder, 'run.slrec');
+    const env = {
+      OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT: 'SPAN_AND_EVENT',
+      SIGHTLINE_PLUGINS: plugin,
+      // The machine may be busy: that it is slow is no matter here.
+      SIGHTLINE_PLUGIN_BUDGET: '1s',
+    };
+    const server = await startModelServer();
+    const live = await startSightline({ command: 'record', args: ['-o', recording], env });
+    try {
+      const agent = await runAgent({
+        program: 'openai-agent',
+        url: server.url,
+        caPath: server.caPath,
+        prompts: ['Run `echo hello` and `exit 3`, please.', 'And `true`.'],
+        stream: true,
+      });
+      const finished = await live.stop();
+      assert.equal(finished.code, 0, finished.stderr);
+      assert.doesNotMatch(finished.stderr, /switched off/);
+      const file = join(folder, 'replayed.jsonl');
+      const replayed = await runSightline(['replay', recording], {
+        ...env,
+        SIGHTLINE_FILE: file,
+        OTEL_TRACES_EXPORTER: 'none',
+        OTEL_METRICS_EXPORTER: 'none',
+        OTEL_LOGS_EXPORTER: 'none',
+      });
+      assert.equal(replayed.code, 0, replayed.stderr);
+      // Of this agent alone: others may run on this host.
+      const ofAgent = (path: string): string =>
+        tracesAndLogs(path)
+          .split('\n')
+          .filter((line) => line.includes(`"process.pid","value":{"intValue":${agent.pid}}`))
+          .join('\n');
+      const expected = ofAgent(live.file);
+      assert.equal(ofAgent(file), expected);
+
+      const { spans } = parseOtlpLines(expected);
+      const own = spans.filter(({ resource }) => Number(resource['process.pid']) === agent.pid);
+      const of = (name: string) => own.filter((span) => span.name.startsWith(name));
+      // The second turn's requests hold all of the first: more than five messages.
+      const callCount = agent.summary?.turns.flatMap(({ calls }) => calls).length ?? 0;
+      assert.ok(of('chat').length > 0 && of('chat').length < callCount, `${of('chat').length}`);
+      assert.equal(of('execute_tool').length, 3);
+      for (const { attributes } of [...of('chat'), ...of('execute_tool')]) {
+        assert.match(String(attributes['house.script']), /openai-agent\.mjs$/);
+      }
+      assert.ok(of('chat').every(({ attributes }) => Number(attributes['house.status']) === 200));
+      const said = JSON.stringify(
+        [...of('chat'), ...of('execute_tool')].map((s) => s.attributes),
+        (_, value) => (typeof value === 'bigint' ? String(value) : value),
+      );
+      assert.match(said, /h\*{4}/);
+      assert.doesNotMatch(said, /hello/);
+    } finally {
+      live.child.kill('SIGKILL');
+      live.remove();
+      await server.stop();
+      rmSync(folder, { recursive: true, force: true });
+    }
   });
 
   for (const content of ['NO_CONTENT', 'SPAN_AND_EVENT']) {
