@@ -34,7 +34,7 @@ import { createRedaction } from './redaction.ts';
 import { type Counter, type Counters, createCounters } from './self/counters.ts';
 import type { Log } from './self/log.ts';
 import { ownResource } from './self/own-resource.ts';
-import { type SelfTelemetry, startSelfTelemetry } from './self/telemetry.ts';
+import type { SelfTelemetry } from './self/telemetry.ts';
 import type { StoryPiece } from './session/story.ts';
 import { commandFiles } from './targets/command-files.ts';
 import { discoverProcesses } from './targets/discovery.ts';
@@ -113,7 +113,7 @@ export async function createLiveAgent(config: Config, options: LiveAgentOptions)
       log.trouble('defect', error);
     },
   });
-  let selfTelemetry: SelfTelemetry | undefined;
+  let selfTelemetry: Promise<SelfTelemetry> | undefined;
   let host: HostEvent | undefined;
 
   return {
@@ -142,7 +142,10 @@ export async function createLiveAgent(config: Config, options: LiveAgentOptions)
       await source.stop();
       recording?.close();
       // Together: an endpoint that never answers then holds the end up once, not twice.
-      await Promise.all([telemetry.shutdown(), selfTelemetry?.stop()]);
+      await Promise.all([
+        telemetry.shutdown(),
+        selfTelemetry?.then((ofOurselves) => ofOurselves.stop()),
+      ]);
       reportLosses(source, log);
     },
     summary: () => summarise(source, targets, selection, analysis.totals()),
@@ -390,29 +393,33 @@ function beginSelfTelemetry(
   config: Config,
   counters: Counters,
   host: HostEvent | undefined,
-): SelfTelemetry | undefined {
+): Promise<SelfTelemetry> | undefined {
   const settings = otlpSettings(config, 'metrics');
   if (settings === undefined || settings.isDefault) {
     return undefined;
   }
-  return startSelfTelemetry({
-    counters,
-    exporter: createMetricExporter(settings),
-    exportIntervalMs: config.metrics.exportIntervalMs,
-    exportTimeoutMs: config.metrics.exportTimeoutMs,
-    version: ownVersion(),
-    ...(host === undefined
-      ? {}
-      : {
-          resource: ownResource({
-            host,
-            pid: process.pid,
-            startTicks: readStat(process.pid)?.startTicks ?? 0n,
-            instanceId: serviceInstanceId,
-            extra: config.otel.resourceAttributes,
+  const exporter = createMetricExporter(settings);
+  // The NodeSDK takes a quarter of a second of CPU to load: it is not waited for, and not loaded for nobody.
+  return import('./self/telemetry.ts').then(({ startSelfTelemetry }) =>
+    startSelfTelemetry({
+      counters,
+      exporter,
+      exportIntervalMs: config.metrics.exportIntervalMs,
+      exportTimeoutMs: config.metrics.exportTimeoutMs,
+      version: ownVersion(),
+      ...(host === undefined
+        ? {}
+        : {
+            resource: ownResource({
+              host,
+              pid: process.pid,
+              startTicks: readStat(process.pid)?.startTicks ?? 0n,
+              instanceId: serviceInstanceId,
+              extra: config.otel.resourceAttributes,
+            }),
           }),
-        }),
-  });
+    }),
+  );
 }
 
 /** Processes are followed, but no TLS library is attached to. */
