@@ -4,14 +4,32 @@ import { readdirSync, readFileSync } from 'node:fs';
 
 /** Ids of the programs that the process has descriptors of, each once. */
 export function programIdsOf(pid: number): number[] {
-  const ids: number[] = [];
+  return [...programFieldOf(pid, 'prog_id').keys()];
+}
+
+/** Of each of these programs, how many instructions the kernel looked at before it took it (since Linux 5.16). */
+export function verifiedInstructionsOf(pid: number): number[] {
+  return [...programFieldOf(pid, 'verified_insns').values()];
+}
+
+/** By a program's id, a number that its descriptor tells. Links tell only the id. */
+function programFieldOf(pid: number, field: string): Map<number, number> {
+  const found = new Map<number, number>();
   for (const fd of readdirSync(`/proc/${pid}/fdinfo`)) {
-    const id = /^prog_id:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8'))?.[1];
-    if (id !== undefined) {
-      ids.push(Number(id));
+    let text: string;
+    try {
+      text = readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8');
+    } catch {
+      // The descriptor of the folder that is read is gone when it is looked at.
+      continue;
+    }
+    const id = /^prog_id:\s*(\d+)/m.exec(text)?.[1];
+    const value = new RegExp(`^${field}:\\s*(\\d+)`, 'm').exec(text)?.[1];
+    if (id !== undefined && value !== undefined) {
+      found.set(Number(id), Number(value));
     }
   }
-  return [...new Set(ids)];
+  return found;
 }
 
 /** Those of the programs that the kernel still has (bpf(2), BPF_PROG_GET_FD_BY_ID). */
