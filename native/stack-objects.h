@@ -1,6 +1,7 @@
 // The kernel programs of each stack, an object of its own for each. Verifying them takes the kernel
-// up to half a second a stack, and a program that has just started sends its first request sooner;
-// so they are loaded ahead on a thread, and at once for whoever needs them before that.
+// up to a tenth of a second a stack, on a busy machine several times as long, and a program that
+// has just started sends its first request sooner; so they are loaded ahead on a thread, and at
+// once for whoever needs them before that.
 #pragma once
 
 #include "failure.h"

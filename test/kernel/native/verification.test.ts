@@ -11,7 +11,7 @@ import { requireKernel } from '../../support/kernel-guard.ts';
 
 /** A million instructions take the kernel about a second and a half of CPU, and it takes no program with more. */
 const PROGRAM_MAX = 60_000;
-const ALL_MAX = 350_000;
+const ALL_MAX = 500_000;
 /** Of the thread that loads what is needed later. */
 const LOADER = 'sightline-load';
 const LOAD_TRIES = 600;
