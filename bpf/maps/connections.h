@@ -44,6 +44,8 @@ struct connection {
     u32 last_tid[2];
     /* Thread that hands over what was counted before (gnutls_record_uncork); 0 when none does. */
     u64 quiet_tid;
+    /* Since when. */
+    u64 quiet_ns;
     /* enum sl_stack. */
     u64 stack;
     /* Of the socket that carries it, once that was reported; 0 until then. */

@@ -21,6 +21,9 @@
 #define RETURN_ADDRESS_BYTES 0
 #endif
 
+/* Longer than a socket lets a call wait that sends what was corked. */
+#define QUIET_MAX_NS (60ULL * 1000 * 1000 * 1000)
+
 /* How a function that carries plaintext is called: all that differs between them. */
 struct call_shape {
     u32 stack;
@@ -74,6 +77,19 @@ static __always_inline int enter_call(struct pt_regs *ctx, const struct call_sha
     return 0;
 }
 
+/*
+ * Of a call it is known that bytes were carried, and not how many: no position of the stream after
+ * it would be right. The object's next call begins another connection, as if it was used again.
+ */
+static __always_inline void lose_track(u64 object, u64 pid_tgid, u32 reason, u64 bytes) {
+    struct connection_key key = {
+        .object = object,
+        .pid = pid_tgid >> 32,
+    };
+    count(reason, bytes);
+    bpf_map_delete_elem(&connections, &key);
+}
+
 /* Bytes that the returned call carried; 0 when it carried none. */
 static __always_inline u64 carried_bytes(const struct call *call, u64 returned) {
     s64 result = call->is_wide ? (s64)returned : (s32)returned;
@@ -82,8 +98,10 @@ static __always_inline u64 carried_bytes(const struct call *call, u64 returned) 
     if (!call->count_address)
         return result;
     u64 bytes = 0;
-    if (bpf_probe_read_user(&bytes, sizeof(bytes), (void *)call->count_address))
-        count(SL_DROP_FAULT, 0);
+    if (bpf_probe_read_user(&bytes, sizeof(bytes), (void *)call->count_address)) {
+        lose_track(call->object, bpf_get_current_pid_tgid(), SL_DROP_FAULT, 0);
+        return 0;
+    }
     return bytes;
 }
 
@@ -104,6 +122,18 @@ static __always_inline bool is_wrapper(const struct call *call, struct connectio
     return false;
 }
 
+/*
+ * Whether the thread has left the call that keeps its sends quiet without returning from it (a
+ * longjmp, or its entry gave way): it reads, which it does not within, or that is too long ago.
+ * What it has sent since then was not counted.
+ */
+static __always_inline bool has_left_quiet(const struct call *call,
+                                           const struct connection *connection, u64 direction,
+                                           u32 tid) {
+    return connection->quiet_tid == tid &&
+           (direction == SL_DIRECTION_READ || call->enter_ns - connection->quiet_ns > QUIET_MAX_NS);
+}
+
 /* Hands over what a call has carried; `may_wrap` where a library makes probed functions of others.
  */
 static __always_inline void finish_call(const struct call *call, u64 pid_tgid, u64 carried,
@@ -113,7 +143,7 @@ static __always_inline void finish_call(const struct call *call, u64 pid_tgid, u
         return;
     /* Without a buffer (see gnutls.h) there is no size to hold against it, and nothing to copy. */
     if (bytes > call->capacity && call->buffer) {
-        count(SL_DROP_BAD_LENGTH, 0);
+        lose_track(call->object, pid_tgid, SL_DROP_BAD_LENGTH, 0);
         return;
     }
     u32 pid = pid_tgid >> 32;
@@ -126,6 +156,10 @@ static __always_inline void finish_call(const struct call *call, u64 pid_tgid, u
     struct connection *connection = connection_of(&key, call->enter_ns, call->stack);
     if (!connection) {
         count(SL_DROP_TABLE, bytes);
+        return;
+    }
+    if (may_wrap && has_left_quiet(call, connection, direction, tid)) {
+        lose_track(call->object, pid_tgid, SL_DROP_ORPHAN, bytes);
         return;
     }
     if (may_wrap && is_wrapper(call, connection, direction, tid))

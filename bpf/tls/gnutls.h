@@ -73,8 +73,10 @@ static __always_inline void set_quiet(u64 session, u64 pid_tgid, u64 tid) {
         .pid = pid_tgid >> 32,
     };
     struct connection *connection = bpf_map_lookup_elem(&connections, &key);
-    if (connection)
-        connection->quiet_tid = tid;
+    if (!connection)
+        return;
+    connection->quiet_tid = tid;
+    connection->quiet_ns = bpf_ktime_get_boot_ns();
 }
 
 SEC("uprobe/gnutls_uncork_enter")

@@ -148,7 +148,11 @@ describe('the live source, on the whole host', function () {
     const types = seen.events
       .filter((event) => pidOf(event) === pid && event.type !== 'details')
       .map(({ type }) => type);
-    assert.deepEqual([...new Set(types)], ['fork', 'exec', 'data', 'close', 'exit']);
+    assert.deepEqual(
+      [...new Set(types)],
+      ['fork', 'exec', 'server-name', 'peer', 'handshake', 'data', 'close', 'exit'],
+    );
+    assert.equal(seen.ofType('server-name', pid)[0]?.name, 'localhost');
     const [exec] = seen.ofType('exec', pid);
     assert.deepEqual(exec?.argv, ['curl', '-sk', `${server.url}from-curl`]);
     assert.equal(exec?.parent.pid, process.pid);

@@ -3,20 +3,26 @@
  * probe must report is known to the byte. Waits for a line on standard input first, so that the
  * test can decide who is watched.
  *
- *   sendfile:OBJECT:BYTES
- *   write:OBJECT:BYTES    read:OBJECT:BYTES    write_ex:…    read_ex:…    free:OBJECT
- *   nested:OUTER:INNER:BYTES     SSL_write on OUTER, which within it calls SSL_write on INNER with
- * 5 bytes more wrapped:OBJECT:BYTES         SSL_write_ex that is made of SSL_write on the same
- * object retry:OBJECT:BYTES           SSL_write that returns -1, then again partial:OBJECT:BYTES
- * SSL_write of BYTES that takes half fault:OBJECT:BYTES           SSL_write that makes its buffer
- * unreadable before it returns liar:OBJECT                  SSL_write_ex that claims more than its
- * buffer has repeat:COUNT:OBJECT:BYTES    COUNT times write sleep:MILLISECONDS           sync waits
- * for another line exec                         starts this program again, with the rest of the
- * arguments
+ * - sendfile:OBJECT:BYTES
+ * - write:OBJECT:BYTES, read:OBJECT:BYTES, write_ex:..., read_ex:..., free:OBJECT
+ * - nested:OUTER:INNER:BYTES: SSL_write on OUTER, which within it calls SSL_write on INNER with 5
+ *   bytes more
+ * - wrapped:OBJECT:BYTES: SSL_write_ex that is made of SSL_write on the same object
+ * - retry:OBJECT:BYTES: SSL_write that returns -1, then again
+ * - partial:OBJECT:BYTES: SSL_write of BYTES that takes half
+ * - fault:OBJECT:BYTES: SSL_write that makes its buffer unreadable before it returns
+ * - liar:OBJECT: SSL_write_ex that claims more than its buffer has
+ * - lost:OBJECT:BYTES: SSL_write_ex that makes its count unreadable before it returns
+ * - left:OBJECT: gnutls_record_uncork that is left without a return
+ * - repeat:COUNT:OBJECT:BYTES: COUNT times write
+ * - sleep:MILLISECONDS
+ * - sync: waits for another line
+ * - exec: starts this program again, with the rest of the arguments
  *
  * Byte i of a stream is (OBJECT * 31 + i + i / 256 * 7 + direction * 13) modulo 256, direction 0
  * for reading.
  */
+#include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,7 +38,7 @@ struct ssl {
     int mode;
 };
 
-enum { PLAIN, RETRY, PARTIAL, FAULT, LIAR, WRAPPED };
+enum { PLAIN, RETRY, PARTIAL, FAULT, LIAR, LOST, WRAPPED };
 
 static struct ssl objects[OBJECTS];
 static unsigned char *space;
@@ -81,6 +87,8 @@ __attribute__((noipa)) int SSL_write_ex(struct ssl *ssl, const void *buffer, siz
     }
     *written = ssl->mode == LIAR ? bytes + 1 : bytes;
     ssl->position[1] += bytes;
+    if (ssl->mode == LOST)
+        mprotect(space, space_bytes, PROT_NONE);
     return 1;
 }
 
@@ -90,6 +98,14 @@ __attribute__((noipa)) int SSL_read_ex(struct ssl *ssl, void *buffer, size_t byt
     ssl->position[0] += bytes;
     *count = bytes;
     return 1;
+}
+
+static jmp_buf way_out;
+
+/* Is left without a return, as by an exception of what sends. */
+__attribute__((noipa)) int gnutls_record_uncork(struct ssl *ssl, unsigned wait) {
+    __asm__ volatile("" : : "r"(ssl), "r"(wait) : "memory");
+    longjmp(way_out, 1);
 }
 
 /* As the kernel's own TLS does, without any buffer. */
@@ -165,6 +181,14 @@ static void run(const char *command) {
         ssl->mode = LIAR;
         SSL_write_ex(ssl, space, 100, &done);
         ssl->mode = PLAIN;
+    } else if (!strcmp(name, "lost")) {
+        ssl->mode = LOST;
+        SSL_write_ex(ssl, space + sizeof(size_t), number[1], (size_t *)space);
+        ssl->mode = PLAIN;
+        mprotect(space, space_bytes, PROT_READ | PROT_WRITE);
+    } else if (!strcmp(name, "left")) {
+        if (setjmp(way_out) == 0)
+            gnutls_record_uncork(ssl, 0);
     } else if (!strcmp(name, "repeat")) {
         for (unsigned long i = 0; i < number[0]; i++)
             write_bytes(&objects[number[1] % OBJECTS], number[2], 0);

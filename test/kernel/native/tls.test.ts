@@ -233,6 +233,67 @@ describe('TLS calls in the kernel', function () {
     assert.equal(session.capture.counters().drops.bad_length, 1);
   });
 
+  for (const [command, reason] of [
+    ['liar:1', 'bad_length'],
+    ['lost:1:100', 'fault'],
+  ] as const) {
+    it(`never joins what is before and behind a call of unknown size: ${reason}`, async () => {
+      await runTlsCalls(session, ['write:1:10', 'read:1:20', command, 'write:1:30', 'read:1:40']);
+      closeSession(session);
+      assert.equal(session.capture.counters().drops[reason], 1);
+      const seen = dataOf(session);
+      assert.deepEqual(
+        seen.map(({ position, bytes }) => [position, bytes.length]),
+        [
+          [0, 10],
+          [0, 20],
+          [0, 30],
+          [0, 40],
+        ],
+      );
+      const [first, , second] = seen.map(({ connection }) => connection.generation);
+      assert.ok((second ?? 0) > (first ?? 0));
+      assert.equal(new Set(seen.map(({ connection }) => connection.generation)).size, 2);
+    });
+  }
+
+  it('counts sends again after an uncork that was left without a return, on a new connection', async () => {
+    session.capture.close();
+    const corked = openSession();
+    try {
+      const path = buildTlsCalls();
+      const names = ['SSL_read', 'SSL_write', 'gnutls_record_uncork'];
+      const { offsets } = loadBinding().locateSymbols(path, names);
+      const { SSL_read = 0, SSL_write = 0, gnutls_record_uncork = 0 } = offsets;
+      corked.capture.attach({
+        stack: 'gnutls',
+        path,
+        offsets: {
+          gnutls_record_recv: SSL_read,
+          gnutls_record_send: SSL_write,
+          gnutls_record_uncork,
+        },
+      });
+      const unseen = ['write:1:20', 'read:1:30'];
+      await runTlsCalls(corked, ['write:1:10', 'left:1', ...unseen, 'write:1:40', 'read:1:50']);
+      closeSession(corked);
+      const seen = dataOf(corked);
+      assert.deepEqual(
+        seen.map(({ position, bytes }) => [position, bytes.length]),
+        [
+          [0, 10],
+          [0, 40],
+          [0, 50],
+        ],
+      );
+      assert.equal(new Set(seen.map(({ connection }) => connection.generation)).size, 2);
+      assert.equal(corked.capture.counters().drops.orphan, 1);
+      assert.equal(corked.capture.counters().droppedBytes, 30);
+    } finally {
+      corked.capture.close();
+    }
+  });
+
   it('begins a new connection at a freed address and after an exec', async () => {
     const commands = ['write:1:10', 'free:1', 'write:1:20', 'exec', 'write:1:30', 'free:1'];
     const child = startWatched(session, buildTlsCalls(), commands);

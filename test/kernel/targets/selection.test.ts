@@ -190,7 +190,7 @@ describe('observed processes', function () {
     }
   });
 
-  it('does not take a process for the name of one of its threads', async () => {
+  it('9. does not take a process for the name of one of its threads', async () => {
     const script = [
       'import ctypes, ssl, sys, threading, urllib.request',
       'def work():',

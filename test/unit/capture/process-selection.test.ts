@@ -76,7 +76,7 @@ describe('the selection of processes', () => {
     ['a part of a group', { cgroups: ['/system', 'docker', 'slice'] }],
   ];
   for (const [name, patterns] of others) {
-    it(`does not match ${name}`, () => {
+    it(`9. does not match ${name}`, () => {
       const { kind } = selectionOf(patterns).judge(subject(), []);
       assert.equal(kind, 'unwanted');
       assert.equal(selectionOf({}, patterns).judge(subject(), []).kind, 'wanted');

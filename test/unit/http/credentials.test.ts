@@ -197,7 +197,7 @@ describe('credentials of a conversation, for a recorder', () => {
       `<HTTP/1.1 200 OK\r\nSet-Cookie: ${header}\r\nTransfer-Encoding: chunked\r\n\r\n14\r\ndata: ${secret.slice(0, 14)}\r\n${(secret.length - 14).toString(16)}\r\n${secret.slice(14)}\r\n2\r\n\n\n\r\n0\r\nX-Api-Key: ${header}\r\n\r\n`,
     );
 
-  it('masks in place, under any split, and releases everything in the end', () => {
+  it('7. no raw event has one: masks in place, under any split, and releases everything in the end', () => {
     const calls = conversation(key, 'letmein');
     const [request, response] = conversation(stars, '*******').map((call) =>
       Buffer.from(call.bytes).toString('latin1'),

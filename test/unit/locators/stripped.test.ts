@@ -49,7 +49,7 @@ describe('locators of stripped stacks', function () {
   after(() => subjects?.remove());
 
   for (const [position, flags] of Object.entries(POSITIONS)) {
-    it(`finds BoringSSL's SSL_read and SSL_write, ${position}`, () => {
+    it(`10. a release elsewhere in the file is found: BoringSSL's SSL_read and SSL_write, ${position}`, () => {
       const subject = subjects.build('boringssl', 'boringssl.c', {
         flags,
         functions: ['SSL_read', 'SSL_write'],
