@@ -61,20 +61,25 @@ function schemeOf(text: string | undefined): RequestUrl['scheme'] | undefined {
 }
 
 /**
- * The whole URL; user information and credentials in its query are `REDACTED`, as the conventions have it. Undefined for a request for a tunnel, which asks for no URL, and where no host is known.
+ * The whole URL; user information and credentials in its query are `REDACTED`, as the conventions have it. `redact` masks what else
+ * shall be masked. Undefined for a request for a tunnel, which asks for no URL, and where no host is known.
  */
-export function fullUrl(url: RequestUrl): string | undefined {
+export function fullUrl(
+  url: RequestUrl,
+  redact: (text: string) => string = (text) => text,
+): string | undefined {
   const { scheme, host, port, path, query } = url;
   if (host === undefined || path === '') {
     return undefined;
   }
   const address = host.includes(':') ? `[${host}]` : host;
-  const userinfo = url.hasUserinfo ? 'REDACTED:REDACTED@' : '';
   const portText = port === DEFAULT_PORTS[scheme] ? '' : `:${port}`;
   // `OPTIONS *` asks about the server as a whole.
   const pathText = path === '*' ? '' : path;
   const target = query === '' ? pathText : `${pathText}?${query}`;
-  return `${scheme}://${userinfo}${address}${portText}${redacted(target)}`;
+  // The stars that it may put there are no better than those of credentials: both become the same word.
+  const text = redacted(redact(`${scheme}://${address}${portText}${target}`));
+  return url.hasUserinfo ? text.replace('://', '://REDACTED:REDACTED@') : text;
 }
 
 /** As `scrubTarget`, with a word in place of the stars, whose number would tell a length. */

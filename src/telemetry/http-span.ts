@@ -76,8 +76,7 @@ export function httpAttributes(piece: HttpPiece, redact: (text: string) => strin
     attributes[Attr.httpRequestMethodOriginal] = redact(method);
   }
   const url = requestUrlOf(exchange);
-  const full = url && fullUrl(url);
-  put(attributes, Attr.urlFull, full === undefined ? undefined : redact(full));
+  put(attributes, Attr.urlFull, url && fullUrl(url, redact));
   put(attributes, Attr.httpRequestBodySize, request?.bodyBytes);
   put(attributes, Attr.httpResponseBodySize, response?.bodyBytes);
   putPeer(attributes, exchange);

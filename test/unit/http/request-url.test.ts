@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { scrubTarget } from '../../../src/http/credentials.ts';
 import { type Exchange, type HeaderField, Headers } from '../../../src/http/exchange.ts';
 import { fullUrl, requestUrlOf } from '../../../src/http/request-url.ts';
+import { maskSecretsInText } from '../../../src/util/argument-secrets.ts';
 import { Damage } from '../../../src/util/damage.ts';
 
 interface Asked {
@@ -89,6 +90,16 @@ describe('the URL of a request', () => {
       assert.equal(urlOf({ target }), `https://a.test/o?first=1&${name}=REDACTED&last=2`);
     });
   }
+
+  it('has the same words whatever else masks it', () => {
+    const target = 'http://me:secret@c.test/p?api_key=abc123-very-secret&mail=ada@c.test';
+    const url = requestUrlOf(exchangeOf({ target, isPlain: true }));
+    const redact = (text: string): string => maskSecretsInText(text).replace('ada@', '***@');
+    assert.equal(
+      url && fullUrl(url, redact),
+      'http://REDACTED:REDACTED@c.test/p?api_key=REDACTED&mail=***@c.test',
+    );
+  });
 
   it('says where a tunnel is to go', () => {
     const url = requestUrlOf(
