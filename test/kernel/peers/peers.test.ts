@@ -3,7 +3,12 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ConnectionRef, HandshakeEvent, PeerEvent } from '../../../src/capture/events.ts';
+import type {
+  ConnectionRef,
+  HandshakeEvent,
+  PeerEvent,
+  ServerNameEvent,
+} from '../../../src/capture/events.ts';
 import { requireKernel, skipWithout } from '../../support/kernel-guard.ts';
 import { closeSession, dataOf, openSession, type Session } from '../native/harness.ts';
 import { runProgram } from '../stacks/stack-run.ts';
@@ -118,5 +123,35 @@ describe('peers of connections', function () {
         }
       });
     }
+  }
+
+  for (const subject of CLIENT_CASES.filter(({ stack }) => stack !== 'go')) {
+    it(`${subject.name}: the name of the server that it wants`, async function () {
+      const server = await startTappedServer();
+      const at = { host: 'localhost', port: server.port, caPath: server.certificate.caPath };
+      const command = subject.command(folder, at, CONNECTIONS);
+      if (command === undefined) {
+        await server.stop();
+        skipWithout(this, `a client on ${subject.stack}`);
+      }
+      const session = openSession({ ringBytes: 16 * 1024 * 1024 });
+      try {
+        attachCase(session, folder, subject);
+        await runProgram(session, command[0] ?? '', command.slice(1));
+        closeSession(session);
+        assert.equal(server.requests(), CONNECTIONS);
+        const withData = new Set(dataOf(session).map(({ connection }) => keyOf(connection)));
+        const names = session.events.filter(
+          (event): event is ServerNameEvent =>
+            event.type === 'server-name' && withData.has(keyOf(event.connection)),
+        );
+        assert.equal(withData.size, subject.connections(CONNECTIONS));
+        assert.deepEqual(new Set(names.map(({ connection }) => keyOf(connection))), withData);
+        assert.deepEqual([...new Set(names.map(({ name }) => name))], ['localhost']);
+      } finally {
+        session.capture.close();
+        await server.stop();
+      }
+    });
   }
 });
