@@ -5,6 +5,7 @@
 import type { CaptureEvent, ConnectionRef } from './capture/events.ts';
 import type { PrintOptions, PrintStage } from './cli/agent-surface.ts';
 import { type CollectedBody, collectBodies } from './http/body-collector.ts';
+import { maskBody } from './http/body-secret-scanner.ts';
 import type { ModelCall, ToolCall } from './llm/model-call.ts';
 import type { PipelineOutput } from './pipeline.ts';
 import type { StoryPiece } from './session/story.ts';
@@ -88,7 +89,9 @@ function bodyView(body: CollectedBody | undefined, redact: (text: string) => str
   const { bytes, ...rest } = body;
   try {
     // What was cut in the middle of a character is not an error of the body's.
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes, { stream: true });
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(maskBody(bytes), {
+      stream: true,
+    });
     return { text: redact(text), ...rest };
   } catch {
     return { byteCount: bytes.length, ...rest };

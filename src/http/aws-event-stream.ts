@@ -182,7 +182,7 @@ export function createAwsEventStreamDecoder(options: AwsEventStreamOptions): Aws
 
 /** A recorder wrote stars over a credential in it, and the CRC is that of what was sent. */
 function isMasked(payload: Buffer): boolean {
-  return payload.includes('********');
+  return payload.includes('*');
 }
 
 /** Whether these 12 bytes begin a message: lengths that fit each other, and their CRC. */

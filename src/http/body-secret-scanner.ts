@@ -6,6 +6,7 @@
  */
 import { findSecretsInText, type SecretFinder, type SecretPlace } from '../util/key-shapes.ts';
 import { latin1Text } from './latin1.ts';
+import { createStreamedStrings } from './streamed-strings.ts';
 
 /** Longest prefix and minimum length that a key shape needs to be recognised, with room. */
 const TAIL_BYTES = 256;
@@ -135,6 +136,91 @@ export function createBodySecretScanner(
       return tail[0]?.position;
     },
   };
+}
+
+/** What is held back for pieces to come; of a key that more bytes lie between, what was released stays as it is. */
+const MAX_HELD_BYTES = 32 * 1024;
+
+/** Strings that are followed at once; then the one that got nothing for longest is given up. */
+const MAX_STRINGS = 128;
+
+/**
+ * The same for the body of an answer, in which a key may come in pieces too: one in each record of a stream. Bytes are
+ * held back for longer, up to `MAX_HELD_BYTES`.
+ */
+export function createStreamSecretScanner(
+  onSecret: (position: number, length: number) => void,
+  findAdded?: SecretFinder,
+): BodySecretScanner {
+  const whole = createBodySecretScanner(onSecret, findAdded);
+  const strings = new Map<string, BodySecretScanner>();
+  let endPosition = 0;
+  let isEmpty = true;
+  const pieces = createStreamedStrings((name, bytes, position) => {
+    scannerOf(name).push(bytes, position);
+  });
+
+  /** First position that was certainly not released. */
+  function heldFrom(): number {
+    return Math.max(0, endPosition - MAX_HELD_BYTES);
+  }
+
+  function scannerOf(name: string): BodySecretScanner {
+    let scanner = strings.get(name);
+    if (scanner === undefined) {
+      scanner = createBodySecretScanner((position, length) => {
+        const from = Math.max(position, heldFrom());
+        if (from < position + length) {
+          onSecret(from, position + length - from);
+        }
+      }, findAdded);
+    }
+    strings.delete(name);
+    strings.set(name, scanner);
+    if (strings.size > MAX_STRINGS) {
+      strings.delete(strings.keys().next().value as string);
+    }
+    return scanner;
+  }
+
+  return {
+    push(bytes, position) {
+      // Before the end moves on: a key that ends here may begin in what has been held until now.
+      whole.push(bytes, position);
+      pieces.push(bytes, position);
+      endPosition = position + bytes.length;
+      isEmpty = false;
+    },
+    end() {
+      whole.end();
+      pieces.end();
+      strings.clear();
+      isEmpty = true;
+    },
+    get pendingPosition() {
+      if (isEmpty) {
+        return undefined;
+      }
+      let first = Math.min(
+        whole.pendingPosition ?? endPosition,
+        pieces.pendingPosition ?? endPosition,
+      );
+      for (const scanner of strings.values()) {
+        first = Math.min(first, Math.max(scanner.pendingPosition ?? endPosition, heldFrom()));
+      }
+      return first;
+    },
+  };
+}
+
+/** A copy of an answer's body with every credential overwritten that is found in it, in pieces or not. */
+export function maskBody(bytes: Uint8Array): Uint8Array {
+  const masked = new Uint8Array(bytes);
+  const scanner = createStreamSecretScanner((position, length) => {
+    masked.fill(0x2a, position, position + length);
+  });
+  scanner.push(bytes, 0);
+  return masked;
 }
 
 /**

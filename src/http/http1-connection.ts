@@ -16,7 +16,11 @@ import type { ConnectionRef, Direction } from '../capture/events.ts';
 import { NEVER_COPY } from '../capture/verdict.ts';
 import type { ChunkTime, ConnectionParser } from '../transport/connection.ts';
 import { Damage, type DamageKind } from '../util/damage.ts';
-import { type BodySecretScanner, createBodySecretScanner } from './body-secret-scanner.ts';
+import {
+  type BodySecretScanner,
+  createBodySecretScanner,
+  createStreamSecretScanner,
+} from './body-secret-scanner.ts';
 import {
   type BodySink,
   type Exchange,
@@ -104,14 +108,17 @@ export function createHttp1Connection(
   /** The body being read is not encoded, so that its text can be searched for keys. */
   let isRequestScanned = false;
   let isResponseScanned = false;
-  const requestScanner = createScanner(requestDirection);
-  const responseScanner = createScanner(responseDirection);
+  const requestScanner = createScanner(requestDirection, createBodySecretScanner);
+  const responseScanner = createScanner(responseDirection, createStreamSecretScanner);
 
-  function createScanner(direction: Direction): BodySecretScanner | undefined {
+  function createScanner(
+    direction: Direction,
+    create: typeof createBodySecretScanner,
+  ): BodySecretScanner | undefined {
     const { onSecret } = context;
     return onSecret === undefined
       ? undefined
-      : createBodySecretScanner(
+      : create(
           (position, length) => onSecret(connection, direction, position, length),
           context.findAddedSecrets,
         );

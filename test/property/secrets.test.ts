@@ -64,6 +64,7 @@ describe('planted credentials', function () {
     ['whole answers', { stream: false, deltas: 1, encoding: 'identity', isRefused: false }],
     ['refusals', { stream: false, deltas: 1, encoding: 'identity', isRefused: true }],
     ['streams', { stream: true, deltas: 1, encoding: 'identity', isRefused: false }],
+    ['streams in pieces', { stream: true, deltas: 9, encoding: 'identity', isRefused: false }],
   ] as const) {
     it(`come out nowhere: ${what}`, async () => {
       let round = 0;

@@ -5,7 +5,11 @@
 import type { ConnectionRef, Direction } from '../../capture/events.ts';
 import type { ChunkTime } from '../../transport/connection.ts';
 import { Damage, type DamageKind } from '../../util/damage.ts';
-import { type BodySecretScanner, createBodySecretScanner } from '../body-secret-scanner.ts';
+import {
+  type BodySecretScanner,
+  createBodySecretScanner,
+  createStreamSecretScanner,
+} from '../body-secret-scanner.ts';
 import {
   type BodySink,
   type Exchange,
@@ -214,7 +218,8 @@ export class Http2Stream {
     }
     const { onSecret } = http;
     if (onSecret !== undefined && encodings.every((coding) => coding === 'identity')) {
-      half.scanner = createBodySecretScanner(
+      const create = half === this.request ? createBodySecretScanner : createStreamSecretScanner;
+      half.scanner = create(
         (position, length) => onSecret(this.context.connection, half.direction, position, length),
         http.findAddedSecrets,
       );
