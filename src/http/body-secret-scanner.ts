@@ -95,7 +95,8 @@ export function createBodySecretScanner(
     const text = pieces.length === 1 ? newText : pieces.map((piece) => piece.text).join('');
     for (const { index, length } of findSecretsInText(text)) {
       report(pieces, index, length);
-      if (index + length === text.length) {
+      // A shorter one is looked at again with what follows, which tells its end exactly.
+      if (index + length === text.length && length > TAIL_BYTES / 2) {
         const isPem = text.slice(Math.max(0, index - 16), index).endsWith('PRIVATE KEY-----');
         if (!isInJson()) {
           following = isPem || following === PEM_RUN ? PEM_RUN : TOKEN_RUN;
