@@ -58,7 +58,7 @@ refused with an error that names the pattern: in exchange, every pattern takes t
 patterns of at most ${MAX_PATTERN_CHARS} characters. Of a match longer than 1,024 characters a part may be left; a text in which a pattern
 matches more than 4,096 times is masked from there on.
 
-Patterns see each exported text as it is: a message, a tool's arguments, one argument of a program, a model's name. In recordings
+Patterns see each exported text as it is: a message, a tool's arguments, one argument of a program, an error's message. In recordings
 they see the bytes sent: \`\\n\` and \`\\u00e9\` of JSON are not decoded, a match that reaches over the quotes of a JSON string
 or is a bare number of JSON is left, and of a match longer than 1 KiB that came in several reads only a part may be
 masked. A pattern that also matches names of models or ids changes what a replay can tell of them.
@@ -66,6 +66,8 @@ masked. A pattern that also matches names of models or ids changes what a replay
 ## What is not found
 
 - A secret without a shape, in a place that says nothing: "my password is hunter two" is a text like any other.
+- What is left of a key that somebody cut before the part that tells it, such as the first half of an Azure AI key.
+- Names of models, tools and ids on spans are exported as the wire has them.
 - In recordings: what is inside a compressed body. See [the recording format](recording-format.md#what-is-not-masked).
 `;
 
