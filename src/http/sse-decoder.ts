@@ -21,7 +21,7 @@ export interface SseDecoderOptions {
   onEvent(event: SseEvent, timeNs: bigint): void;
   /** An event was larger than `maxEventBytes` and is skipped; called once for it. */
   onLimit?(timeNs: bigint): void;
-  /** Largest event, as the bytes of its field values together. */
+  /** Largest event, as the bytes of its field values and of the line ends that join its data. */
   maxEventBytes?: number;
 }
 
@@ -169,7 +169,9 @@ export function createSseDecoder(options: SseDecoderOptions): SseDecoder {
     if (!isData && !isEvent && !isId) {
       return;
     }
-    eventBytes += end - valueStart;
+    // Lines of data may be empty, and there is no end to them.
+    const isJoined = isData && data !== undefined;
+    eventBytes += end - valueStart + (isJoined ? 1 : 0);
     if (eventBytes > maxEventBytes) {
       exceed(timeNs);
       return;

@@ -95,6 +95,25 @@ describe('floods and bombs', function () {
     assert.equal(counters.decodeLimits, 1);
   });
 
+  it('empty lines of data without end: one limit, and the next event', () => {
+    const events: string[] = [];
+    let limits = 0;
+    const decoder = createSseDecoder({
+      onEvent: ({ data }) => events.push(data),
+      onLimit: () => {
+        limits += 1;
+      },
+      maxEventBytes: 1000,
+    });
+    decoder.data(Buffer.from('data:\n'.repeat(1001)), 1n);
+    decoder.data(Buffer.from('\n'), 1n);
+    assert.equal(events.length, 1, 'a thousand line ends are within the limit');
+    decoder.data(Buffer.from('data:\n'.repeat(100_000)), 1n);
+    decoder.data(Buffer.from('\ndata: last\n\n'), 1n);
+    assert.equal(limits, 1);
+    assert.deepEqual(events.slice(1), ['last']);
+  });
+
   it('a line of 1 GB in an event stream: constant memory, one limit, and the next event', () => {
     const events: string[] = [];
     let limits = 0;
