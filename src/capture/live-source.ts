@@ -34,10 +34,11 @@ const TICK_INTERVAL_MS = 1000;
 const TICK_LAG_NS = 250_000_000n;
 
 /**
- * Ticks for which a program just started is looked at again for being another Sightline: it takes its name only
- * when its runtime is up.
+ * How often a program just started is looked at again for being another Sightline, and how many times: it takes its
+ * name only when its runtime is up, and exports soon after that.
  */
-const SUSPECT_TICKS = 10;
+const SUSPECT_INTERVAL_MS = 100;
+const SUSPECT_LOOKS = 100;
 
 /** Programs under such suspicion at once; only those run by the runtime that runs this one. */
 const MAX_SUSPECTS = 1024;
@@ -129,6 +130,8 @@ export function createLiveSource(options: LiveSourceOptions): LiveSource {
   let capture: NativeCapture | undefined;
   let deliver: CaptureSink | undefined;
   let timer: NodeJS.Timeout | undefined;
+  /** Runs while there are suspects. */
+  let suspectTimer: NodeJS.Timeout | undefined;
   let lastNs = 0n;
   let lastTickNs = 0n;
   let tickCount = 0;
@@ -334,7 +337,26 @@ export function createLiveSource(options: LiveSourceOptions): LiveSource {
   function suspect(pid: number, executable: string): void {
     const isCandidate = /(?:^|\/)(?:node[^/]*|sightline)$/.test(executable);
     if (isCandidate && !excludeInstance(pid) && suspects.size < MAX_SUSPECTS) {
-      suspects.set(pid, SUSPECT_TICKS);
+      addSuspect(pid);
+    }
+  }
+
+  function addSuspect(pid: number): void {
+    suspects.set(pid, SUSPECT_LOOKS);
+    suspectTimer ??= setInterval(lookAtSuspects, SUSPECT_INTERVAL_MS);
+  }
+
+  function lookAtSuspects(): void {
+    for (const [pid, looksLeft] of suspects) {
+      if (excludeInstance(pid) || looksLeft <= 1) {
+        suspects.delete(pid);
+      } else {
+        suspects.set(pid, looksLeft - 1);
+      }
+    }
+    if (suspects.size === 0) {
+      clearInterval(suspectTimer);
+      suspectTimer = undefined;
     }
   }
 
@@ -418,7 +440,7 @@ export function createLiveSource(options: LiveSourceOptions): LiveSource {
   /** An instance that is just starting has not taken its name yet. */
   function suspectRunning(stat: ProcStat): void {
     if (stat.comm.startsWith('node') && suspects.size < MAX_SUSPECTS) {
-      suspects.set(stat.pid, SUSPECT_TICKS);
+      addSuspect(stat.pid);
     }
   }
 
@@ -467,13 +489,6 @@ export function createLiveSource(options: LiveSourceOptions): LiveSource {
       selected?.forget(ref);
     }
     judgeNames();
-    for (const [pid, ticksLeft] of suspects) {
-      if (excludeInstance(pid) || ticksLeft <= 1) {
-        suspects.delete(pid);
-      } else {
-        suspects.set(pid, ticksLeft - 1);
-      }
-    }
     for (const pid of muted) {
       if (!isSightlineInstance(pid)) {
         // It has exited (excluded processes report nothing); its pid may be another's later.
@@ -577,6 +592,7 @@ export function createLiveSource(options: LiveSourceOptions): LiveSource {
     }
     state = 'stopped';
     clearInterval(timer);
+    clearInterval(suspectTimer);
     targets.stop();
     reportDrops();
     const closing = capture;
