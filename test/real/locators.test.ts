@@ -205,9 +205,13 @@ describe('locators on real programs', function () {
         withSymbols,
         flags.map((flag) => flag.replace('-s -w', '-v=0').replace('-v=0 ', '')),
       );
-      const names = ['Read', 'Write', 'Close'].map((name) => `crypto/tls.(*Conn).${name}`);
-      const { offsets } = loadBinding().locateSymbols(withSymbols, names);
       const stack = search(`go, ${kind}`, path).stacks[0];
+      // Newer linkers leave out of a client what only a server does.
+      const names = stack?.functions.map(({ name }) => name) ?? [];
+      for (const needed of ['Read', 'Write', 'Close', 'clientHandshake', 'sendAlert']) {
+        assert.ok(names.includes(`crypto/tls.(*Conn).${needed}`), needed);
+      }
+      const { offsets } = loadBinding().locateSymbols(withSymbols, names);
       assert.equal(stack?.convention, 'go-register');
       assert.match(stack?.version ?? '', /^go1\./);
       assert.deepEqual(
