@@ -2,6 +2,7 @@
 import { loadBinding } from '../capture/binding.ts';
 import { createProcessSelection } from '../capture/process-selection.ts';
 import type { Config } from '../config/schema.ts';
+import { createRedaction } from '../redaction.ts';
 import { type DiscoveredProcess, discoverProcesses } from '../targets/discovery.ts';
 import { createLocatorCache } from '../targets/locator-cache.ts';
 import { createTargetFinder } from '../targets/target-finder.ts';
@@ -10,7 +11,7 @@ import { createTlsVersions } from '../targets/tls-version.ts';
 
 /** Throws SL_ADDON_MISSING (exit code 3) when the addon, which examines the files, is not built. */
 export function examineHost(
-  config: Pick<Config, 'target' | 'exclude' | 'limits'>,
+  config: Pick<Config, 'target' | 'exclude' | 'limits' | 'content'>,
 ): DiscoveredProcess[] {
   const { maxRemembered, maxAttached } = config.limits.targets;
   const finder = createTargetFinder({
@@ -23,6 +24,7 @@ export function examineHost(
       finder,
       selection: createProcessSelection({ targets: config.target, exclude: config.exclude }),
       versions: createTlsVersions(),
+      maskArguments: createRedaction(config).argv,
     });
   } finally {
     finder.stop();

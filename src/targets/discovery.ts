@@ -54,6 +54,8 @@ export interface DiscoveredProcess {
 export interface DiscoveryOptions {
   finder: Pick<TargetFinder, 'examinedFiles'>;
   selection?: ProcessSelection | undefined;
+  /** What is shown of command lines, of the same number of arguments. Default: the built-in rules. */
+  maskArguments?: ((argv: readonly string[]) => string[]) | undefined;
   /** Default: versions are not looked for. */
   versions?: TlsVersions;
 }
@@ -74,6 +76,7 @@ const TLS_NAME = /\/lib(?:ssl|gnutls|nspr4|boringssl)[^/]*\.so[^/]*$/;
 /** Every process but kernel threads and what has exited, by pid. */
 export function discoverProcesses(options: DiscoveryOptions): DiscoveredProcess[] {
   const { finder, versions } = options;
+  const mask = options.maskArguments ?? maskArguments;
   const cgroups = createCgroupPaths();
   const details = createProcessDetails(cgroups);
   const selected = options.selection && createSelectedProcesses(options.selection, cgroups);
@@ -86,7 +89,7 @@ export function discoverProcesses(options: DiscoveryOptions): DiscoveredProcess[
       return undefined;
     }
     const { executable, uid, serviceName } = described;
-    const argv = maskArguments(described.argv);
+    const argv = mask(described.argv);
     const ref = { pid, startNs: stat.startTicks * TICK_NS };
     const more = details.describe({ process: ref, executable, argv: described.argv, uid }, 0n);
     const subject = { executable, argv, comm, serviceName, packageName: more?.packageName };

@@ -7,6 +7,7 @@
  * | header    | a frame's header    | → searching                                       |
  * | payload   | a frame's payload   | is counted off if it fits, else → searching       |
  * | searching | unknown bytes       | begins the search anew                            |
+ * | closed    | nothing (§5.5.1)    | nothing changes                                   |
  */
 import type { ChunkTime } from '../../transport/connection.ts';
 import {
@@ -73,6 +74,8 @@ export function createFrameReader(
   let offset = 0;
   /** A message is unfinished; undefined after a loss, until a data frame tells. */
   let isInMessage: boolean | undefined = isJoinedMidway ? undefined : false;
+  /** After a close frame its sender sends nothing more (§5.5.1): what comes all the same is not read. */
+  let isClosed = false;
 
   function lose(cause: FrameLossCause, size: number | undefined, at: ChunkTime): void {
     isSearching = true;
@@ -128,6 +131,7 @@ export function createFrameReader(
 
   function endFrame(at: ChunkTime): void {
     isInPayload = false;
+    isClosed = header.opcode === Opcode.close;
     events.frameEnd(at);
   }
 
@@ -155,6 +159,10 @@ export function createFrameReader(
   function read(bytes: Uint8Array, at: ChunkTime, position: number): void {
     let index = 0;
     while (index < bytes.length) {
+      if (isClosed) {
+        events.unread(position + index, bytes.length - index);
+        return;
+      }
       if (isInPayload) {
         index = readPayload(bytes, index, at, position);
         continue;
@@ -196,6 +204,9 @@ export function createFrameReader(
       }
     },
     gap(size, at) {
+      if (isClosed) {
+        return;
+      }
       if (isInPayload && size !== undefined && size <= remaining) {
         remaining -= size;
         offset += size;

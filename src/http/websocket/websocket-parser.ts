@@ -112,8 +112,6 @@ function createSide(
   let controlBytes = 0;
   let controlPosition = 0;
   let isControlWhole = true;
-  /** After a close frame its sender sends nothing more (§5.5.1). */
-  let isClosed = false;
   /** Position after the last byte seen. */
   let end = 0;
 
@@ -262,7 +260,6 @@ function createSide(
     if (opcode !== Opcode.close) {
       return;
     }
-    isClosed = true;
     loseMessage('truncated', undefined, at.timeNs);
     const close: WebSocketClose = { direction, sender, reason: '' };
     if (isControlWhole && payload.length >= 2) {
@@ -389,17 +386,11 @@ function createSide(
   return {
     data(bytes, at, position) {
       end = position + bytes.length;
-      if (isClosed) {
-        reportSecret(direction, position, bytes.length);
-      } else {
-        reader.data(bytes, at, position);
-      }
+      reader.data(bytes, at, position);
       release();
     },
     gap(size, at) {
-      if (!isClosed) {
-        reader.gap(size, at);
-      }
+      reader.gap(size, at);
       release();
     },
     end(timeNs, canGoOn) {

@@ -208,4 +208,15 @@ describe('discover', function () {
     assert.match(stderr, /could not look into \d+ of \d+ processes: sudo sightline discover can/);
     assert.match(stdout, /unreadable\n +what it runs from cannot be read \(EACCES\): root may$/m);
   });
+
+  it('masks what SIGHTLINE_REDACT names in the command lines it shows', async () => {
+    const { code, stdout, stderr } = await runSightline(['discover', '--json'], {
+      SIGHTLINE_REDACT: '/import ssl/',
+    });
+    assert.equal(code, 0, stderr);
+    const { processes } = JSON.parse(stdout) as { processes: { pid: number; argv: string[] }[] };
+    const python = processes.find(({ pid }) => pid === children.get('python')?.pid);
+    assert.match(python?.argv[2] ?? '', /^\*{10}, sys;/);
+    assert.ok(!stdout.includes('import ssl'));
+  });
 });

@@ -5,6 +5,8 @@ import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TargetFile } from '../../../src/capture/target-tracker.ts';
+import { loadConfig } from '../../../src/config/load.ts';
+import { createRedaction } from '../../../src/redaction.ts';
 import { discoverProcesses } from '../../../src/targets/discovery.ts';
 
 describe('the discovery of processes', () => {
@@ -58,6 +60,21 @@ describe('the discovery of processes', () => {
         child.kill();
       }
       rmSync(folder, { recursive: true });
+    }
+  });
+
+  it('shows command lines as it is told to mask them', async () => {
+    const child = spawn('sleep', ['30.5'], { stdio: 'ignore' });
+    try {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      const { argv } = createRedaction(loadConfig({ SIGHTLINE_REDACT: '/30\\.5/' }));
+      const found = discoverProcesses({
+        finder: { examinedFiles: () => ({ files: [], unreachable: [] }) },
+        maskArguments: argv,
+      });
+      assert.deepEqual(found.find(({ pid }) => pid === child.pid)?.argv, ['sleep', '****']);
+    } finally {
+      child.kill();
     }
   });
 

@@ -166,4 +166,25 @@ describe('websocket credentials', () => {
       assert.ok(secretBytes >= payload.length - 'token '.length - 10, `${secretBytes} bytes`);
     }
   });
+
+  it('what follows a close frame is secret, in the same read or in others', () => {
+    const close = frame({ opcode: 8, payload: Buffer.from([3, 232]) });
+    const ping = frame({ opcode: 9, payload: Buffer.from('p') });
+    const bytes = Buffer.concat([close, textFrame('after'), Buffer.from('no frame')]);
+    for (let at = 1; at <= bytes.length; at += 1) {
+      const { recorded, contents } = record(
+        [ping, bytes.subarray(0, at), bytes.subarray(at)].map((piece) => ({
+          direction: 'read',
+          bytes: piece,
+        })),
+      );
+      const all = Buffer.concat(recorded.slice(1).map((piece) => piece.bytes));
+      assert.equal(all.toString('latin1', close.length), '*'.repeat(bytes.length - close.length));
+      assert.deepEqual(contents, []);
+    }
+  });
 });
+
+function textFrame(payload: string): Buffer {
+  return frame({ opcode: 1, payload: Buffer.from(payload) });
+}
