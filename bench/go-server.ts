@@ -1,7 +1,7 @@
 /**
  * What observation costs a Go server under load in which there is nothing to see.
  *
- *     npx tsx bench/go-server.ts [--requests N] [--connections N] [--pairs N]
+ *     npx tsx bench/go-server.ts [--requests N] [--connections N] [--pairs N] [--capture tls,plain,process]
  *
  * Needs root, eBPF, the built code, Go and h2load (Debian: nghttp2-client). One server answers throughout; rounds
  * with and without `sightline run` take turns, and which of the two comes first does, too. What counts is the
@@ -24,6 +24,8 @@ const { values } = parseArgs({
     requests: { type: 'string', default: '20000' },
     connections: { type: 'string', default: '8' },
     pairs: { type: 'string', default: '5' },
+    // What costs how much: `plain,process` leaves the TLS probes out.
+    capture: { type: 'string', default: 'tls,plain,process' },
   },
 });
 const requests = Number(values.requests);
@@ -70,7 +72,7 @@ async function load(url: string): Promise<Round> {
 }
 
 async function loadObserved(url: string): Promise<Round> {
-  const sightline = await startSightline({});
+  const sightline = await startSightline({ env: { SIGHTLINE_CAPTURE: values.capture } });
   try {
     const round = await load(url);
     const finished = await sightline.stop();
