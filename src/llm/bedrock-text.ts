@@ -1,6 +1,6 @@
 /**
- * Completions of a prompt by models on Amazon Bedrock: Titan, Llama, Mistral, Cohere's older ones, and those that
- * answer as OpenAI's completions do.
+ * Completions of a prompt by models on Amazon Bedrock: Titan, Llama, Mistral, Cohere's and AI21's older ones, and those
+ * that answer as OpenAI's completions do.
  * https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters.html
  */
 import { type JsonPlan, textPrefix } from '../util/json-scanner.ts';
@@ -27,6 +27,9 @@ const COMPLETION: JsonPlan = {
     ['stop_reason', ALL],
     ['finish_reason', ALL],
     ['tokenCount', COUNT],
+    // AI21's Jurassic has both a level deeper.
+    ['data', { keep: 'all', fields: new Map([['text', TEXT]]) }],
+    ['finishReason', { keep: 'all', fields: new Map([['reason', ALL]]) }],
   ]),
 };
 const COMPLETIONS: JsonPlan = { keep: 'all', items: COMPLETION };
@@ -39,6 +42,7 @@ const PLAN: JsonPlan = {
     ['outputs', COMPLETIONS],
     ['generations', COMPLETIONS],
     ['choices', COMPLETIONS],
+    ['completions', COMPLETIONS],
     ['generation', TEXT],
     ['completion', TEXT],
     ['stop_reason', ALL],
@@ -87,8 +91,10 @@ export function readBedrockText(answer: Answer): AnswerReader {
     timeNs: bigint,
   ): void {
     const index = asCount(value.index) ?? position;
-    append(index, value.outputText ?? value.text, isStreamed, timeNs);
-    finish(index, value.completionReason ?? value.stop_reason ?? value.finish_reason);
+    const text = value.outputText ?? value.text ?? asObject(value.data)?.text;
+    append(index, text, isStreamed, timeNs);
+    const reason = value.completionReason ?? value.stop_reason ?? value.finish_reason;
+    finish(index, reason ?? asObject(value.finishReason)?.reason);
     const count = asCount(value.tokenCount);
     if (count !== undefined) {
       outputs.set(index, count);
@@ -97,7 +103,8 @@ export function readBedrockText(answer: Answer): AnswerReader {
 
   function read(root: JsonObject, isStreamed: boolean, timeNs: bigint): void {
     answer.setId(root.id);
-    const list = root.results ?? root.outputs ?? root.generations ?? root.choices;
+    const list =
+      root.results ?? root.outputs ?? root.generations ?? root.choices ?? root.completions;
     for (const [position, value] of (asArray(list) ?? []).entries()) {
       readCompletion(asObject(value) ?? {}, position, isStreamed, timeNs);
     }

@@ -528,6 +528,27 @@ export const BEDROCK_INVOKE_FIXTURES: readonly Fixture[] = [
     },
   },
   {
+    name: 'Jurassic in one text: only the headers have counts',
+    wire: invoked(
+      'ai21.j2-mid-v1',
+      PROMPT,
+      {
+        id: 1234,
+        prompt: { text: 'Hi', tokens: [{ generatedToken: { token: 'Hi', logprob: -1.5 } }] },
+        completions: [
+          { data: { text: '\nHello.', tokens: [] }, finishReason: { reason: 'endoftext' } },
+          { data: { text: 'Oh', tokens: [] }, finishReason: { reason: 'length', length: 9 } },
+        ],
+      },
+      { responseHeaders: HEADERS },
+    ),
+    expected: {
+      usage: COUNTED,
+      finishReasons: ['endoftext', 'length'],
+      messages: [{ text: '\nHello.' }, { text: 'Oh', finishReason: 'length' }],
+    },
+  },
+  {
     name: 'Mistral’s chat, with a tool call',
     wire: invoked(
       'mistral.mistral-large-2407-v1:0',

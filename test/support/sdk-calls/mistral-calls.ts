@@ -1,0 +1,120 @@
+/** Calls of Mistral's SDK beside chat. https://docs.mistral.ai/api */
+import { Mistral } from '@mistralai/mistralai';
+import {
+  cut,
+  events,
+  json,
+  oneCall,
+  type SdkCase,
+  type SdkRequest,
+  type SdkResult,
+} from './sdk-case.ts';
+
+function clientAt(url: string): Mistral {
+  return new Mistral({ apiKey: 'none', serverURL: url, retryConfig: { strategy: 'none' } });
+}
+
+/** The host is not Mistral's, so that only the API is known. */
+function requestOf(operation: string, model: string): SdkRequest {
+  return { operation, provider: 'openai', model };
+}
+
+const CHAT: SdkRequest = { ...requestOf('chat', 'mistral-small-latest'), stream: true };
+const CHUNK = {
+  id: '0b0c4a2d',
+  object: 'chat.completion.chunk',
+  created: 1,
+  model: 'mistral-small-latest',
+};
+const STREAM = events(
+  [
+    {
+      ...CHUNK,
+      choices: [{ index: 0, delta: { role: 'assistant', content: '' }, finish_reason: null }],
+    },
+    { ...CHUNK, choices: [{ index: 0, delta: { content: 'Hello.' }, finish_reason: null }] },
+    {
+      ...CHUNK,
+      choices: [{ index: 0, delta: { content: '' }, finish_reason: 'stop' }],
+      usage: { prompt_tokens: 4, completion_tokens: 9, total_tokens: 13 },
+    },
+  ],
+  '[DONE]',
+);
+
+async function listen(url: string, result: SdkResult): Promise<void> {
+  const stream = await clientAt(url).chat.stream({
+    model: 'mistral-small-latest',
+    messages: [{ role: 'user', content: 'Hi' }],
+  });
+  result.text = '';
+  for await (const { data } of stream) {
+    result.id = data.id;
+    result.model = data.model;
+    const [choice] = data.choices;
+    result.text += typeof choice?.delta.content === 'string' ? choice.delta.content : '';
+    if (choice?.finishReason) {
+      result.finishReasons = [choice.finishReason];
+    }
+    result.inputTokens = data.usage?.promptTokens;
+    result.outputTokens = data.usage?.completionTokens;
+  }
+}
+
+export const MISTRAL_CASES: readonly SdkCase[] = [
+  oneCall('mistral: a chat, streamed', CHAT, STREAM, listen),
+  oneCall('mistral: a chat that is cut off', CHAT, cut(STREAM, 2), listen),
+  oneCall(
+    'mistral: a chat that is refused',
+    { ...CHAT, error: '3505' },
+    json(
+      {
+        object: 'error',
+        message: 'Service tier capacity exceeded.',
+        type: 'service_tier_capacity_exceeded',
+        param: null,
+        code: '3505',
+      },
+      { status: 429 },
+    ),
+    listen,
+  ),
+  oneCall(
+    'mistral: embeddings',
+    requestOf('embeddings', 'mistral-embed'),
+    json({
+      id: '393b1f',
+      object: 'list',
+      data: [{ object: 'embedding', embedding: [0.5, -1], index: 0 }],
+      model: 'mistral-embed',
+      usage: {
+        prompt_tokens: 15,
+        total_tokens: 15,
+        completion_tokens: 0,
+        prompt_audio_seconds: null,
+      },
+    }),
+    async (url, result) => {
+      const request = { model: 'mistral-embed', inputs: ['a', 'b'] };
+      const said = await clientAt(url).embeddings.create(request);
+      result.id = said.id;
+      result.model = said.model;
+      result.inputTokens = said.usage.promptTokens;
+    },
+  ),
+  oneCall(
+    'mistral: a moderation',
+    requestOf('moderation', 'mistral-moderation-latest'),
+    json({
+      id: '4d71ae',
+      model: 'mistral-moderation-latest',
+      results: [{ categories: { pii: false }, category_scores: { pii: 0.01 } }],
+    }),
+    async (url, result) => {
+      const request = { model: 'mistral-moderation-latest', inputs: 'Hi' };
+      const said = await clientAt(url).classifiers.moderate(request);
+      result.id = said.id;
+      result.model = said.model;
+    },
+  ),
+];
