@@ -6,7 +6,6 @@ import { loadConfig } from './config/load.ts';
 import type { Exchange } from './http/exchange.ts';
 import type { ModelCall } from './llm/model-call.ts';
 import { createPipeline } from './pipeline.ts';
-import { type LoadedPlugin, readPlugin } from './plugins/load-plugins.ts';
 import {
   callContentOf,
   isContentOn,
@@ -16,6 +15,7 @@ import {
 } from './plugins/piece-content.ts';
 import type { Plugin } from './plugins/plugin.ts';
 import { createPluginStage } from './plugins/plugin-stage.ts';
+import { type LoadedPlugin, readPlugin } from './plugins/read-plugin.ts';
 import type { Process } from './process/process.ts';
 import { createRedaction } from './redaction.ts';
 import { createCounters } from './self/counters.ts';

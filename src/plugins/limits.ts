@@ -16,5 +16,14 @@ export const PLUGIN_LIMITS = {
 /** One call may take so many times the average's budget: a pause of the machine is no slow plugin. */
 export const SINGLE_CALL_FACTOR = 250;
 
+/**
+ * A hook that has not answered after so many times the average's budget is ended with its thread. That is time in which
+ * nothing else is analysed, and the kernel's ring buffer has to last.
+ */
+export const DEADLINE_FACTOR = 1000;
+
+/** Heap of a plugin's thread; one that needs more is ended. */
+export const PLUGIN_HEAP_MIB = 512;
+
 /** Until a plugin's module is loaded, with what it awaits. */
 export const LOAD_TIMEOUT_MS = 10_000;

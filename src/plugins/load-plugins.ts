@@ -1,19 +1,13 @@
-/** Finds and loads the modules of SIGHTLINE_PLUGINS, before anything is observed. */
+/** Finds the modules of SIGHTLINE_PLUGINS and starts each in a thread of its own, before anything is observed. */
 import { readFileSync, realpathSync, type Stats, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, dirname, join, resolve } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
 import { isPluginFile } from '../config/format.ts';
-import { ExitCode, messageOf, SightlineError } from '../util/errors.ts';
+import { SightlineError } from '../util/errors.ts';
 import { LOAD_TIMEOUT_MS } from './limits.ts';
-import { HOOK_NAMES, type HookName } from './plugin.ts';
-
-export interface LoadedPlugin {
-  name: string;
-  guardsContent: boolean;
-  /** Each called with a view; what it answers is anything at all. */
-  hooks: Readonly<Partial<Record<HookName, (view: object) => unknown>>>;
-}
+import { startPluginThread } from './plugin-thread.ts';
+import { type LoadedPlugin, pluginError } from './read-plugin.ts';
 
 export interface LoadOptions {
   /** Where paths and packages are looked for; default: the working directory. */
@@ -31,17 +25,32 @@ export async function loadPlugins(
   options: LoadOptions = {},
 ): Promise<LoadedPlugin[]> {
   const loaded: LoadedPlugin[] = [];
-  for (const name of names) {
-    const plugin = await loadPlugin(name, options);
-    if (loaded.some((other) => other.name === plugin.name)) {
-      throw pluginError(
-        name,
-        `another plugin is called ${plugin.name} too: give each a name of its own, or list it once`,
-      );
+  try {
+    for (const name of names) {
+      const plugin = await loadPlugin(name, options);
+      loaded.push(plugin);
+      refuseSameName(name, plugin, loaded.slice(0, -1));
     }
-    loaded.push(plugin);
+    return loaded;
+  } catch (error) {
+    for (const plugin of loaded) {
+      plugin.end();
+    }
+    throw error;
   }
-  return loaded;
+}
+
+function refuseSameName(
+  from: string,
+  { name }: LoadedPlugin,
+  others: readonly LoadedPlugin[],
+): void {
+  if (others.some((other) => other.name === name)) {
+    throw pluginError(
+      from,
+      `another plugin is called ${name} too: give each a name of its own, or list it once`,
+    );
+  }
 }
 
 async function loadPlugin(name: string, options: LoadOptions): Promise<LoadedPlugin> {
@@ -50,8 +59,12 @@ async function loadPlugin(name: string, options: LoadOptions): Promise<LoadedPlu
   if (euid === 0) {
     refuseWritableByOthers(name, path, [0, ...trustedUids]);
   }
-  const module = await importModule(name, path, options.timeoutMs ?? LOAD_TIMEOUT_MS);
-  return readPlugin(name, module, basename(path).replace(/\.[cm]?js$/, ''));
+  return startPluginThread({
+    from: name,
+    path,
+    fileName: basename(path).replace(/\.[cm]?js$/, ''),
+    timeoutMs: options.timeoutMs ?? LOAD_TIMEOUT_MS,
+  });
 }
 
 /** The file that a path or a package's name stands for, without symbolic links. */
@@ -189,96 +202,6 @@ function refuseWritableByOthers(name: string, path: string, owners: readonly num
   }
 }
 
-async function importModule(name: string, path: string, timeoutMs: number): Promise<object> {
-  let timer: NodeJS.Timeout | undefined;
-  const tooLate = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () => reject(new Error(`it was not loaded within ${timeoutMs} ms`)),
-      timeoutMs,
-    );
-  });
-  try {
-    return (await Promise.race([import(pathToFileURL(path).href), tooLate])) as object;
-  } catch (error) {
-    throw pluginError(
-      name,
-      `it cannot be loaded: ${messageOf(error)}${placeHint(error, path)}`,
-      error,
-    );
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-/** A syntax error does not say where it is. */
-function placeHint(error: unknown, path: string): string {
-  return error instanceof SyntaxError ? ` ("node --check ${path}" shows where)` : '';
-}
-
-const OTHER_FIELDS: readonly string[] = ['name', 'guardsContent'];
-
-/** `fileName` is what the plugin is called unless it says so itself. Throws a SightlineError (SL_PLUGIN). */
-export function readPlugin(from: string, module: object, fileName: string): LoadedPlugin {
-  const exported = module as Record<string, unknown>;
-  const plugin = (exported.default ?? exported) as Record<string, unknown>;
-  if (typeof plugin !== 'object' || plugin === null) {
-    throw pluginError(from, 'its default export has to be an object with hooks');
-  }
-  if (exported.default !== undefined) {
-    refuseUnknown(from, plugin);
-  }
-  const { name = fileName, guardsContent = false } = plugin;
-  if (typeof name !== 'string' || name === '' || name.length > MAX_PLUGIN_NAME_CHARS) {
-    throw pluginError(
-      from,
-      `its name has to be a text of 1 to ${MAX_PLUGIN_NAME_CHARS} characters`,
-    );
-  }
-  if (typeof guardsContent !== 'boolean') {
-    throw pluginError(from, 'its guardsContent has to be true or false');
-  }
-  return { name, guardsContent, hooks: readHooks(from, plugin) };
-}
-
-const MAX_PLUGIN_NAME_CHARS = 64;
-
-function readHooks(from: string, plugin: Record<string, unknown>): LoadedPlugin['hooks'] {
-  const hooks: Partial<Record<HookName, (view: object) => unknown>> = {};
-  for (const hook of HOOK_NAMES) {
-    const fn = plugin[hook];
-    if (fn === undefined) {
-      continue;
-    }
-    if (typeof fn !== 'function') {
-      throw pluginError(from, `its ${hook} is no function`);
-    }
-    if (fn.constructor.name === 'AsyncFunction') {
-      throw pluginError(from, `its ${hook} is an async function, but hooks are synchronous`);
-    }
-    hooks[hook] = (view) => (fn as (this: object, view: object) => unknown).call(plugin, view);
-  }
-  if (Object.keys(hooks).length === 0) {
-    throw pluginError(from, `it has no hook: export one of ${HOOK_NAMES.join(', ')}`);
-  }
-  return hooks;
-}
-
-/** A misspelt hook would otherwise never be called, and nobody would know. */
-function refuseUnknown(from: string, plugin: Record<string, unknown>): void {
-  const known = [...HOOK_NAMES, ...OTHER_FIELDS];
-  const stranger = Object.keys(plugin).find((key) => !known.includes(key));
-  if (stranger !== undefined) {
-    throw pluginError(from, `it has ${stranger}, which is none of ${known.join(', ')}`);
-  }
-}
-
 function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
-}
-
-function pluginError(name: string, what: string, cause?: unknown): SightlineError {
-  return new SightlineError('SL_PLUGIN', `SIGHTLINE_PLUGINS has ${name}, but ${what}`, {
-    exitCode: ExitCode.usage,
-    cause,
-  });
 }

@@ -18,22 +18,13 @@ import type {
 } from '../session/story.ts';
 import type { ContentPolicy } from '../telemetry/content.ts';
 import type { Damage } from '../util/damage.ts';
-import { messageOf } from '../util/errors.ts';
-import {
-  checkList,
-  checkMessages,
-  checkText,
-  type FieldCheck,
-  type ReadAnswer,
-  readAnswer,
-  redactTexts,
-  WrongAnswer,
-} from './answer.ts';
-import { SINGLE_CALL_FACTOR } from './limits.ts';
-import type { LoadedPlugin } from './load-plugins.ts';
+import { deepFreeze } from './deep-freeze.ts';
+import type { HookFailure, TakenAnswer } from './hook-call.ts';
+import { DEADLINE_FACTOR, SINGLE_CALL_FACTOR } from './limits.ts';
 import { isContentOn, withCallContent, withToolContent, withTurnContent } from './piece-content.ts';
 import type { HookName } from './plugin.ts';
-import { callView, deepFreeze, exchangeView, toolCallView, turnView } from './views.ts';
+import type { LoadedPlugin } from './read-plugin.ts';
+import { callView, exchangeView, toolCallView, turnView } from './views.ts';
 
 export interface PluginStage {
   /** The exchange is over. Does nothing where no plugin has such a hook. */
@@ -52,12 +43,7 @@ export interface PluginStageOptions {
   counters: Counters;
   /** Told once of each plugin that is switched off: one line. */
   warn(line: string): void;
-  /** Monotonic, nanoseconds; for tests. */
-  now?: () => bigint;
 }
-
-/** Bounded values of the counter's attribute. */
-type Reason = 'threw' | 'wrong-answer' | 'promise' | 'slow';
 
 interface State {
   plugin: LoadedPlugin;
@@ -77,23 +63,13 @@ interface ContentVerdict extends Verdict {
 
 type View = object & { readonly content?: object };
 
-type Fields = Readonly<Record<string, FieldCheck>>;
-
-const NO_FIELDS: Fields = {};
-const CALL_FIELDS: Fields = {
-  systemInstructions: checkList('type'),
-  inputMessages: checkMessages(),
-  outputMessages: checkMessages('finish_reason'),
-  toolDefinitions: checkList('type', 'name'),
-  errorMessage: checkText,
-};
-const TOOL_FIELDS: Fields = { arguments: checkText, result: checkText };
-const TURN_FIELDS: Fields = { inputMessages: checkMessages(), outputMessages: checkMessages() };
+const NS_PER_MS = 1_000_000;
 
 const KEPT: Verdict = { isDropped: false, attributes: {} };
 
 export function createPluginStage(options: PluginStageOptions): PluginStage {
-  const { content: policy, counters, now } = options;
+  const { content: policy, counters } = options;
+  const deadlineMs = (options.budgetNs * DEADLINE_FACTOR) / NS_PER_MS;
   const states: State[] = options.plugins.map((plugin) => ({
     plugin,
     isOff: false,
@@ -108,31 +84,24 @@ export function createPluginStage(options: PluginStageOptions): PluginStage {
   let isWithheld = false;
 
   function asks(hook: HookName): boolean {
-    return states.some(({ isOff, plugin }) => !isOff && plugin.hooks[hook] !== undefined);
+    return states.some(({ isOff, plugin }) => !isOff && plugin.hookNames.has(hook));
   }
 
   /** Asks each plugin in turn; `view` is made of what those before it left of the content. */
-  function ask(hook: HookName, fields: Fields, first: View): ContentVerdict {
+  function ask(hook: HookName, first: View): ContentVerdict {
     let view = first;
     let attributes: ExtraAttributes = {};
     let changed: object | undefined;
     for (const state of states) {
-      const fn = state.isOff ? undefined : state.plugin.hooks[hook];
-      if (fn === undefined) {
-        continue;
-      }
-      const answer = attempt(state, hook, () => {
-        const read = readAnswer(refusePromise(fn(view)), fields);
-        return { read, content: changedContent(read, view.content ?? {}) };
-      });
+      const answer = askOne(state, hook, view);
       if (answer === undefined) {
         continue;
       }
-      if (answer.read.isDropped) {
+      if (answer.isDropped) {
         counters.counter('sightline.plugin_drops', { plugin: state.plugin.name, hook }).add();
         return { isDropped: true, attributes, content: changed };
       }
-      attributes = { ...attributes, ...answer.read.attributes };
+      attributes = { ...attributes, ...answer.attributes };
       if (answer.content !== undefined) {
         changed = deepFreeze(answer.content);
         view = Object.freeze({ ...view, content: changed });
@@ -141,25 +110,22 @@ export function createPluginStage(options: PluginStageOptions): PluginStage {
     return { isDropped: false, attributes, content: changed };
   }
 
-  /** Runs the plugin's code. Whatever goes wrong in there costs the plugin, not the span. */
-  function attempt<T>(state: State, hook: HookName, work: () => T): T | undefined {
-    const budget = budgetOf(state, hook);
-    try {
-      const result = budget.measure(work);
-      if (budget.overrun !== undefined) {
-        switchOff(state, hook, 'slow', slowness(budget));
-      }
-      return result;
-    } catch (error) {
-      if (error instanceof PromiseAnswer) {
-        switchOff(state, hook, 'promise', 'it answered a promise, but hooks are synchronous');
-      } else if (error instanceof WrongAnswer) {
-        switchOff(state, hook, 'wrong-answer', `it answered ${error.message}`);
-      } else {
-        switchOff(state, hook, 'threw', `it threw ${safeMessage(error)}`);
-      }
+  /** Whatever goes wrong in the plugin's code costs the plugin, not the span. */
+  function askOne(state: State, hook: HookName, view: View): TakenAnswer | undefined {
+    if (state.isOff || !state.plugin.hookNames.has(hook)) {
       return undefined;
     }
+    const asked = state.plugin.ask(hook, view, deadlineMs);
+    if (asked.kind === 'failed') {
+      switchOff(state, asked.failure, hook);
+      return undefined;
+    }
+    const budget = budgetOf(state, hook);
+    budget.take(asked.tookNs);
+    if (budget.overrun !== undefined) {
+      switchOff(state, { reason: 'slow', why: slowness(budget) }, hook);
+    }
+    return asked.answer;
   }
 
   function budgetOf(state: State, hook: HookName): TimeBudget {
@@ -168,7 +134,6 @@ export function createPluginStage(options: PluginStageOptions): PluginStage {
       budget = createTimeBudget({
         maxAverageNs: options.budgetNs,
         maxSingleNs: options.budgetNs * SINGLE_CALL_FACTOR,
-        ...(now === undefined ? {} : { now }),
       });
       state.budgets.set(hook, budget);
     }
@@ -182,13 +147,21 @@ export function createPluginStage(options: PluginStageOptions): PluginStage {
       : `it takes ${ms(budget.averageNs)} on average, more than ${ms(options.budgetNs)} (SIGHTLINE_PLUGIN_BUDGET)`;
   }
 
-  function switchOff(state: State, hook: HookName, reason: Reason, why: string): void {
+  /** `hook` is absent where none was asked when the plugin ended. */
+  function switchOff(state: State, { reason, why }: HookFailure, hook?: HookName): void {
     const { name, guardsContent } = state.plugin;
+    if (state.isOff) {
+      return;
+    }
     state.isOff = true;
+    state.plugin.end();
     isWithheld ||= guardsContent;
-    counters.counter('sightline.plugin_errors', { plugin: name, hook, reason }).add();
+    counters
+      .counter('sightline.plugin_errors', { plugin: name, hook: hook ?? 'none', reason })
+      .add();
+    const what = hook === undefined ? '' : `, its hook ${hook} failed`;
     const after = guardsContent ? 'no content is exported from now on' : 'all goes on without it';
-    options.warn(`the plugin ${name} is switched off, its hook ${hook} failed: ${why}; ${after}`);
+    options.warn(`the plugin ${name} is switched off${what}: ${why}; ${after}`);
   }
 
   function judge(exchange: Exchange, processOf: () => Process): Verdict {
@@ -196,7 +169,7 @@ export function createPluginStage(options: PluginStageOptions): PluginStage {
     if (known !== undefined || !asks('exchange')) {
       return known ?? KEPT;
     }
-    const verdict = ask('exchange', NO_FIELDS, exchangeView(exchange, processOf(), policy.redact));
+    const verdict = ask('exchange', exchangeView(exchange, processOf(), policy.redact));
     exchanges.set(exchange, verdict);
     return verdict;
   }
@@ -206,7 +179,7 @@ export function createPluginStage(options: PluginStageOptions): PluginStage {
     const ofCall: ContentVerdict =
       ofExchange.isDropped || !asks('call')
         ? { ...ofExchange, content: undefined }
-        : ask('call', CALL_FIELDS, callView(piece, policy));
+        : ask('call', callView(piece, policy));
     if (ofCall.isDropped) {
       droppedCalls.add(piece.call.damage);
       return undefined;
@@ -221,7 +194,7 @@ export function createPluginStage(options: PluginStageOptions): PluginStage {
 
   function takeTool(piece: ToolPiece): ToolPiece | undefined {
     const verdict: ContentVerdict = asks('toolCall')
-      ? ask('toolCall', TOOL_FIELDS, toolCallView(piece, policy))
+      ? ask('toolCall', toolCallView(piece, policy))
       : { ...KEPT, content: undefined };
     if (verdict.isDropped) {
       return undefined;
@@ -239,7 +212,7 @@ export function createPluginStage(options: PluginStageOptions): PluginStage {
       return undefined;
     }
     const verdict: ContentVerdict = asks('turn')
-      ? ask('turn', TURN_FIELDS, turnView(piece, policy))
+      ? ask('turn', turnView(piece, policy))
       : { ...KEPT, content: undefined };
     if (verdict.isDropped) {
       return undefined;
@@ -257,6 +230,10 @@ export function createPluginStage(options: PluginStageOptions): PluginStage {
       .map((call) => changedCalls.get(call) ?? call);
     const droppedCount = piece.calls.length - calls.length;
     return { ...piece, calls, callCount: (piece.callCount ?? piece.calls.length) - droppedCount };
+  }
+
+  for (const state of states) {
+    state.plugin.whenEnded((why) => switchOff(state, { reason: 'ended', why }));
   }
 
   if (states.length === 0) {
@@ -292,49 +269,3 @@ function withAttributes<P extends CallPiece | HttpPiece | ToolPiece | TurnPiece>
 ): P {
   return Object.keys(attributes).length === 0 ? piece : { ...piece, extraAttributes: attributes };
 }
-
-/** The content that an answer makes of the given one; undefined when it leaves it as it is. */
-function changedContent(answer: ReadAnswer, given: object): object | undefined {
-  const { content, redact } = answer;
-  if (content.size === 0 && redact === undefined) {
-    return undefined;
-  }
-  const fields = new Map<string, unknown>(Object.entries(given));
-  for (const [name, value] of content) {
-    if (value === undefined) {
-      fields.delete(name);
-    } else {
-      fields.set(name, value);
-    }
-  }
-  const entries = [...fields].map(([name, value]): [string, unknown] => [
-    name,
-    redact === undefined ? value : redactTexts(value, redact),
-  ]);
-  return Object.fromEntries(entries);
-}
-
-class PromiseAnswer extends Error {}
-
-/** A promise's rejection would otherwise be nobody's and end the program. */
-function refusePromise(answer: unknown): unknown {
-  if (answer instanceof Promise) {
-    answer.catch(() => {});
-    throw new PromiseAnswer();
-  }
-  if (typeof answer === 'object' && answer !== null && 'then' in answer) {
-    throw new PromiseAnswer();
-  }
-  return answer;
-}
-
-/** Anything can be thrown, also what throws when it is looked at. */
-function safeMessage(error: unknown): string {
-  try {
-    return messageOf(error).slice(0, MAX_MESSAGE_CHARS);
-  } catch {
-    return 'something that cannot be shown';
-  }
-}
-
-const MAX_MESSAGE_CHARS = 200;

@@ -173,7 +173,7 @@ export interface ContentAnswer<C> extends HookAnswer {
 // biome-ignore lint/suspicious/noConfusingVoidType: a hook need not return anything
 type Answered<A> = A | false | null | undefined | void;
 
-/** The hooks are called synchronously, in the order of SIGHTLINE_PLUGINS, with frozen copies. */
+/** The hooks are called synchronously, in the order of SIGHTLINE_PLUGINS, with frozen copies, in the plugin's thread. */
 export interface PluginHooks {
   /**
    * Every HTTP exchange, once: when it is over, or its first model call is. Attributes go on the spans of its model

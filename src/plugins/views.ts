@@ -5,6 +5,7 @@ import type { Process } from '../process/process.ts';
 import type { CallPiece, ToolPiece, TurnPiece, Workload } from '../session/story.ts';
 import type { ContentPolicy } from '../telemetry/content.ts';
 import { currentProgram } from '../telemetry/process-attributes.ts';
+import { deepFreeze } from './deep-freeze.ts';
 import { callContentOf, toolContentOf, turnContentOf } from './piece-content.ts';
 import type {
   CallView,
@@ -136,15 +137,4 @@ function processView(process: Process, mask: Mask): ProcessView {
 /** The field, unless there is nothing to say. */
 function given<K extends string, V>(name: K, value: V | undefined): { [P in K]?: V } {
   return value === undefined ? {} : ({ [name]: value } as { [P in K]?: V });
-}
-
-/** Freezes a value that is ours alone, with all that is in it. */
-export function deepFreeze<T>(value: T): T {
-  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
-    Object.freeze(value);
-    for (const item of Object.values(value)) {
-      deepFreeze(item);
-    }
-  }
-  return value;
 }

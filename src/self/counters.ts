@@ -91,7 +91,7 @@ export const COUNTERS = {
   'sightline.plugin_errors': {
     unit: '{error}',
     description:
-      'Plugins that were switched off, by plugin, hook and reason (threw, wrong-answer, promise, slow).',
+      'Plugins that were switched off, by plugin, hook and reason (threw, wrong-answer, promise, slow, ended).',
     attributes: ['plugin', 'hook', 'reason'],
   },
   'sightline.plugin_drops': {

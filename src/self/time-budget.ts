@@ -1,11 +1,11 @@
-/** Measures how long somebody else's code takes, and says when that is more than it may. */
+/** Adds up how long somebody else's code takes, and says when that is more than it may. */
 
 /** `single`: one call took too long by itself. `average`: calls do on average. */
 export type Overrun = 'single' | 'average';
 
 export interface TimeBudget {
-  /** Runs `work` and takes its time, also when it throws. What it exceeded by then is in `overrun`. */
-  measure<T>(work: () => T): T;
+  /** One more call took so long, nanoseconds. What was exceeded by then is in `overrun`. */
+  take(tookNs: number): void;
   /** What was exceeded, by the calls until now; stays so. */
   readonly overrun: Overrun | undefined;
   /** Of the calls that the average is over, nanoseconds. */
@@ -17,8 +17,6 @@ export interface TimeBudget {
 export interface TimeBudgetOptions {
   maxAverageNs: number;
   maxSingleNs: number;
-  /** Monotonic, nanoseconds; for tests. */
-  now?: () => bigint;
 }
 
 /**
@@ -28,7 +26,7 @@ export interface TimeBudgetOptions {
 export const AVERAGED_CALLS = 64;
 
 export function createTimeBudget(options: TimeBudgetOptions): TimeBudget {
-  const { maxAverageNs, maxSingleNs, now = () => process.hrtime.bigint() } = options;
+  const { maxAverageNs, maxSingleNs } = options;
   let calls = 0;
   let averageNs = 0;
   let longestNs = 0;
@@ -47,14 +45,7 @@ export function createTimeBudget(options: TimeBudgetOptions): TimeBudget {
   }
 
   return {
-    measure(work) {
-      const startNs = now();
-      try {
-        return work();
-      } finally {
-        take(Number(now() - startNs));
-      }
-    },
+    take,
     get overrun() {
       return overrun;
     },

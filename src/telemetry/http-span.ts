@@ -4,7 +4,8 @@
  * https://github.com/open-telemetry/semantic-conventions/blob/v1.41.0/docs/http/http-metrics.md#metric-httpclientrequestduration
  */
 import type { Attributes } from '@opentelemetry/api';
-import { fullUrl, requestUrlOf } from '../http/request-url.ts';
+import type { Exchange } from '../http/exchange.ts';
+import { fullUrl, type RequestUrl, requestUrlOf } from '../http/request-url.ts';
 import type { HttpPiece } from '../session/story.ts';
 import { putPeer } from './call-attributes.ts';
 import { putDamage } from './damage-attributes.ts';
@@ -47,19 +48,14 @@ export function httpErrorType({ exchange, isBroken }: HttpPiece): string | undef
 /** What spans and metrics have in common. */
 export function httpLabels(piece: HttpPiece): Attributes {
   const { exchange } = piece;
-  const url = requestUrlOf(exchange);
+  const url = addressedUrl(exchange);
   const attributes: Attributes = {
     [Attr.httpRequestMethod]: knownMethod(piece),
     [Attr.networkProtocolName]: 'http',
     [Attr.networkProtocolVersion]: exchange.version,
   };
-  // Where the request names no server, it is the one that its bytes went to.
-  const peer = exchange.facts?.peer;
-  const address = url?.host ?? peer?.address;
-  put(attributes, Attr.serverAddress, address);
-  if (address !== undefined) {
-    put(attributes, Attr.serverPort, url?.host === undefined ? peer?.port : url.port);
-  }
+  put(attributes, Attr.serverAddress, url?.host);
+  put(attributes, Attr.serverPort, url?.host === undefined ? undefined : url.port);
   put(attributes, Attr.urlScheme, url?.scheme);
   const status = exchange.response?.status ?? 0;
   put(attributes, Attr.httpResponseStatusCode, status === 0 ? undefined : status);
@@ -75,13 +71,23 @@ export function httpAttributes(piece: HttpPiece, redact: (text: string) => strin
   if (method !== '' && !KNOWN_METHODS.has(method)) {
     attributes[Attr.httpRequestMethodOriginal] = redact(method);
   }
-  const url = requestUrlOf(exchange);
+  const url = addressedUrl(exchange);
   put(attributes, Attr.urlFull, url && fullUrl(url, redact));
   put(attributes, Attr.httpRequestBodySize, request?.bodyBytes);
   put(attributes, Attr.httpResponseBodySize, response?.bodyBytes);
   putPeer(attributes, exchange);
   putDamage(attributes, exchange.damage);
   return attributes;
+}
+
+/** Where the request names no server, it is the one that its bytes went to. */
+function addressedUrl(exchange: Exchange): RequestUrl | undefined {
+  const url = requestUrlOf(exchange);
+  const peer = exchange.facts?.peer;
+  if (url === undefined || url.host !== undefined || peer === undefined) {
+    return url;
+  }
+  return { ...url, host: peer.address, port: peer.port };
 }
 
 function knownMethod({ exchange }: HttpPiece): string {

@@ -10,7 +10,9 @@ import { type Import, importsOf, PROJECT, SOURCE, sourceFiles } from '../support
 
 /** The package's own entry: the one file that passes on what others declare. */
 const PACKAGE_ENTRY = join(SOURCE, 'index.ts');
-const ENTRIES = [PACKAGE_ENTRY, ...['cli/main.ts'].map((name) => join(SOURCE, name))];
+/** What a process or a thread is started with. */
+const PROGRAMS = ['cli/main.ts', 'plugins/plugin-thread-main.ts'];
+const ENTRIES = [PACKAGE_ENTRY, ...PROGRAMS.map((name) => join(SOURCE, name))];
 const OUTSIDE = ['test', 'bench', 'demo', 'deploy', 'scripts'].map((name) => join(PROJECT, name));
 
 /** Parts whose callers are still to come, `file: name` or a whole file. A release has none. */

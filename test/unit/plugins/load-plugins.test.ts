@@ -56,7 +56,7 @@ describe('the modules of SIGHTLINE_PLUGINS', () => {
     put('three.cjs', 'module.exports = { toolCall() {}, guardsContent: true };');
     const plugins = await load('./one.mjs', two, 'three.cjs');
     assert.deepEqual(
-      plugins.map(({ name, guardsContent, hooks }) => [name, guardsContent, Object.keys(hooks)]),
+      plugins.map(({ name, guardsContent, hookNames }) => [name, guardsContent, [...hookNames]]),
       [
         ['one', false, ['call']],
         ['second', false, ['turn']],
@@ -91,9 +91,13 @@ describe('the modules of SIGHTLINE_PLUGINS', () => {
   });
 
   it('keep their `this`', async () => {
-    put('one.mjs', 'export default { name: "n", call() { return this.name; } };');
+    const text =
+      'export default { name: "n", call() { return { attributes: { own: this.name } }; } };';
+    put('one.mjs', text);
     const [plugin] = await load('./one.mjs');
-    assert.equal(plugin?.hooks.call?.({}), 'n');
+    const asked = plugin?.ask('call', {}, 10_000);
+    assert.ok(asked?.kind === 'answered');
+    assert.deepEqual(asked.answer.attributes, { own: 'n' });
   });
 
   const WRONG: [name: string, text: string | undefined, pattern: RegExp][] = [
@@ -104,7 +108,9 @@ describe('the modules of SIGHTLINE_PLUGINS', () => {
       /cannot be loaded: Unexpected end of input \("node --check .*p\.mjs" shows where\)/,
     ],
     ['throws', 'throw new Error("at the start");', /cannot be loaded: at the start/],
-    ['never settles', 'await new Promise(() => {});', /not loaded within 300 ms/],
+    ['never settles', 'await new Promise(() => {});', /not loaded within 2000 ms/],
+    ['never returns', 'while (true) {}', /not loaded within 2000 ms/],
+    ['leaves', 'process.exit(7);', /its thread ended while it was loaded \(exit code 7\)/],
     [
       'has no hook',
       'export const helper = 1;',
@@ -117,13 +123,16 @@ describe('the modules of SIGHTLINE_PLUGINS', () => {
     ['has no text for a name', 'export default { name: 1, call() {} };', /its name has to be/],
     ['guards maybe', 'export default { guardsContent: 1, call() {} };', /guardsContent has to be/],
   ];
+  /** Only for those that it is about: any other has to be loaded before, however busy the machine is. */
+  const timeoutOf = (pattern: RegExp) =>
+    pattern.source.includes('2000 ms') ? { timeoutMs: 2000 } : {};
   for (const [name, text, pattern] of WRONG) {
     it(`are refused when one ${name}`, async () => {
       if (text !== undefined) {
         put('p.mjs', text);
       }
       await assert.rejects(
-        loadPlugins(['./p.mjs'], { directory: folder, euid: 1000, timeoutMs: 300 }),
+        loadPlugins(['./p.mjs'], { directory: folder, euid: 1000, ...timeoutOf(pattern) }),
         refusal(pattern),
       );
     });

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { Headers } from '../../../src/http/exchange.ts';
 import type { ModelCall } from '../../../src/llm/model-call.ts';
-import { readPlugin } from '../../../src/plugins/load-plugins.ts';
 import type { Plugin } from '../../../src/plugins/plugin.ts';
 import { createPluginStage, type PluginStage } from '../../../src/plugins/plugin-stage.ts';
+import { readPlugin } from '../../../src/plugins/read-plugin.ts';
 import { createCounters } from '../../../src/self/counters.ts';
 import type { StoryPiece } from '../../../src/session/story.ts';
 import { contentPolicy } from '../../../src/telemetry/content.ts';
@@ -42,13 +42,12 @@ function start(plugins: unknown[], options: HarnessOptions = {}): Harness {
   );
   const stage = createPluginStage({
     plugins: plugins.map((plugin, index) =>
-      readPlugin('test', { default: plugin as Plugin }, `p${index}`),
+      readPlugin('test', { default: plugin as Plugin }, `p${index}`, options.now),
     ),
     content,
     budgetNs: 1_000_000_000,
     counters,
     warn: (line) => warnings.push(line),
-    ...(options.now === undefined ? {} : { now: options.now }),
   });
   return {
     stage,

@@ -145,7 +145,9 @@ describe('the span of an HTTP exchange', () => {
     assert.equal(attributes['server.address'], '10.0.0.7');
     assert.equal(attributes['server.port'], 8443);
     assert.equal(attributes['network.peer.address'], '10.0.0.7');
-    assert.ok(!('url.full' in attributes));
+    assert.equal(attributes['url.full'], 'https://10.0.0.7:8443/repos?per_page=3');
+    const nowhere = spanOf({ host: '' }).attributes;
+    assert.ok(!('url.full' in nowhere) && !('server.address' in nowhere));
   });
 
   it('says what was lost, who called, and what it would stand below', () => {
