@@ -2,7 +2,7 @@
  * TLS calls that have begun and not returned. The key holds the frame's stack pointer beside the
  * thread, because TLS inside TLS has one call of a thread inside another. Least recently used
  * entries give way: a thread that is killed in a call, or leaves it by an exception, never clears
- * its own.
+ * its own. What is lost with one is marked at its connection (tls/open_call.h).
  */
 #pragma once
 
@@ -16,6 +16,8 @@ struct call_key {
 
 struct call {
     u64 enter_ns;
+    /* Address of the instruction that is probed: of which function it is a call. */
+    u64 function;
     u64 object;
     u64 buffer;
     /* Size of the buffer. */

@@ -11,6 +11,22 @@ struct connection_key {
     u32 pad;
 };
 
+/* How a call tells how many bytes it has carried. */
+enum {
+    OPEN_CALL_RETURNS_NO_NUMBER = 0,
+    OPEN_CALL_RETURNS_INT = 1,
+    OPEN_CALL_RETURNS_WIDE = 2,
+};
+
+/* A call of which no return was seen yet (tls/open_call.h); none when `enter_ns` is 0. */
+struct open_call {
+    u64 enter_ns;
+    /* By which it is kept: as in struct orphan_key. */
+    u64 owner;
+    u64 place;
+    u64 result;
+};
+
 /* Arrays are indexed by enum sl_direction. */
 struct connection {
     u64 process_start_ns;
@@ -42,6 +58,7 @@ struct connection {
     /* Entry time and thread of the newest call that carried bytes. */
     u64 last_enter_ns[2];
     u32 last_tid[2];
+    struct open_call open_calls[2];
     /* Thread that hands over what was counted before (gnutls_record_uncork); 0 when none does. */
     u64 quiet_tid;
     /* Since when. */

@@ -37,7 +37,8 @@ int boringssl_new_exit(struct pt_regs *ctx) {
 
 SEC("uprobe/boringssl_handshake_enter")
 int boringssl_handshake_enter(struct pt_regs *ctx) {
-    struct call_shape shape = {.stack = SL_STACK_BORINGSSL, .has_no_buffer = true};
+    struct call_shape shape = {
+        .stack = SL_STACK_BORINGSSL, .has_no_buffer = true, .is_empty = true};
     u64 pid_tgid = bpf_get_current_pid_tgid();
     struct connection_key key = {.object = PT_REGS_PARM1(ctx), .pid = pid_tgid >> 32};
     if (is_seen(key.pid))

@@ -10,6 +10,7 @@
 #include "../maps/policies.h"
 #include "peer_search.h"
 #include "packet.h"
+#include "open_call.h"
 #include "skip.h"
 #include "stream.h"
 
@@ -34,6 +35,8 @@ struct call_shape {
     u64 is_wide;
     /* Its bytes are in no memory of the process. */
     u64 has_no_buffer;
+    /* It carries no bytes of its own. */
+    u64 is_empty;
     /* It stores the address of a packet where its buffer would be. */
     u64 is_packet;
 };
@@ -49,6 +52,7 @@ static __always_inline int enter_call(struct pt_regs *ctx, const struct call_sha
     };
     struct call call = {
         .enter_ns = bpf_ktime_get_boot_ns(),
+        .function = PT_REGS_IP(ctx),
         .object = PT_REGS_PARM1(ctx),
         .buffer = shape.has_no_buffer ? 0 : PT_REGS_PARM2(ctx),
         .capacity = PT_REGS_PARM3(ctx),
@@ -63,8 +67,17 @@ static __always_inline int enter_call(struct pt_regs *ctx, const struct call_sha
     if (!shape.count_address && !shape.is_wide)
         call.capacity = (u32)call.capacity;
     struct call *present = bpf_map_lookup_elem(&calls, &key);
-    if (present && !present->is_finished && present->object == call.object)
-        call.sharing = present->sharing + 1;
+    if (present && !present->is_finished) {
+        /* A function that the first has jumped to; another call in its place means that it was left
+         * without a return. */
+        if (present->object == call.object && present->direction == call.direction &&
+            present->function != call.function)
+            call.sharing = present->sharing + 1;
+        else
+            lose_call(present->object, present->direction, present->enter_ns);
+    }
+    if (!shape.is_empty)
+        open_call(&call, pid_tgid, key.stack_pointer, !call.sharing);
     if (bpf_map_update_elem(&calls, &key, &call, BPF_ANY))
         count(SL_DROP_TABLE, 0);
     struct peer_search search = {
@@ -81,12 +94,14 @@ static __always_inline int enter_call(struct pt_regs *ctx, const struct call_sha
  * Of a call it is known that bytes were carried, and not how many: no position of the stream after
  * it would be right. The object's next call begins another connection, as if it was used again.
  */
-static __always_inline void lose_track(u64 object, u64 pid_tgid, u32 reason, u64 bytes) {
+static __always_inline void lose_track(const struct call *call, u64 pid_tgid, u32 reason,
+                                       u64 bytes) {
     struct connection_key key = {
-        .object = object,
+        .object = call->object,
         .pid = pid_tgid >> 32,
     };
     count(reason, bytes);
+    lose_bytes(call->object, call->direction, 0, reason);
     bpf_map_delete_elem(&connections, &key);
 }
 
@@ -99,7 +114,7 @@ static __always_inline u64 carried_bytes(const struct call *call, u64 returned) 
         return result;
     u64 bytes = 0;
     if (bpf_probe_read_user(&bytes, sizeof(bytes), (void *)call->count_address)) {
-        lose_track(call->object, bpf_get_current_pid_tgid(), SL_DROP_FAULT, 0);
+        lose_track(call, bpf_get_current_pid_tgid(), SL_DROP_FAULT, 0);
         return 0;
     }
     return bytes;
@@ -139,11 +154,13 @@ static __always_inline bool has_left_quiet(const struct call *call,
 static __always_inline void finish_call(const struct call *call, u64 pid_tgid, u64 carried,
                                         const bool may_wrap) {
     u64 bytes = forget_bounds(carried, call->enter_ns);
-    if (bytes == 0)
+    if (bytes == 0) {
+        end_open_call(call->object, call->direction, call->enter_ns, pid_tgid);
         return;
+    }
     /* Without a buffer (see gnutls.h) there is no size to hold against it, and nothing to copy. */
     if (bytes > call->capacity && call->buffer) {
-        lose_track(call->object, pid_tgid, SL_DROP_BAD_LENGTH, 0);
+        lose_track(call, pid_tgid, SL_DROP_BAD_LENGTH, 0);
         return;
     }
     u32 pid = pid_tgid >> 32;
@@ -158,8 +175,9 @@ static __always_inline void finish_call(const struct call *call, u64 pid_tgid, u
         count(SL_DROP_TABLE, bytes);
         return;
     }
+    close_call(connection, call->direction, call->enter_ns, pid_tgid);
     if (may_wrap && has_left_quiet(call, connection, direction, tid)) {
-        lose_track(call->object, pid_tgid, SL_DROP_ORPHAN, bytes);
+        lose_track(call, pid_tgid, SL_DROP_ORPHAN, bytes);
         return;
     }
     if (may_wrap && is_wrapper(call, connection, direction, tid))
@@ -199,8 +217,10 @@ static __always_inline bool take_call(struct pt_regs *ctx, u64 pid_tgid,
     struct call *entry = bpf_map_lookup_elem(&calls, &key);
     if (!entry) {
         /* Only here, because what was kept at the entry was of a process that is seen. */
-        if (is_always_entered && (s32)PT_REGS_RC(ctx) > 0 && is_seen(pid_tgid >> 32))
+        if (is_always_entered && (s32)PT_REGS_RC(ctx) > 0 && is_seen(pid_tgid >> 32)) {
             count(SL_DROP_ORPHAN, 0);
+            note_orphan(key.pid_tgid, key.stack_pointer, PT_REGS_RC(ctx));
+        }
         return false;
     }
     /* A copy, because the entry may be given to another call as soon as it is deleted. */

@@ -5,6 +5,7 @@
 #include <bpf/bpf_tracing.h>
 #include "../maps/policies.h"
 #include "handshake_end.h"
+#include "open_call.h"
 #include "skip.h"
 #include "stream.h"
 
@@ -71,6 +72,7 @@ static __always_inline int close_connection(u64 object) {
         /* Of BoringSSL this may be long after: when its object is used again. */
         if (connection->stack != SL_STACK_BORINGSSL)
             end_handshake(&key, connection, SL_HANDSHAKE_ABANDONED, SL_CODE_NONE, 0);
+        settle_calls(connection, object, pid_tgid, NO_PLACE, NO_PLACE);
         emit_close(&key, connection, pid_tgid);
     }
     bpf_map_delete_elem(&verdicts, &key);

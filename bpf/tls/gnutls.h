@@ -85,6 +85,7 @@ int gnutls_uncork_enter(struct pt_regs *ctx) {
         .stack = SL_STACK_GNUTLS,
         .direction = SL_DIRECTION_WRITE,
         .has_no_buffer = true,
+        .is_empty = true,
     };
     u64 pid_tgid = bpf_get_current_pid_tgid();
     if (is_seen(pid_tgid >> 32))

@@ -51,6 +51,11 @@ static __always_inline int go_enter(struct pt_regs *ctx, u32 direction, const bo
     };
     if (value.call.buffer >= stack.low && value.call.buffer < stack.high)
         value.buffer_depth = stack.high - value.call.buffer;
+    /* A goroutine that has recovered from a panic may have another connection in the same place. */
+    struct goroutine_call *present = bpf_map_lookup_elem(&goroutine_calls, &key);
+    if (present && present->call.object != value.call.object)
+        lose_call(present->call.object, present->call.direction, present->call.enter_ns);
+    open_call(&value.call, key.goroutine, key.depth, true);
     if (bpf_map_update_elem(&goroutine_calls, &key, &value, BPF_ANY))
         count(SL_DROP_TABLE, 0);
     struct peer_search search = {
@@ -80,8 +85,10 @@ static __always_inline int go_exit(struct pt_regs *ctx, const bool has_registers
     }
     struct goroutine_call *entry = bpf_map_lookup_elem(&goroutine_calls, &key);
     if (!entry) {
-        if ((s64)returned > 0)
-            count(SL_DROP_ORPHAN, 0);
+        if ((s64)returned > 0) {
+            count(SL_DROP_ORPHAN, returned);
+            note_orphan(key.goroutine, key.depth, returned);
+        }
         return 0;
     }
     struct goroutine_call value = *entry;

@@ -91,6 +91,8 @@ int nss_writev_exit(struct pt_regs *ctx) {
         return 0;
     u64 left = carried_bytes(&call, PT_REGS_RC(ctx));
     u64 parts = call.buffer;
+    if (left == 0)
+        end_open_call(call.object, call.direction, call.enter_ns, pid_tgid);
     for (u32 i = 0; i < NSS_PARTS_MAX && left > 0; i++) {
         struct nss_part part = {};
         if (bpf_probe_read_user(&part, sizeof(part), (void *)(parts + i * sizeof(part))))

@@ -91,14 +91,34 @@ static __always_inline bool report_loss(const struct transfer *transfer,
     return true;
 }
 
-static __always_inline void lose(const struct transfer *transfer, struct connection *connection,
-                                 u64 offset, u64 bytes, u8 reason) {
+static __always_inline void note_loss(const struct transfer *transfer,
+                                      struct connection *connection, u64 offset, u64 bytes) {
     u64 direction = transfer->direction & 1;
-    count(reason, bytes);
     if (connection->lost_bytes[direction] == 0)
         connection->lost_position[direction] = transfer->position + offset;
     connection->lost_bytes[direction] += bytes;
+}
+
+static __always_inline void lose(const struct transfer *transfer, struct connection *connection,
+                                 u64 offset, u64 bytes, u8 reason) {
+    count(reason, bytes);
+    note_loss(transfer, connection, offset, bytes);
     report_loss(transfer, connection, reason);
+}
+
+/* The same of bytes whose number is not known: 0 stands for it. Returns whether it was reported. */
+static __always_inline bool report_unknown_loss(const struct transfer *transfer,
+                                                struct connection *connection, u8 reason) {
+    u64 pending = pending_bytes();
+    struct sl_stream_record *record = bpf_ringbuf_reserve(&records, sizeof(*record), 0);
+    if (!record)
+        return false;
+    record->header = record_header(SL_RECORD_LOSS, sizeof(*record));
+    describe_stream(record, transfer, connection->sequence[transfer->direction & 1], 0);
+    record->bytes = 0;
+    record->reason = reason;
+    submit(record, sizeof(*record), pending);
+    return true;
 }
 
 /*

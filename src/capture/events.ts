@@ -52,7 +52,8 @@ export interface DataEvent {
 /**
  * Bytes of a connection that the kernel could not hand over.
  * `ring-full`: no space in the ring; `fault`: the process's memory was not readable; `call-limit`: beyond the
- * largest size copied of one call.
+ * largest size copied of one call; `orphan`: the beginning and the end of a call were not both seen; `bad-length`:
+ * a call claimed more than its buffer has.
  */
 export interface LossEvent {
   type: 'loss';
@@ -60,6 +61,7 @@ export interface LossEvent {
   connection: ConnectionRef;
   direction: Direction;
   position: number;
+  /** 0: how many is not known. */
   lostBytes: number;
   reason: LossReason;
 }
@@ -84,7 +86,7 @@ export interface SkipEvent {
   frameRemainderBytes?: number;
 }
 
-export type LossReason = 'ring-full' | 'fault' | 'call-limit';
+export type LossReason = 'ring-full' | 'fault' | 'call-limit' | 'orphan' | 'bad-length';
 
 /** The TLS object was freed. The final positions uncover a loss at the very end. */
 export interface CloseEvent {

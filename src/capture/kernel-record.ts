@@ -700,6 +700,10 @@ function lossReason(drop: number): LossReason | undefined {
       return 'fault';
     case abi['drop.call_limit']:
       return 'call-limit';
+    case abi['drop.orphan']:
+      return 'orphan';
+    case abi['drop.bad_length']:
+      return 'bad-length';
     default:
       return undefined;
   }

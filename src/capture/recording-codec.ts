@@ -71,7 +71,13 @@ const CODE_KINDS: readonly string[] = [
   'alert-sent',
   'alert-received',
 ];
-const LOSS_REASONS: readonly string[] = ['ring-full', 'fault', 'call-limit'];
+const LOSS_REASONS: readonly string[] = [
+  'ring-full',
+  'fault',
+  'call-limit',
+  'orphan',
+  'bad-length',
+];
 
 const MAX_U64 = 0xffff_ffff_ffff_ffffn;
 const TWO_32 = 0x1_0000_0000;

@@ -185,7 +185,15 @@ export function createTransport(options: TransportOptions): Transport {
     }
     setNextPosition(entry, direction, position);
     const mayHaveBeenForgotten = expected === 0 && entry.ref.generation <= forgottenGeneration;
-    const size = mayHaveBeenForgotten ? undefined : position - expected;
+    gap(entry, direction, mayHaveBeenForgotten ? undefined : position - expected, at);
+  }
+
+  function gap(
+    entry: ConnectionEntry,
+    direction: Direction,
+    size: number | undefined,
+    at: ChunkTime,
+  ): void {
     counts.gaps += 1;
     counts.lostBytes += size ?? 0;
     if (entry.parser === undefined) {
@@ -241,8 +249,12 @@ export function createTransport(options: TransportOptions): Transport {
   function pushLoss(event: LossEvent): void {
     const at: ChunkTime = { enterNs: event.timeNs, timeNs: event.timeNs };
     const entry = resolve(event.connection, at);
-    if (entry) {
-      skipTo(entry, event.direction, event.position + event.lostBytes, at);
+    if (entry === undefined) {
+      return;
+    }
+    skipTo(entry, event.direction, event.position + event.lostBytes, at);
+    if (event.lostBytes === 0) {
+      gap(entry, event.direction, undefined, at);
     }
   }
 

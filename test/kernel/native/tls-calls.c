@@ -14,6 +14,9 @@
  * - liar:OBJECT: SSL_write_ex that claims more than its buffer has
  * - lost:OBJECT:BYTES: SSL_write_ex that makes its count unreadable before it returns
  * - left:OBJECT: gnutls_record_uncork that is left without a return
+ * - quit:OBJECT:BYTES: SSL_read that is left without a return
+ * - crowd:OBJECT:BYTES, crowd_ex:OBJECT:BYTES: SSL_read or SSL_read_ex that within it begins more
+ *   calls, on the last object, than are kept track of, and leaves them without a return
  * - repeat:COUNT:OBJECT:BYTES: COUNT times write
  * - sleep:MILLISECONDS
  * - sync: waits for another line
@@ -38,7 +41,13 @@ struct ssl {
     int mode;
 };
 
-enum { PLAIN, RETRY, PARTIAL, FAULT, LIAR, LOST, WRAPPED };
+enum { PLAIN, RETRY, PARTIAL, FAULT, LIAR, LOST, WRAPPED, QUIT, CROWD };
+
+/* More than bpf/maps/calls.h keeps. */
+#define CROWD_CALLS 24000
+
+static jmp_buf way_out;
+static void begin_many_calls(void);
 
 static struct ssl objects[OBJECTS];
 static unsigned char *space;
@@ -73,6 +82,10 @@ __attribute__((noipa)) int SSL_write(struct ssl *ssl, const void *buffer, int by
 
 __attribute__((noipa)) int SSL_read(struct ssl *ssl, void *buffer, int bytes) {
     __asm__ volatile("" ::: "memory");
+    if (ssl->mode == QUIT)
+        longjmp(way_out, 1);
+    if (ssl->mode == CROWD)
+        begin_many_calls();
     fill(ssl, 0, buffer, (size_t)bytes);
     ssl->position[0] += (size_t)bytes;
     return bytes;
@@ -94,13 +107,26 @@ __attribute__((noipa)) int SSL_write_ex(struct ssl *ssl, const void *buffer, siz
 
 __attribute__((noipa)) int SSL_read_ex(struct ssl *ssl, void *buffer, size_t bytes, size_t *count) {
     __asm__ volatile("" ::: "memory");
+    if (ssl->mode == CROWD)
+        begin_many_calls();
     fill(ssl, 0, buffer, bytes);
     ssl->position[0] += bytes;
     *count = bytes;
     return 1;
 }
 
-static jmp_buf way_out;
+/* Each deeper on the stack than the one before, so that none is in another's place. */
+static void begin_many_calls(void) {
+    struct ssl *last = &objects[OBJECTS - 1];
+    last->mode = QUIT;
+    for (int i = 1; i <= CROWD_CALLS; i++) {
+        volatile unsigned char *room = __builtin_alloca(16);
+        room[0] = 0;
+        if (setjmp(way_out) == 0)
+            SSL_read(last, space, 1);
+    }
+    last->mode = PLAIN;
+}
 
 /* Is left without a return, as by an exception of what sends. */
 __attribute__((noipa)) int gnutls_record_uncork(struct ssl *ssl, unsigned wait) {
@@ -189,6 +215,18 @@ static void run(const char *command) {
     } else if (!strcmp(name, "left")) {
         if (setjmp(way_out) == 0)
             gnutls_record_uncork(ssl, 0);
+    } else if (!strcmp(name, "quit")) {
+        ssl->mode = QUIT;
+        if (setjmp(way_out) == 0)
+            SSL_read(ssl, space, (int)number[1]);
+        ssl->mode = PLAIN;
+    } else if (!strcmp(name, "crowd") || !strcmp(name, "crowd_ex")) {
+        ssl->mode = CROWD;
+        if (!strcmp(name, "crowd"))
+            SSL_read(ssl, space, (int)number[1]);
+        else
+            SSL_read_ex(ssl, space, number[1], &done);
+        ssl->mode = PLAIN;
     } else if (!strcmp(name, "repeat")) {
         for (unsigned long i = 0; i < number[0]; i++)
             write_bytes(&objects[number[1] % OBJECTS], number[2], 0);

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { loadBinding } from '../../../src/capture/binding.ts';
+import type { DataEvent } from '../../../src/capture/events.ts';
 import { requireKernel } from '../../support/kernel-guard.ts';
 import {
   assertBytes,
@@ -292,6 +293,75 @@ describe('TLS calls in the kernel', function () {
     } finally {
       corked.capture.close();
     }
+  });
+
+  const losses = () =>
+    lossesOf(session).map(({ position, lostBytes, reason }) => [position, lostBytes, reason]);
+  const positions = (object = 0) =>
+    dataOf(session)
+      .filter((event) => event.connection.object === dataOf(session)[object]?.connection.object)
+      .map(({ position, bytes }) => [position, bytes.length]);
+
+  for (const [what, after] of [
+    ['its connection’s next call', 'read:1:30'],
+    ['its connection’s next call the other way', 'write:1:30'],
+    ['a call on another connection in its place', 'read:2:30'],
+    ['the end of its connection', 'free:1'],
+  ] as const) {
+    it(`names a call that was left without a return as lost, of unknown size, at ${what}`, async () => {
+      await runTlsCalls(session, ['read:1:10', 'quit:1:20', after]);
+      closeSession(session);
+      assert.deepEqual(losses(), [[10, 0, 'orphan']]);
+      assert.equal(session.capture.counters().drops.orphan, 1);
+      const [first] = dataOf(session);
+      const [loss] = lossesOf(session);
+      assert.ok(first && loss);
+      assert.equal(loss.direction, 'read');
+      assert.deepEqual(loss.connection, first.connection);
+      const lossAt = session.events.indexOf(loss);
+      assert.ok(session.events.slice(lossAt + 1).some(({ type }) => type !== 'exit'));
+    });
+  }
+
+  it('names what a call carried that gave way to others as lost, by its size where it returns it', async () => {
+    await runTlsCalls(session, ['read:1:10', 'crowd:1:50', 'read:1:30', 'free:1']);
+    closeSession(session);
+    const object = dataOf(session)[0]?.connection.object;
+    assert.deepEqual(
+      lossesOf(session)
+        .filter(({ connection }) => connection.object === object)
+        .map(({ position, lostBytes, reason }) => [position, lostBytes, reason]),
+      [[10, 50, 'orphan']],
+    );
+    assert.deepEqual(positions(), [
+      [0, 10],
+      [60, 30],
+    ]);
+    assertBytes(dataOf(session).at(-1) as DataEvent, 1);
+  });
+
+  it('names what a call carried that gave way to others as lost, before the other direction goes on', async () => {
+    await runTlsCalls(session, ['read:1:10', 'crowd_ex:1:50', 'write:1:30', 'read:1:5']);
+    closeSession(session);
+    const object = dataOf(session)[0]?.connection.object;
+    const seen = session.events.filter(
+      (event) =>
+        (event.type === 'data' || event.type === 'loss') && event.connection.object === object,
+    );
+    assert.deepEqual(
+      seen.map((event) => event.type),
+      ['data', 'loss', 'data', 'data'],
+    );
+    const [loss] = lossesOf(session).filter(({ connection }) => connection.object === object);
+    assert.deepEqual([loss?.direction, loss?.position, loss?.lostBytes], ['read', 10, 0]);
+  });
+
+  it('takes no call that returns without bytes for lost', async () => {
+    const commands = ['retry:1:10', 'wrapped:1:20', 'nested:1:2:30', 'read:1:5', 'partial:1:8'];
+    await runTlsCalls(session, [...commands, ...commands, 'free:1', 'free:2']);
+    closeSession(session);
+    assert.deepEqual(losses(), []);
+    assert.equal(session.capture.counters().drops.orphan ?? 0, 0);
   });
 
   it('begins a new connection at a freed address and after an exec', async () => {

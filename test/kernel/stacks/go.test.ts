@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { loadBinding } from '../../../src/capture/binding.ts';
 import { requireKernel, skipWithout } from '../../support/kernel-guard.ts';
-import { closeSession, dataOf, openSession } from '../native/harness.ts';
+import { closeSession, dataOf, lossesOf, openSession } from '../native/harness.ts';
 import { assertSame, attachLocated, runProgram } from './stack-run.ts';
 import { startTappedServer, type TappedServer } from './tapped-server.ts';
 
@@ -118,6 +118,34 @@ describe('Go', function () {
       }
       closeSession(session);
       assertSame(session, server, 'go');
+    } finally {
+      session.capture.close();
+    }
+  });
+
+  it('a read that gave way to others: what it carried is named as lost, in its place', async () => {
+    const session = openSession({ ringBytes: 64 * MIB });
+    try {
+      const path = join(folder, 'with-symbols');
+      attachLocated(session, path, 'go');
+      const address = `localhost:${server.port}`;
+      await runProgram(session, path, ['crowd', address, server.certificate.caPath]);
+      closeSession(session);
+      const [loss, ...more] = lossesOf(session);
+      assert.ok(loss);
+      assert.deepEqual(more, []);
+      assert.equal(loss.direction, 'read');
+      assert.equal(loss.reason, 'orphan');
+      assert.equal(loss.position, 0);
+      assert.ok(loss.lostBytes > 0 && loss.lostBytes <= 700);
+      const read = dataOf(session).filter(({ direction }) => direction === 'read');
+      assert.deepEqual(read[0]?.connection, loss.connection);
+      assert.equal(read[0]?.position, loss.lostBytes);
+      const sent = server.conversations()[0]?.sent ?? Buffer.alloc(0);
+      assert.deepEqual(
+        Buffer.concat(read.map(({ bytes }) => Buffer.from(bytes))),
+        sent.subarray(loss.lostBytes),
+      );
     } finally {
       session.capture.close();
     }

@@ -172,7 +172,9 @@ describe('kernel record', () => {
     const loss = (reason: number) =>
       record('sl_stream_record', abi.SL_RECORD_LOSS, { ...STREAM, bytes: 5_000_000_000n, reason });
     const { events, malformed } = decode([
-      Buffer.concat([loss(1), loss(2), loss(3), loss(abi['drop.control'])]),
+      Buffer.concat(
+        [1, 2, 3, abi['drop.orphan'], abi['drop.bad_length'], abi['drop.control']].map(loss),
+      ),
     ]);
     assert.deepEqual(
       events.map((event) => event.type === 'loss' && [event.reason, event.lostBytes]),
@@ -180,6 +182,8 @@ describe('kernel record', () => {
         ['ring-full', 5e9],
         ['fault', 5e9],
         ['call-limit', 5e9],
+        ['orphan', 5e9],
+        ['bad-length', 5e9],
       ],
     );
     assert.deepEqual(malformed, [{ reason: 'field', kind: 2, skippedBytes: 104 }]);

@@ -157,6 +157,29 @@ describe('transport', () => {
     assert.equal(counters.duplicateBytes, 3);
   });
 
+  it('a loss of unknown size is a gap of unknown size, at its place', () => {
+    const { lines, counters } = run([
+      data(A, 'abc', 0),
+      {
+        type: 'loss',
+        timeNs: 1n,
+        connection: A,
+        direction: 'read',
+        reason: 'orphan',
+        position: 3,
+        lostBytes: 0,
+      },
+      data(A, 'def', 3),
+    ]);
+    assert.deepEqual(lines, [
+      '1/8/1 read 0+0 abc',
+      '1/8/1 read gap undefined',
+      '1/8/1 read 3+0 def',
+    ]);
+    assert.equal(counters.lostBytes, 0);
+    assert.equal(counters.gaps, 1);
+  });
+
   it('a first position above 0 is a loss at the beginning', () => {
     assert.deepEqual(run([data(A, 'x', 5)]).lines, ['1/8/1 read gap 5', '1/8/1 read 5+0 x']);
   });

@@ -4,6 +4,8 @@
 //	go-client http2 URL CA-FILE COUNT PARALLEL BYTES  the same over HTTP/2
 //	go-client stack ADDRESS CA-FILE                   a goroutine reads into its own stack, which grows
 //	                                                  while it does
+//	go-client crowd ADDRESS CA-FILE                   a read waits while more reads begin, and are left,
+//	                                                  than are kept track of
 //	go-client words COUNT                             calls with arguments on the stack, see stack_*.s
 package main
 
@@ -13,11 +15,13 @@ import (
 	"crypto/x509"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"runtime"
 	"strconv"
 	"sync"
+	"time"
 )
 
 func check(err error) {
@@ -113,6 +117,45 @@ func viaStack(arguments []string) {
 	}
 }
 
+// More than bpf/maps/goroutine_calls.h keeps.
+const crowdCalls = 48000
+
+type panicking struct{ net.Conn }
+
+func (panicking) Read([]byte) (int, error) {
+	panic("left")
+}
+
+// Each deeper on the stack than the one before, so that none is in another's place.
+func leaveReads(depth int) {
+	if depth == 0 {
+		return
+	}
+	func() {
+		defer func() { _ = recover() }()
+		_, _ = tls.Server(panicking{}, &tls.Config{}).Read(make([]byte, 1))
+	}()
+	leaveReads(depth - 1)
+}
+
+func viaCrowd(arguments []string) {
+	configuration := trusting(arguments[1])
+	configuration.ServerName = "localhost"
+	connection, err := tls.Dial("tcp", arguments[0], configuration)
+	check(err)
+	check(connection.Handshake())
+	result := make(chan int)
+	go func() {
+		result <- readOnStack(connection)
+	}()
+	// The goroutine has to be in its first read.
+	time.Sleep(200 * time.Millisecond)
+	leaveReads(crowdCalls)
+	_, err = connection.Write([]byte("POST / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 3\r\n\r\nabc"))
+	check(err)
+	<-result
+}
+
 // As in Go before 1.17: everything on the stack. Written in assembly; reads and writes nothing.
 func stackRead(connection *int, buffer []byte) (int, error)
 func stackWrite(connection *int, buffer []byte) (int, error)
@@ -133,6 +176,8 @@ func main() {
 		viaHTTP(os.Args[2:], os.Args[1] == "http2")
 	case "stack":
 		viaStack(os.Args[2:])
+	case "crowd":
+		viaCrowd(os.Args[2:])
 	case "words":
 		viaWords(os.Args[2:])
 	}
