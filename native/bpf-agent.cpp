@@ -99,10 +99,9 @@ Outcome BpfAgent::open(const AgentOptions &options) {
     if (options.mappings && !attach_group(kMappings)) {
         attach_group(kTouchedMappings);
     }
-    if (options.plain) {
-        attach_group(kPlain);
+    if (!options.plain || !attach_group(kPlain)) {
+        attach_group(kPeers);
     }
-    attach_group(kPeers);
     return std::nullopt;
 }
 

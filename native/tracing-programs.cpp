@@ -10,7 +10,7 @@ std::vector<std::string> tracing_programs_of(const std::string &group) {
         return {"mapping_touched", "mapping_read"};
     }
     if (group == kPlain) {
-        return {"plain_sent", "plain_received", "plain_closed"};
+        return {"plain_sent", "plain_received", "plain_closed", "peer_closed"};
     }
     if (group == kPeers) {
         return {"peer_sent", "peer_received", "peer_closed"};

@@ -10,8 +10,9 @@ namespace sightline {
 constexpr const char *kMappings = "mappings";
 // The same by tracepoints, where functions cannot be hooked.
 constexpr const char *kTouchedMappings = "touched mappings";
+// Unencrypted HTTP, and peers.
 constexpr const char *kPlain = "plain";
-// Whom TLS connections are with, by the sockets that carry them.
+// Whom TLS connections are with, by the sockets that carry them: where that is all.
 constexpr const char *kPeers = "peers";
 
 // Empty when there is no such group.

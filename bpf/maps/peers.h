@@ -30,6 +30,49 @@ struct {
     __type(value, struct peer_search);
 } peer_searches SEC(".maps");
 
+/* A power of two: threads whose numbers differ by a multiple of it share a count. */
+#define PEER_SEARCH_COUNTS 16384
+
+/*
+ * How many of these threads have a search, so that a socket call of a thread without one costs a
+ * load instead of a look-up. A count may be too high, where an entry has given way to others, and
+ * then there is nothing to be found; it is never too low.
+ */
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, PEER_SEARCH_COUNTS);
+    __type(key, u32);
+    __type(value, u64);
+} peer_search_counts SEC(".maps");
+
+static __always_inline u64 *peer_search_count(u64 pid_tgid) {
+    u32 place = pid_tgid % PEER_SEARCH_COUNTS;
+    return bpf_map_lookup_elem(&peer_search_counts, &place);
+}
+
+/* The search of the current thread, whose `pid_tgid` that is, as for the functions below. */
+static __always_inline struct peer_search *peer_search_of(u64 pid_tgid) {
+    u64 *count = peer_search_count(pid_tgid);
+    if (!count || !*count)
+        return NULL;
+    return bpf_map_lookup_elem(&peer_searches, &pid_tgid);
+}
+
+static __always_inline void keep_peer_search(u64 pid_tgid, const struct peer_search *search,
+                                             bool is_new) {
+    u64 *count = peer_search_count(pid_tgid);
+    if (!count || bpf_map_update_elem(&peer_searches, &pid_tgid, search, BPF_ANY))
+        return;
+    if (is_new)
+        __sync_fetch_and_add(count, 1);
+}
+
+static __always_inline void end_peer_search(u64 pid_tgid) {
+    u64 *count = peer_search_count(pid_tgid);
+    if (count && *count && !bpf_map_delete_elem(&peer_searches, &pid_tgid))
+        __sync_fetch_and_add(count, -1);
+}
+
 /* By the socket's cookie: the connection that it was found to carry first. */
 struct {
     __uint(type, BPF_MAP_TYPE_LRU_HASH);

@@ -1,5 +1,4 @@
-/* TCP sockets of seen processes: whether they speak unencrypted HTTP. Least recently used ones give
- * way, and are judged again. */
+/* TCP sockets of seen processes: whether they speak unencrypted HTTP. */
 #pragma once
 
 #include "connections.h"
@@ -19,9 +18,23 @@ struct plain_socket {
     u32 tries;
 };
 
+/* As each process has judged it. Least recently used ones give way, and are judged again. */
 struct {
     __uint(type, BPF_MAP_TYPE_LRU_HASH);
     __uint(max_entries, 32768);
     __type(key, struct connection_key);
     __type(value, struct plain_socket);
 } plain_sockets SEC(".maps");
+
+/*
+ * What the first process to be sure has judged, kept with the socket itself: the kernel frees it
+ * with the socket, and what it takes counts towards what the socket may take (net.core.optmem_max).
+ * PLAIN_OTHER is so for every process; of a socket that is PLAIN_HTTP for one, another judges for
+ * itself.
+ */
+struct {
+    __uint(type, BPF_MAP_TYPE_SK_STORAGE);
+    __uint(map_flags, BPF_F_NO_PREALLOC);
+    __type(key, int);
+    __type(value, u32);
+} socket_kinds SEC(".maps");

@@ -3,6 +3,7 @@
 
 #include "../kernel/task.h"
 #include "../maps/exits.h"
+#include "../maps/peers.h"
 #include "../maps/policies.h"
 #include "../ring/submit.h"
 
@@ -72,7 +73,9 @@ static __always_inline void emit_exit(struct task_struct *task) {
  */
 SEC("raw_tp/sched_process_exit")
 int process_exit(struct bpf_raw_tracepoint_args *ctx) {
-    u32 pid = bpf_get_current_pid_tgid() >> 32;
+    u64 pid_tgid = bpf_get_current_pid_tgid();
+    u32 pid = pid_tgid >> 32;
+    end_peer_search(pid_tgid);
     struct sl_process_policy *policy = bpf_map_lookup_elem(&policies, &pid);
     bool seen = is_seen_by(policy);
     if (!seen && !policy)

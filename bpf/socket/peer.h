@@ -28,8 +28,14 @@
 /* include/net/sock.h: sending and receiving are over, as they are once the socket is closed. */
 #define SHUTDOWN_MASK 3
 
-static __always_inline bool is_tcp(struct sock *sk) {
-    return BPF_CORE_READ(sk, sk_protocol) == IPPROTO_TCP;
+/* Of a tracepoint's own argument, which the kernel lets its programs read as it is. */
+static __always_inline bool is_tcp(const struct sock *sk) {
+    return sk->sk_protocol == IPPROTO_TCP;
+}
+
+/* close(2) has ended both directions of a TCP socket. */
+static __always_inline bool is_closed_tcp(const struct sock *sk) {
+    return sk->sk_shutdown == SHUTDOWN_MASK && is_tcp(sk);
 }
 
 /* False for a socket that has no address as known here. */
@@ -166,46 +172,50 @@ static __always_inline bool is_taken(u64 cookie, const struct connection_key *ke
     return connection && connection->socket_cookie == cookie;
 }
 
-static __always_inline int on_socket_use(struct sock *sk, s32 result, bool is_sent) {
-    u64 pid_tgid = bpf_get_current_pid_tgid();
-    struct peer_search *present = bpf_map_lookup_elem(&peer_searches, &pid_tgid);
-    if (!present || !is_tcp(sk))
-        return 0;
+/* A TCP socket is used, which tells what the current thread searches for, if it does. */
+static __always_inline void tell_peer(struct sock *sk, u64 pid_tgid, s32 result, bool is_sent) {
+    struct peer_search *present = peer_search_of(pid_tgid);
+    if (!present)
+        return;
     struct peer_search search = *present;
     bool is_certain = is_in_call(&search, pid_tgid);
     if (!is_certain) {
         if (!is_sent || result <= 0 || !search.unsent_bytes)
-            return 0;
+            return;
         /* Whatever is sent next is what was written, or that is lost sight of. */
         present->unsent_bytes = 0;
         if (!is_record_of(search.unsent_bytes) ||
             is_taken(bpf_get_socket_cookie(sk), &search.connection))
-            return 0;
+            return;
     }
     struct connection *connection =
         connection_of(&search.connection, search.enter_ns, search.stack);
     if (connection && !connection->socket_cookie)
         emit_peer(&search.connection, connection, sk, !is_certain);
     if (connection && connection->socket_cookie)
-        bpf_map_delete_elem(&peer_searches, &pid_tgid);
-    return 0;
+        end_peer_search(pid_tgid);
 }
 
-/* TP_PROTO(struct sock *sk, int ret, int flags), Linux 6.3 */
+/* TP_PROTO(struct sock *sk, int ret, int flags), Linux 6.3. Where unencrypted HTTP is captured as
+ * well, the programs of plain.h do this. */
 SEC("tp_btf/sock_send_length")
 int BPF_PROG(peer_sent, struct sock *sk, int result) {
-    return on_socket_use(sk, result, true);
+    if (is_tcp(sk))
+        tell_peer(sk, bpf_get_current_pid_tgid(), result, true);
+    return 0;
 }
 
 SEC("tp_btf/sock_recv_length")
 int BPF_PROG(peer_received, struct sock *sk, int result) {
-    return on_socket_use(sk, result, false);
+    if (is_tcp(sk))
+        tell_peer(sk, bpf_get_current_pid_tgid(), result, false);
+    return 0;
 }
 
 /* The socket is gone: a TLS object that is used again is carried by another one. */
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(peer_closed, struct sock *sk) {
-    if (BPF_CORE_READ(sk, sk_shutdown) != SHUTDOWN_MASK || !is_tcp(sk))
+    if (!is_closed_tcp(sk))
         return 0;
     u64 cookie = bpf_get_socket_cookie(sk);
     struct connection_key *owner = bpf_map_lookup_elem(&socket_connections, &cookie);

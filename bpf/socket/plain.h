@@ -22,11 +22,22 @@
 /* Parts of one writev or readv that are looked at; bytes in further ones are lost. */
 #define PARTS_MAX 64
 
-static __always_inline bool is_http(const struct connection_key *key,
-                                    const struct user_buffers *buffers, u64 bytes) {
-    struct plain_socket *known = bpf_map_lookup_elem(&plain_sockets, key);
-    if (known && known->kind)
-        return known->kind == PLAIN_HTTP;
+/* Nothing but this is to be paid for a socket once it is known to be of no interest. */
+static __always_inline bool is_other(struct sock *sk) {
+    u32 *kind = bpf_sk_storage_get(&socket_kinds, sk, NULL, 0);
+    return kind && *kind == PLAIN_OTHER;
+}
+
+/* Keeps a judgement with the socket. Returns whether it is the one that is kept there. */
+static __always_inline bool keep_kind(struct sock *sk, u32 kind) {
+    u32 *kept = bpf_sk_storage_get(&socket_kinds, sk, &kind, BPF_SK_STORAGE_GET_F_CREATE);
+    return kept && *kept == kind;
+}
+
+/* Judges by what one more call begins with; `known` is what the process knows of the socket. */
+static __always_inline bool judge_http(struct sock *sk, const struct connection_key *key,
+                                       const struct plain_socket *known,
+                                       const struct user_buffers *buffers, u64 bytes) {
     u64 text = 0;
     u64 size = buffers->first.bytes < bytes ? buffers->first.bytes : bytes;
     /* Nothing that begins a message is shorter: a part so small is part of another. */
@@ -39,7 +50,11 @@ static __always_inline bool is_http(const struct connection_key *key,
         socket.kind = PLAIN_HTTP;
     else if (first == FIRST_TLS || socket.tries >= PLAIN_TRIES)
         socket.kind = PLAIN_OTHER;
-    bpf_map_update_elem(&plain_sockets, key, &socket, BPF_ANY);
+    bool is_kept = socket.kind && keep_kind(sk, socket.kind);
+    if (is_kept && socket.kind == PLAIN_OTHER)
+        bpf_map_delete_elem(&plain_sockets, key);
+    else
+        bpf_map_update_elem(&plain_sockets, key, &socket, BPF_ANY);
     return first == FIRST_HTTP;
 }
 
@@ -68,20 +83,20 @@ static __always_inline void carry_parts(struct call *part, const struct user_buf
 }
 
 static __always_inline int on_socket(struct sock *sk, s32 result, s32 flags, u32 direction) {
-    if (result <= 0 || (flags & MSG_PEEK))
+    if (!is_tcp(sk))
         return 0;
     u64 pid_tgid = bpf_get_current_pid_tgid();
-    if (!is_seen(pid_tgid >> 32) || !is_tcp(sk))
+    tell_peer(sk, pid_tgid, result, direction == SL_DIRECTION_WRITE);
+    if (result <= 0 || (flags & MSG_PEEK) || is_other(sk) || !is_seen(pid_tgid >> 32))
         return 0;
     struct task_struct *task = bpf_get_current_task_btf();
     /* The kernel's own threads have no buffers of user space. */
-    if (!BPF_CORE_READ(task, mm))
+    if (!task->mm)
         return 0;
     struct connection_key key = {
         .object = PLAIN_OBJECT(bpf_get_socket_cookie(sk)),
         .pid = pid_tgid >> 32,
     };
-    /* Most sockets: nothing but this is to be paid for them. */
     struct plain_socket *known = bpf_map_lookup_elem(&plain_sockets, &key);
     if (known && known->kind == PLAIN_OTHER)
         return 0;
@@ -92,7 +107,9 @@ static __always_inline int on_socket(struct sock *sk, s32 result, s32 flags, u32
         buffers.first.bytes = 0;
         buffers.part_count = 0;
     }
-    if (!is_http(&key, &buffers, result))
+    bool is_http =
+        (known && known->kind == PLAIN_HTTP) || judge_http(sk, &key, known, &buffers, result);
+    if (!is_http)
         return 0;
     struct call part = {
         .enter_ns = bpf_ktime_get_boot_ns(),
@@ -107,7 +124,8 @@ static __always_inline int on_socket(struct sock *sk, s32 result, s32 flags, u32
     return 0;
 }
 
-/* TP_PROTO(struct sock *sk, int ret, int flags) */
+/* TP_PROTO(struct sock *sk, int ret, int flags). Peers are found here as well: a second program of
+ * the same tracepoint would cost every socket call of the host as much again. */
 SEC("tp_btf/sock_send_length")
 int BPF_PROG(plain_sent, struct sock *sk, int result, int flags) {
     return on_socket(sk, result, flags, SL_DIRECTION_WRITE);
@@ -125,8 +143,10 @@ int BPF_PROG(plain_received, struct sock *sk, int result, int flags) {
  */
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(plain_closed, struct sock *sk) {
-    if (BPF_CORE_READ(sk, sk_shutdown) != SHUTDOWN_MASK || !is_tcp(sk))
+    if (!is_closed_tcp(sk))
         return 0;
+    /* It may be connected anew. */
+    bpf_sk_storage_delete(&socket_kinds, sk);
     u64 object = PLAIN_OBJECT(bpf_get_socket_cookie(sk));
     struct connection_key key = {
         .object = object,

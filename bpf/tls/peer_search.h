@@ -18,10 +18,10 @@ static __always_inline bool is_peer_known(const struct connection_key *key) {
 static __always_inline void search_peer(struct peer_search *search, u64 pid_tgid) {
     if (is_peer_known(&search->connection))
         return;
-    struct peer_search *present = bpf_map_lookup_elem(&peer_searches, &pid_tgid);
+    struct peer_search *present = peer_search_of(pid_tgid);
     if (present && present->connection.object == search->connection.object)
         search->unsent_bytes = present->unsent_bytes;
-    bpf_map_update_elem(&peer_searches, &pid_tgid, search, BPF_ANY);
+    keep_peer_search(pid_tgid, search, !present);
 }
 
 /*
@@ -29,7 +29,7 @@ static __always_inline void search_peer(struct peer_search *search, u64 pid_tgid
  * memory, and the program is going to send it.
  */
 static __always_inline void note_unsent(const struct connection_key *key, u64 pid_tgid, u64 bytes) {
-    struct peer_search *search = bpf_map_lookup_elem(&peer_searches, &pid_tgid);
+    struct peer_search *search = peer_search_of(pid_tgid);
     if (search && search->connection.object == key->object && !search->unsent_bytes)
         search->unsent_bytes = bytes;
 }

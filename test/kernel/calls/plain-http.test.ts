@@ -2,9 +2,11 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import { loadBinding } from '../../../src/capture/binding.ts';
 import type { CaptureEvent } from '../../../src/capture/events.ts';
@@ -30,10 +32,16 @@ const ANSWERS: readonly Scenario[] = [
   { textBytes: 60_000 },
 ];
 
-/** Waits for a line, so that it is watched before it opens a socket. */
-const SOCKETS = `
+/** What scripts begin with: a process says its number and waits until it is watched. */
+const BEGINNING = `
 import os, socket, sys, threading
-input()
+def be_watched():
+    print(os.getpid(), flush=True)
+    input()
+`;
+
+const SOCKETS = `
+be_watched()
 listener = socket.create_server(("127.0.0.1", 0))
 client = socket.create_connection(listener.getsockname())
 server = listener.accept()[0]
@@ -81,8 +89,9 @@ async function socketsOf(script: string, args: string[]): Promise<CaptureEvent[]
   });
   assert.equal(capture.features().plain, true, capture.features().missing);
   try {
-    const running = run('python3', ['-c', script, ...args]);
-    capture.setProcess(running.child.pid as number, 'watched');
+    const running = run('python3', ['-c', `${BEGINNING}${script}`, ...args]);
+    const [pid] = (await once(running.child.stdout as Readable, 'data')) as [string];
+    capture.setProcess(Number(pid), 'watched');
     running.child.stdin?.end('\n');
     await running;
   } finally {
@@ -178,8 +187,7 @@ describe('unencrypted HTTP', function () {
 
   it('takes neither the ciphertext of TLS nor another protocol for HTTP', async () => {
     const script = `
-import os, socket, threading
-input()
+be_watched()
 listener = socket.create_server(("127.0.0.1", 0))
 client = socket.create_connection(listener.getsockname())
 server = listener.accept()[0]
@@ -202,5 +210,73 @@ left.sendall(b"GET / HTTP/1.1\\r\\n\\r\\n")
       events.filter((event) => event.type === 'data' || event.type === 'loss'),
       [],
     );
+  });
+
+  const REQUEST = 'GET / HTTP/1.1\r\n\r\n';
+  const requestBytes = (events: readonly CaptureEvent[]): string[] =>
+    events
+      .filter((event) => event.type === 'data')
+      .map((event) => `${event.connection.process.pid} ${Buffer.from(event.bytes).toString()}`);
+
+  it('keeps to what it has found a socket to be, whichever of its processes uses it then', async () => {
+    const script = `
+be_watched()
+request = b"GET / HTTP/1.1\\r\\n\\r\\n"
+listener = socket.create_server(("127.0.0.1", 0))
+def in_child(work):
+    if os.fork() == 0:
+        work()
+        os._exit(0)
+    assert os.wait()[1] == 0
+given_up = socket.create_connection(listener.getsockname())
+in_child(lambda: given_up.sendall(b"\\x16\\x03\\x01\\x02\\x00\\x01" + bytes(500)))
+given_up.sendall(request)
+known = socket.create_connection(listener.getsockname())
+known.sendall(request)
+# It gives the socket up for itself alone.
+in_child(lambda: [known.sendall(b"neither a request nor TLS") for _ in range(100)] + [known.sendall(request)])
+known.sendall(request)
+`;
+    const seen = requestBytes(await socketsOf(script, []));
+    assert.equal(seen.length, 2, seen.join());
+    assert.equal(seen[0], seen[1]);
+    assert.ok(seen[0]?.endsWith(REQUEST));
+  });
+
+  it('judges no socket by what a process does that is not seen', async () => {
+    const script = `
+listener = socket.create_server(("127.0.0.1", 0))
+client = socket.create_connection(listener.getsockname())
+client.sendall(b"\\x16\\x03\\x01\\x02\\x00\\x01" + bytes(500))
+for _ in range(100):
+    client.sendall(b"neither a request nor TLS")
+if os.fork() == 0:
+    be_watched()
+    client.sendall(b"GET / HTTP/1.1\\r\\n\\r\\n")
+    os._exit(0)
+assert os.wait()[1] == 0
+`;
+    const seen = requestBytes(await socketsOf(script, []));
+    assert.equal(seen.length, 1, seen.join());
+    assert.ok(seen[0]?.endsWith(REQUEST));
+  });
+
+  it('judges a socket anew that is connected anew', async () => {
+    const script = `
+be_watched()
+listener = socket.create_server(("127.0.0.1", 0))
+client = socket.create_connection(listener.getsockname())
+client.sendall(b"\\x16\\x03\\x01\\x02\\x00\\x01" + bytes(500))
+client.shutdown(socket.SHUT_RDWR)
+listener.accept()[0].close()
+# AF_UNSPEC ends what is left of the connection.
+import ctypes
+ctypes.CDLL(None).connect(client.fileno(), bytes(16), 16)
+client.connect(listener.getsockname())
+client.sendall(b"GET / HTTP/1.1\\r\\n\\r\\n")
+`;
+    const seen = requestBytes(await socketsOf(script, []));
+    assert.equal(seen.length, 1, seen.join());
+    assert.ok(seen[0]?.endsWith(REQUEST));
   });
 });
