@@ -96,6 +96,7 @@ export function telemetryOptions(config: Config, surroundings: Surroundings): Te
     samplerRatio: config.traces.samplerRatio,
     captureContent: config.content.capture,
     conventions: config.semantics.conventions,
+    knownHttpMethods: config.http.knownMethods,
     redact: createRedaction(config).text,
     spanBatch: config.traces.batch,
     logBatch: config.logs.batch,

@@ -45,7 +45,7 @@ import { createTlsLocator } from './targets/tls-location.ts';
 import { contentPolicy } from './telemetry/content.ts';
 import { serviceInstanceId } from './telemetry/deterministic-uuid.ts';
 import { createMetricExporter } from './telemetry/otlp-sender.ts';
-import { CONVENTIONS } from './telemetry/semconv.ts';
+import { conventionsOf } from './telemetry/semconv.ts';
 import { createTelemetry, type Telemetry } from './telemetry/telemetry.ts';
 import { messageOf } from './util/errors.ts';
 
@@ -304,7 +304,7 @@ function openPrinter(config: Config, { print }: AnalysisParts): Printer | undefi
     return undefined;
   }
   const content = contentPolicy(config.content.capture, createRedaction(config).text);
-  const conventions = CONVENTIONS[config.semantics.conventions];
+  const conventions = conventionsOf(config.semantics.conventions, config.http.knownMethods);
   return createPrinter(print, content, conventions, config.content.maxBytes);
 }
 

@@ -208,6 +208,17 @@ export function counts(limits: {
   return list(allowed, (part) => parseQuantity(part, {}, min, max, allowed));
 }
 
+/** Methods of HTTP, with their case. https://www.rfc-editor.org/rfc/rfc9110#section-9.1 */
+export function methods(): Format<readonly string[]> {
+  const allowed = 'a comma-separated list of HTTP methods, whose case counts';
+  return list(allowed, (part) =>
+    METHOD.test(part) ? part : new Refusal(`"${part}" is no method: allowed is ${allowed}`),
+  );
+}
+
+/** A token, https://www.rfc-editor.org/rfc/rfc9110#section-5.6.2 */
+const METHOD = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}$/;
+
 /** User ids, or the names that /etc/passwd has for them: directories of the network are not asked. */
 export function users(): Format<readonly number[]> {
   const allowed =

@@ -11,6 +11,7 @@ import {
   duration,
   endpoint,
   globs,
+  methods,
   modules,
   outputFile,
   pairs,
@@ -331,6 +332,12 @@ export const schema = {
       choice(['off', 'agents', 'all']),
       'agents',
       "Spans for HTTP exchanges that are no model calls: off, those of processes in an agent's tree (agents), or those of every process (all).",
+    ),
+    knownMethods: optional(
+      'OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS',
+      methods(),
+      'CONNECT,DELETE,GET,HEAD,OPTIONS,PATCH,POST,PUT,QUERY,TRACE',
+      'The methods that spans and metrics of HTTP exchanges tell as they are; any other is _OTHER. A list takes the place of the whole default.',
     ),
   },
   content: {

@@ -9,30 +9,16 @@ import { fullUrl, type RequestUrl, requestUrlOf } from '../http/request-url.ts';
 import type { HttpPiece } from '../session/story.ts';
 import { putPeer } from './call-attributes.ts';
 import { putDamage } from './damage-attributes.ts';
-import { Attr, ERROR_OTHER } from './semconv.ts';
+import { Attr, type Conventions, ERROR_OTHER } from './semconv.ts';
 import { put } from './span-description.ts';
-
-/** RFC 9110, PATCH (RFC 5789) and QUERY: the methods that the conventions call known. */
-const KNOWN_METHODS: ReadonlySet<string> = new Set([
-  'CONNECT',
-  'DELETE',
-  'GET',
-  'HEAD',
-  'OPTIONS',
-  'PATCH',
-  'POST',
-  'PUT',
-  'QUERY',
-  'TRACE',
-]);
 
 /** What stands for any other method, and the name of its spans. */
 const OTHER_METHOD = '_OTHER';
 const OTHER_METHOD_NAME = 'HTTP';
 
 /** The method alone: a path is of too many values, and no route of the server's is known. */
-export function httpSpanName(piece: HttpPiece): string {
-  const method = knownMethod(piece);
+export function httpSpanName(piece: HttpPiece, conventions: Conventions): string {
+  const method = knownMethod(piece, conventions);
   return method === OTHER_METHOD ? OTHER_METHOD_NAME : method;
 }
 
@@ -46,11 +32,11 @@ export function httpErrorType({ exchange, isBroken }: HttpPiece): string | undef
 }
 
 /** What spans and metrics have in common. */
-export function httpLabels(piece: HttpPiece): Attributes {
+export function httpLabels(piece: HttpPiece, conventions: Conventions): Attributes {
   const { exchange } = piece;
   const url = addressedUrl(exchange);
   const attributes: Attributes = {
-    [Attr.httpRequestMethod]: knownMethod(piece),
+    [Attr.httpRequestMethod]: knownMethod(piece, conventions),
     [Attr.networkProtocolName]: 'http',
     [Attr.networkProtocolVersion]: exchange.version,
   };
@@ -63,12 +49,16 @@ export function httpLabels(piece: HttpPiece): Attributes {
   return attributes;
 }
 
-export function httpAttributes(piece: HttpPiece, redact: (text: string) => string): Attributes {
+export function httpAttributes(
+  piece: HttpPiece,
+  redact: (text: string) => string,
+  conventions: Conventions,
+): Attributes {
   const { exchange } = piece;
   const { request, response } = exchange;
-  const attributes = httpLabels(piece);
+  const attributes = httpLabels(piece, conventions);
   const method = request?.method ?? '';
-  if (method !== '' && !KNOWN_METHODS.has(method)) {
+  if (method !== '' && !conventions.knownHttpMethods.has(method)) {
     attributes[Attr.httpRequestMethodOriginal] = redact(method);
   }
   const url = addressedUrl(exchange);
@@ -90,7 +80,7 @@ function addressedUrl(exchange: Exchange): RequestUrl | undefined {
   return { ...url, host: peer.address, port: peer.port };
 }
 
-function knownMethod({ exchange }: HttpPiece): string {
+function knownMethod({ exchange }: HttpPiece, { knownHttpMethods }: Conventions): string {
   const method = exchange.request?.method ?? '';
-  return KNOWN_METHODS.has(method) ? method : OTHER_METHOD;
+  return knownHttpMethods.has(method) ? method : OTHER_METHOD;
 }

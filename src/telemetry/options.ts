@@ -85,6 +85,8 @@ export interface TelemetryOptions {
   captureContent?: CaptureContent;
   /** SIGHTLINE_SEMCONV; absent: 1.41.0. */
   conventions?: Generation;
+  /** OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS; absent: those that the conventions list. */
+  knownHttpMethods?: readonly string[] | undefined;
   /** Masks credentials in a text with as many `*`, so that lengths stay true. */
   redact?: (text: string) => string;
   spanBatch?: Partial<BatchSettings>;

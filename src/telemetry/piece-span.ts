@@ -76,7 +76,7 @@ function describe(
     case 'process':
       return describeProcess(piece, content);
     case 'http':
-      return describeHttp(piece, content);
+      return describeHttp(piece, content, conventions);
     case 'turn':
       return describeTurn(piece, content, conventions);
   }
@@ -116,15 +116,19 @@ function putCaller(attributes: Attributes, { process, workload }: CallPiece | Ht
   }
 }
 
-function describeHttp(piece: HttpPiece, content: ContentPolicy): SpanDescription {
+function describeHttp(
+  piece: HttpPiece,
+  content: ContentPolicy,
+  conventions: Conventions,
+): SpanDescription {
   const { exchange, ids, place } = piece;
-  const attributes = httpAttributes(piece, content.redact);
+  const attributes = httpAttributes(piece, content.redact, conventions);
   putCaller(attributes, piece);
   const traceparent = exchange.request?.headers.get('traceparent');
   const remoteFlags = remoteParentFlags(traceparent, ids);
   const isBelow = place === undefined || place.ids.spanId === ids.parentSpanId;
   return {
-    name: httpSpanName(piece),
+    name: httpSpanName(piece, conventions),
     kind: 'client',
     ids,
     ...(remoteFlags === undefined ? {} : { remoteParentFlags: remoteFlags }),

@@ -355,7 +355,23 @@ export interface Conventions {
   isTurnDetailed: boolean;
   /** Counts by modality, the response a request goes on from, how much reasoning it asks for. */
   hasLaterCallAttributes: boolean;
+  /** Methods of HTTP that are told as they are; any other is `_OTHER`. */
+  knownHttpMethods: ReadonlySet<string>;
 }
+
+/** RFC 9110, PATCH (RFC 5789) and QUERY: the methods that the conventions call known. */
+const KNOWN_HTTP_METHODS: ReadonlySet<string> = new Set([
+  'CONNECT',
+  'DELETE',
+  'GET',
+  'HEAD',
+  'OPTIONS',
+  'PATCH',
+  'POST',
+  'PUT',
+  'QUERY',
+  'TRACE',
+]);
 
 export const CONVENTIONS: Readonly<Record<Generation, Conventions>> = {
   '1.41': {
@@ -366,6 +382,7 @@ export const CONVENTIONS: Readonly<Record<Generation, Conventions>> = {
     isSystemTextOnly: false,
     isTurnDetailed: true,
     hasLaterCallAttributes: false,
+    knownHttpMethods: KNOWN_HTTP_METHODS,
   },
   latest: {
     generation: 'latest',
@@ -375,5 +392,17 @@ export const CONVENTIONS: Readonly<Record<Generation, Conventions>> = {
     isSystemTextOnly: true,
     isTurnDetailed: false,
     hasLaterCallAttributes: true,
+    knownHttpMethods: KNOWN_HTTP_METHODS,
   },
 };
+
+/** `knownHttpMethods`: in place of those that the conventions list. */
+export function conventionsOf(
+  generation: Generation,
+  knownHttpMethods?: readonly string[],
+): Conventions {
+  const conventions = CONVENTIONS[generation];
+  return knownHttpMethods === undefined
+    ? conventions
+    : { ...conventions, knownHttpMethods: new Set(knownHttpMethods) };
+}

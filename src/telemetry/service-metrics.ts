@@ -95,7 +95,7 @@ export function createServiceMetrics(options: ServiceMetricsOptions): ServiceMet
         case 'http':
           http.requestDuration.record(
             secondsBetween(piece.startNs, piece.endNs),
-            httpLabels(piece),
+            httpLabels(piece, options.conventions),
           );
           break;
         case 'process':

@@ -34,7 +34,7 @@ import { createLogSender, createMetricSender, createSpanSender } from './otlp-se
 import { recordBytes, spanBytes } from './payload-size.ts';
 import { describePiece } from './piece-span.ts';
 import { eventLine, metricLines } from './readable-signals.ts';
-import { CONVENTIONS } from './semconv.ts';
+import { conventionsOf } from './semconv.ts';
 import { createSpanWriter } from './span-writer.ts';
 import { createTraceSampler } from './trace-sampler.ts';
 import { createTraceTrees, type TraceTreeStats } from './trace-tree.ts';
@@ -84,7 +84,7 @@ export interface Telemetry {
 export function createTelemetry(options: TelemetryOptions): Telemetry {
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const { terminal, notice } = options;
-  const conventions = CONVENTIONS[options.conventions ?? '1.41'];
+  const conventions = conventionsOf(options.conventions ?? '1.41', options.knownHttpMethods);
   const content = contentPolicy(options.captureContent, options.redact);
   const sampler = createTraceSampler(options.sampler, options.samplerRatio);
   const notices = createEndpointNotices(notice, treeMode(options) !== 'never');

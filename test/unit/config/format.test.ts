@@ -11,6 +11,7 @@ import {
   duration,
   endpoint,
   type Format,
+  methods,
   outputFile,
   pairs,
   Refusal,
@@ -138,6 +139,15 @@ describe('configuration formats', () => {
     ['no', undefined],
     ['yes', undefined],
     ['maybe', undefined],
+  ]);
+
+  tableTests('methods', methods(), [
+    ['GET', ['GET']],
+    ['GET, PROPFIND,get', ['GET', 'PROPFIND', 'get']],
+    ['M-SEARCH', ['M-SEARCH']],
+    ['GET POST', undefined],
+    ['GET;POST', undefined],
+    ['M'.repeat(65), undefined],
   ]);
 
   tableTests('choice', choice(['grpc', 'http/protobuf'], { aliases: { http: 'http/protobuf' } }), [

@@ -4,7 +4,7 @@ import { type Exchange, Headers } from '../../../src/http/exchange.ts';
 import type { HttpPiece } from '../../../src/session/story.ts';
 import { contentPolicy } from '../../../src/telemetry/content.ts';
 import { describePiece } from '../../../src/telemetry/piece-span.ts';
-import { CONVENTIONS } from '../../../src/telemetry/semconv.ts';
+import { conventionsOf } from '../../../src/telemetry/semconv.ts';
 import type { SpanDescription } from '../../../src/telemetry/span-description.ts';
 import {
   at,
@@ -73,11 +73,11 @@ function httpPiece({
   };
 }
 
-function spanOf(said: Said = {}): SpanDescription {
+function spanOf(said: Said = {}, knownMethods?: readonly string[]): SpanDescription {
   return describePiece(
     httpPiece(said),
     contentPolicy('NO_CONTENT', (text) => text),
-    CONVENTIONS['1.41'],
+    conventionsOf('1.41', knownMethods),
   );
 }
 
@@ -131,6 +131,21 @@ describe('the span of an HTTP exchange', () => {
     const unseen = spanOf({ method: '' });
     assert.equal(unseen.name, 'HTTP');
     assert.ok(!('http.request.method_original' in unseen.attributes));
+  });
+
+  it('tells the methods that are known instead, with their case', () => {
+    const known = ['PROPFIND', 'get'];
+    const found = spanOf({ method: 'PROPFIND' }, known);
+    assert.equal(found.name, 'PROPFIND');
+    assert.equal(found.attributes['http.request.method'], 'PROPFIND');
+    assert.ok(!('http.request.method_original' in found.attributes));
+    // The list takes the place of the default.
+    for (const method of ['GET', 'POST', 'propfind']) {
+      const { name, attributes } = spanOf({ method }, known);
+      assert.equal(name, 'HTTP');
+      assert.equal(attributes['http.request.method'], '_OTHER');
+      assert.equal(attributes['http.request.method_original'], method);
+    }
   });
 
   it('names the other end of the connection when the request names no server', () => {
