@@ -1,6 +1,11 @@
-/** Two instances on one host, both exporting over TLS: each sees the agents, neither itself nor the other. */
+/**
+ * Two instances on one host, one exporting over TLS and one without: each sees the agents, neither itself nor the
+ * other, not as HTTP exchanges either.
+ */
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { runClient } from '../../support/clients/run-client.ts';
 import { chatSpans } from '../../support/compare.ts';
 import { requireKernel } from '../../support/kernel-guard.ts';
@@ -9,8 +14,12 @@ import {
   makeOtlpCertificates,
   type OtlpTestCertificates,
 } from '../../support/otlp-certificates.ts';
+import type { Attributes } from '../../support/otlp-file.ts';
 import { type OtlpReceiver, startHttpReceiver } from '../../support/otlp-receiver.ts';
 import { type RunningSightline, startSightline } from '../../support/sightline.ts';
+
+const HTTP_DURATION = 'http.client.request.duration';
+const run = promisify(execFile);
 
 interface Exchange {
   role: 'client' | 'server' | 'unknown';
@@ -26,19 +35,24 @@ interface Instance {
   printed(): Exchange[];
 }
 
-async function startInstance(certificates: OtlpTestCertificates): Promise<Instance> {
-  const receiver = await startHttpReceiver({
-    tls: { key: certificates.serverKey, certificate: certificates.serverCertificate },
-  });
+async function startInstance(
+  certificates: OtlpTestCertificates,
+  scheme: 'http' | 'https',
+): Promise<Instance> {
+  const { serverKey: key, serverCertificate: certificate } = certificates;
+  const receiver = await startHttpReceiver(scheme === 'http' ? {} : { tls: { key, certificate } });
   const sightline = await startSightline({
     args: ['--print', 'exchanges'],
     env: {
+      // All that this test starts, the instances among it, and none of the host's other traffic.
+      SIGHTLINE_TARGET_PID: String(process.pid),
+      SIGHTLINE_HTTP_SPANS: 'all',
       OTEL_TRACES_EXPORTER: 'otlp',
       OTEL_METRICS_EXPORTER: 'otlp',
       OTEL_METRIC_EXPORT_INTERVAL: '500',
       OTEL_BSP_SCHEDULE_DELAY: '100',
       OTEL_EXPORTER_OTLP_PROTOCOL: 'http/protobuf',
-      OTEL_EXPORTER_OTLP_ENDPOINT: `https://127.0.0.1:${receiver.port}`,
+      OTEL_EXPORTER_OTLP_ENDPOINT: `${scheme}://127.0.0.1:${receiver.port}`,
       OTEL_EXPORTER_OTLP_CERTIFICATE: certificates.caFile,
     },
   });
@@ -79,9 +93,14 @@ describe('two instances on one host', function () {
   });
 
   it('each exports every call, and no export of itself or the other is seen', async () => {
-    instances.push(await startInstance(certificates), await startInstance(certificates));
+    instances.push(
+      await startInstance(certificates, 'https'),
+      await startInstance(certificates, 'http'),
+    );
+    const { url, caPath } = server;
     for (let round = 0; round < 3; round++) {
-      await runClient({ program: 'curl', url: server.url, caPath: server.caPath, count: 3 });
+      await runClient({ program: 'curl', url, caPath, count: 3 });
+      await run('curl', ['-s', '--cacert', caPath, `${url}/v1/models?round=${round}`]);
       // Time for exports of spans and metrics while both look on.
       await delay(1000);
     }
@@ -97,6 +116,22 @@ describe('two instances on one host', function () {
         (span) => span.attributes['server.port'] === server.port,
       );
       assert.equal(calls.length, 9);
+      const { spans, points } = receiver.content();
+      const portsOf = (found: readonly { attributes: Attributes }[]): unknown[] =>
+        found
+          .filter(({ attributes }) => 'http.request.method' in attributes)
+          .map(({ attributes }) => attributes['server.port']);
+      const ports = portsOf(spans);
+      assert.equal(
+        ports.filter((port) => port === server.port).length,
+        3,
+        'of curl they are there',
+      );
+      const measured = portsOf(points.filter(({ metric }) => metric === HTTP_DURATION));
+      assert.ok(measured.includes(server.port));
+      for (const { receiver: other } of instances) {
+        assert.ok(!ports.includes(other.port) && !measured.includes(other.port));
+      }
       assert.ok(receiver.requests.some(({ signal }) => signal === 'metrics'));
       const exchanges = printed().filter(({ role }) => role === 'client');
       assert.ok(exchanges.length >= 9, `${exchanges.length} exchanges`);
