@@ -29,7 +29,7 @@ elif [ -n "$python" ]; then
 fi
 
 # These bring their subjects from npm, and skip loudly what it does not have.
-specs+=(test/real/agent-clis.test.ts test/real/locators.test.ts)
+specs+=(test/real/agent-clis.test.ts test/real/locators.test.ts test/real/package.test.ts)
 # TLS stacks byte for byte: runtimes from npm, OpenSSL 1.1.1 from PyPI, rustls from crates.io where there is a cargo.
 specs+=(test/real/stacks/programs.test.ts test/real/stacks/rustls.test.ts)
 

@@ -19,7 +19,14 @@ import { type LoadedPlugin, readPlugin } from './plugins/read-plugin.ts';
 import type { Process } from './process/process.ts';
 import { createRedaction } from './redaction.ts';
 import { createCounters } from './self/counters.ts';
-import type { CallPiece, ProcessPiece, StoryPiece, ToolPiece, TurnPiece } from './session/story.ts';
+import type {
+  CallPiece,
+  HttpPiece,
+  ProcessPiece,
+  StoryPiece,
+  ToolPiece,
+  TurnPiece,
+} from './session/story.ts';
 import {
   type ContentPolicy,
   contentPolicy,
@@ -35,6 +42,8 @@ export interface AnalysisHandlers {
   onHost?(host: HostEvent): void;
   /** An HTTP exchange is over. Credentials in its target and headers are masked. */
   onExchange?(exchange: Exchange, process: Process): void;
+  /** An HTTP exchange that is no model call and has a span of its own is over; `httpSpans` says which have. */
+  onHttp?(piece: HttpPiece): void;
   /** A model call is over. */
   onCall?(piece: CallPiece): void;
   /** A tool call has its result, or was given up. */
@@ -50,6 +59,10 @@ export interface AnalysisOptions extends AnalysisHandlers {
   keepContent?: boolean;
   /** Bytes kept of one field of content; default 64 KiB. */
   maxContentBytes?: number;
+  /** As SIGHTLINE_HTTP_SPANS: exchanges of processes in an agent's tree (the default), all, or none. */
+  httpSpans?: 'off' | 'agents' | 'all';
+  /** As SIGHTLINE_HTTP_FILTER: of exchanges for which it is false, nothing is told. */
+  httpFilter?: string;
   /** As SIGHTLINE_TURN_TIMEOUT and SIGHTLINE_STREAM_TIMEOUT. */
   turnTimeoutMs?: number;
   streamTimeoutMs?: number;
@@ -63,6 +76,7 @@ export interface AnalysisOptions extends AnalysisHandlers {
 export interface AnalysisTotals {
   events: number;
   exchanges: number;
+  http: number;
   calls: number;
   toolCalls: number;
   processes: number;
@@ -96,9 +110,11 @@ export async function analyzeRecording(
   return { ...analyzer.totals(), isTruncated };
 }
 
-/** Makes an analyzer. Throws a SightlineError (SL_PLUGIN) for a plugin that cannot be used. */
+/**
+ * Makes an analyzer. Throws a SightlineError for a plugin (SL_PLUGIN) or a filter (SL_CONFIG_VALUE) that cannot be used.
+ */
 export function createAnalyzer(options: AnalysisOptions = {}): Analyzer {
-  const config = loadConfig({});
+  const config = loadConfig(configuredBy(options));
   const settings = pipelineSettings(config);
   const policy = contentPolicy(
     options.keepContent ? 'SPAN_ONLY' : 'NO_CONTENT',
@@ -108,6 +124,7 @@ export function createAnalyzer(options: AnalysisOptions = {}): Analyzer {
   const totals: AnalysisTotals = {
     events: 0,
     exchanges: 0,
+    http: 0,
     calls: 0,
     toolCalls: 0,
     processes: 0,
@@ -165,6 +182,10 @@ export function createAnalyzer(options: AnalysisOptions = {}): Analyzer {
 
   function tell(piece: StoryPiece): void {
     switch (piece.kind) {
+      case 'http':
+        totals.http += 1;
+        options.onHttp?.(piece);
+        break;
       case 'call':
         totals.calls += 1;
         options.onCall?.({ ...piece, call: maskedCall(piece.call, policy) });
@@ -196,6 +217,14 @@ export function createAnalyzer(options: AnalysisOptions = {}): Analyzer {
       }
     },
     totals: () => ({ ...totals }),
+  };
+}
+
+/** What the configuration checks as it checks what a user sets. */
+function configuredBy({ httpSpans, httpFilter }: AnalysisOptions): Record<string, string> {
+  return {
+    ...(httpSpans === undefined ? {} : { SIGHTLINE_HTTP_SPANS: httpSpans }),
+    ...(httpFilter === undefined ? {} : { SIGHTLINE_HTTP_FILTER: httpFilter }),
   };
 }
 

@@ -65,6 +65,7 @@ export type {
   CallPiece,
   Evidence,
   ExtraAttributes,
+  HttpPiece,
   ProcessPiece,
   SpanIds,
   StoryPiece,

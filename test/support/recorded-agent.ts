@@ -8,6 +8,7 @@ export const CUSTOMER = 'C-0012345';
 export const SECRET = 'sk-test-0123456789abcdefghijklmnopqrstuvwxyz';
 
 const AGENT = { pid: 10, startNs: 10n };
+const CHAT_PATH = '/v1/chat/completions';
 const SCRIPT = '/srv/agents/support/agent.mjs';
 
 type Json = Record<string, unknown>;
@@ -32,8 +33,11 @@ function answer(id: string, message: Json): Json {
   };
 }
 
-/** Two probes (by prompt, by user agent), then a turn of two calls with a tool call between them. */
-export function agentEvents(): CaptureEvent[] {
+/**
+ * Two probes (by prompt, by user agent), then a turn of two calls with a tool call between them. `paths`: what else is
+ * asked for during the turn, which is no model call.
+ */
+export function agentEvents(paths: readonly string[] = []): CaptureEvent[] {
   const connection: ConnectionRef = {
     process: AGENT,
     stack: 'openssl',
@@ -82,9 +86,9 @@ export function agentEvents(): CaptureEvent[] {
     positions[direction] += bytes.length;
   }
 
-  function exchange(agent: string, request: Json, response: Json): void {
+  function exchange(agent: string, request: Json, response: Json, path = CHAT_PATH): void {
     const head = [
-      'POST /v1/chat/completions HTTP/1.1',
+      `POST ${path} HTTP/1.1`,
       'host: model.test',
       `user-agent: ${agent}`,
       `authorization: Bearer ${SECRET}`,
@@ -98,6 +102,9 @@ export function agentEvents(): CaptureEvent[] {
   const probe = [{ role: 'user', content: 'Are you there?' }];
   exchange('kube-probe/1.30', { messages: probe }, answer('r1', pong));
   exchange('node', { messages: [PROMPT], tools: TOOLS }, answer('r2', ASKS));
+  for (const path of paths) {
+    exchange('node', {}, { found: 1 }, path);
+  }
   const said = { role: 'assistant', content: `${CUSTOMER}: both orders are on their way.` };
   exchange('node', { messages: [PROMPT, ASKS, RESULT], tools: TOOLS }, answer('r3', said));
   events.push(

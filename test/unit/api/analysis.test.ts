@@ -9,6 +9,7 @@ import {
   type CallPiece,
   createAnalyzer,
   definePlugin,
+  type HttpPiece,
   SightlineError,
   type ToolPiece,
   type TurnPiece,
@@ -76,6 +77,7 @@ describe('the analysis of a recording', () => {
     assert.deepEqual(totals, {
       events: 12,
       exchanges: 4,
+      http: 0,
       calls: 4,
       toolCalls: 1,
       processes: 0,
@@ -84,6 +86,52 @@ describe('the analysis of a recording', () => {
     });
     assert.equal(calls[0]?.call.response?.usage.outputTokens, 7);
     assert.equal(calls[0]?.workload.name, 'agent');
+  });
+
+  it('tells HTTP exchanges that are no model calls, below their turn, as it is asked to', async () => {
+    const path = join(folder, 'pages.slrec');
+    writeRecording(path, agentEvents(['/repos/1?api_key=hunter2', '/repos/2']));
+    const find = async (options: AnalysisOptions) => {
+      const found: HttpPiece[] = [];
+      const turns: TurnPiece[] = [];
+      const totals = await analyzeRecording(path, {
+        onHttp: (piece) => found.push(piece),
+        onTurn: (piece) => turns.push(piece),
+        ...options,
+      });
+      assert.equal(totals.http, found.length);
+      // What the filter drops is no exchange that anybody is told of.
+      const exchanges = options.httpFilter === undefined ? 6 : 5;
+      assert.deepEqual([totals.exchanges, totals.calls, totals.turns], [exchanges, 4, 1]);
+      return {
+        found,
+        turn: turns[0],
+        targets: found.map(({ exchange }) => exchange.request?.target),
+      };
+    };
+    const { found, turn, targets } = await find({});
+    assert.deepEqual(targets, ['/repos/1?api_key=*******', '/repos/2']);
+    assert.ok(
+      found.every(
+        ({ ids, place }) => place?.kind === 'turn' && ids.parentSpanId === turn?.ids.spanId,
+      ),
+    );
+    assert.equal(found[0]?.exchange.response?.status, 200);
+    assert.equal(found[0]?.workload.name, 'agent');
+
+    assert.deepEqual((await find({ httpSpans: 'off' })).targets, []);
+    const filtered = await find({ httpSpans: 'all', httpFilter: 'request.path != "/repos/1"' });
+    assert.deepEqual(filtered.targets, ['/repos/2']);
+    const plugin = definePlugin({
+      exchange: ({ target }) =>
+        target === '/repos/2' ? { drop: true } : { attributes: { 'seen.target': target } },
+    });
+    const [kept, ...others] = (await find({ plugins: [plugin] })).found;
+    assert.deepEqual(others, []);
+    assert.deepEqual(kept?.extraAttributes, { 'seen.target': '/repos/1?api_key=*******' });
+    for (const wrong of ['request.verb == "GET"', 'request.method', '(']) {
+      assert.throws(() => createAnalyzer({ httpFilter: wrong }), { code: 'SL_CONFIG_VALUE' });
+    }
   });
 
   it('keeps content only when asked to, and never a credential', async () => {

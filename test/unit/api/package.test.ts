@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import {
+  chmodSync,
   cpSync,
   mkdirSync,
   mkdtempSync,
@@ -78,7 +79,8 @@ describe('the package', function () {
     execFileSync('tar', ['-xzf', archive, '-C', installed, '--strip-components=1']);
     linkDependencies();
     writeFileSync(join(consumer, 'package.json'), '{"type":"module"}');
-    writeRecording(join(consumer, 'agent.slrec'), agentEvents());
+    const pages = ['/repos/1', '/repos/2'];
+    writeRecording(join(consumer, 'agent.slrec'), agentEvents(pages));
   });
 
   after(() => {
@@ -129,7 +131,7 @@ describe('the package', function () {
       writeFileSync(join(consumer, name), `${block}\nexport {};\n`);
       return name;
     });
-    assert.equal(files.length, 4);
+    assert.equal(files.length, 5);
     const checked = blocks('plugins.md', 'js').map((block, index) => {
       const name = `plugin-${index + 1}.js`;
       writeFileSync(join(consumer, name), block);
@@ -181,12 +183,16 @@ describe('the package', function () {
       outputs[0] ?? '',
       /agent: 2 calls, 1 tools, ended by answer\n\{ 'gpt-4o-mini': 28 \}/,
     );
-    assert.ok(
-      outputs[1]?.includes(`lookup {"customer":"${CUSTOMER}"} ${CUSTOMER} has 2 orders wire`),
+    assert.equal(
+      outputs[1],
+      "agent POST model.test below a turn\nagent POST model.test below a turn\n{ 'model.test': 2 }\n",
     );
-    assert.match(outputs[2] ?? '', /10 POST \/v1\/chat\/completions 200 \[\]/);
-    assert.match(outputs[2] ?? '', /exchanges: 4/);
-    assert.equal(outputs[3], '');
+    assert.ok(
+      outputs[2]?.includes(`lookup {"customer":"${CUSTOMER}"} ${CUSTOMER} has 2 orders wire`),
+    );
+    assert.match(outputs[3] ?? '', /10 POST \/v1\/chat\/completions 200 \[\]/);
+    assert.match(outputs[3] ?? '', /exchanges: 6/);
+    assert.equal(outputs[4], '');
   });
 
   it('shows nothing but its entry, and refuses a wrong use by its types', () => {
@@ -205,10 +211,19 @@ describe('the package', function () {
     assert.deepEqual([...new Set(lines)], [2, 3, 4], stdout);
   });
 
-  it('replays as a command without the addon', () => {
+  it('replays as a command without the addon, with a plugin that runs in a thread', () => {
     const main = 'node_modules/sightline/dist/cli/main.js';
-    const done = run(main, 'replay', 'agent.slrec');
+    const plugin = join(consumer, 'marks.mjs');
+    const text = 'export const turn = () => ({ attributes: { "seen.turn": true } });';
+    writeFileSync(plugin, text, { mode: 0o644 });
+    chmodSync(folder, 0o755);
+    chmodSync(consumer, 0o755);
+    const done = spawnSync(process.execPath, [main, 'replay', '--print', 'spans', 'agent.slrec'], {
+      cwd: consumer,
+      encoding: 'utf8',
+      env: { ...process.env, SIGHTLINE_PLUGINS: plugin },
+    });
     assert.equal(done.status, 0, done.stderr);
-    assert.match(done.stdout, /invoke_agent agent/);
+    assert.match(done.stdout, /invoke_agent agent[^\n]*"seen\.turn":true/);
   });
 });
