@@ -18,6 +18,7 @@
 #include "process/lifecycle.h"
 #include "process/exec.h"
 #include "process/mapping.h"
+#include "process/rename.h"
 #include "socket/peer.h"
 #include "socket/plain.h"
 

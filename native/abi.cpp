@@ -41,6 +41,7 @@ constexpr Entry kEntries[] = {
     CONSTANT(SL_RECORD_PEER),
     CONSTANT(SL_RECORD_HANDSHAKE),
     CONSTANT(SL_RECORD_SERVER_NAME),
+    CONSTANT(SL_RECORD_RENAME),
     CONSTANT(SL_SIDE_UNKNOWN),
     CONSTANT(SL_SIDE_CLIENT),
     CONSTANT(SL_SIDE_SERVER),
@@ -149,6 +150,12 @@ constexpr Entry kEntries[] = {
     OFFSET(sl_file, bytes),
     OFFSET(sl_file, device),
     OFFSET(sl_file, generation),
+
+    SIZE(sl_rename_record),
+    OFFSET(sl_rename_record, time_ns),
+    OFFSET(sl_rename_record, process),
+    OFFSET(sl_rename_record, exec_id),
+    OFFSET(sl_rename_record, comm),
 
     SIZE(sl_mapping_record),
     OFFSET(sl_mapping_record, time_ns),

@@ -32,6 +32,8 @@ const char *const kNoStack = "";
 const char *const kEveryHostsStack = "openssl";
 
 constexpr const char *kTracepoints[] = {"process_fork", "process_exec", "process_exit"};
+// Only where names are asked for.
+constexpr const char *kRename = "process_rename";
 
 std::string reason(int error, const LogScope &log) {
     const std::string explanation = log.explanation();
@@ -87,7 +89,7 @@ Outcome BpfAgent::open(const AgentOptions &options) {
         failure = set_policy(static_cast<uint32_t>(getpid()), SL_POLICY_EXCLUDED);
     }
     if (!failure) {
-        failure = attach_tracepoints();
+        failure = attach_tracepoints(options.judges_names);
     }
     if (failure) {
         close();
@@ -142,6 +144,10 @@ Outcome BpfAgent::load(const AgentOptions &options) {
     config->watch_all = options.watch_all ? 1 : 0;
     config->judges_programs = options.judges_programs ? 1 : 0;
     bpf_map__set_max_entries(records_, options.ring_bytes);
+    bpf_program *rename = bpf_object__find_program_by_name(object_, kRename);
+    if (rename != nullptr) {
+        bpf_program__set_autoload(rename, options.judges_names);
+    }
     const int error = -bpf_object__load(object_);
     if (error != 0) {
         return load_failure(error, log);
@@ -213,9 +219,13 @@ Outcome BpfAgent::load_stack(const std::string &stack, bpf_object **loaded) cons
     return std::nullopt;
 }
 
-Outcome BpfAgent::attach_tracepoints() {
+Outcome BpfAgent::attach_tracepoints(bool with_names) {
     LogScope log;
-    for (const char *name : kTracepoints) {
+    std::vector<const char *> names(std::begin(kTracepoints), std::end(kTracepoints));
+    if (with_names) {
+        names.push_back(kRename);
+    }
+    for (const char *name : names) {
         bpf_program *program = bpf_object__find_program_by_name(object_, name);
         bpf_link *link = program == nullptr ? nullptr : bpf_program__attach(program);
         if (link == nullptr) {

@@ -25,6 +25,8 @@ struct AgentOptions {
     bool watch_all;
     // Programs that start in unwatched processes are seen until they are judged.
     bool judges_programs;
+    // The names that programs give themselves are reported.
+    bool judges_names;
     // Attaches as kernels before 6.6 do, even where more is possible.
     bool single_links;
     // Executable mappings are reported, where the kernel can.
@@ -97,7 +99,7 @@ class BpfAgent {
 
   private:
     Outcome load(const AgentOptions &options);
-    Outcome attach_tracepoints();
+    Outcome attach_tracepoints(bool with_names);
     bpf_object *open_object(const std::string &stack) const;
     Outcome load_stack(const std::string &stack, bpf_object **loaded) const;
     void load_others_ahead();

@@ -525,6 +525,7 @@ Napi::Value open_capture(const Napi::CallbackInfo &info) {
     const Napi::Value on_log = options.Get("onLog");
     const Napi::Value probe_links = options.Get("probeLinks");
     const Napi::Value judges_programs = options.Get("judgesPrograms");
+    const Napi::Value judges_names = options.Get("judgesNames");
     const Napi::Value mappings = options.Get("mappings");
     const Napi::Value plain = options.Get("plain");
     const Napi::Value load_ahead = options.Get("loadAhead");
@@ -563,6 +564,7 @@ Napi::Value open_capture(const Napi::CallbackInfo &info) {
         .watch_all = watch_all.As<Napi::Boolean>().Value(),
         .judges_programs =
             judges_programs.IsBoolean() && judges_programs.As<Napi::Boolean>().Value(),
+        .judges_names = judges_names.IsBoolean() && judges_names.As<Napi::Boolean>().Value(),
         .single_links = links == "single",
         .mappings = mappings.IsBoolean() && mappings.As<Napi::Boolean>().Value(),
         .plain = plain.IsBoolean() && plain.As<Napi::Boolean>().Value(),

@@ -13,7 +13,7 @@
 #include <linux/types.h>
 
 /* Bumped with every change of a record's layout. */
-#define SL_ABI_VERSION 5
+#define SL_ABI_VERSION 6
 
 /* Largest payload of one data or argument record; a slab of user space must hold one such record.
  */
@@ -46,6 +46,7 @@ enum sl_record_kind {
     SL_RECORD_PEER = 10,
     SL_RECORD_HANDSHAKE = 11,
     SL_RECORD_SERVER_NAME = 12,
+    SL_RECORD_RENAME = 13,
 };
 
 enum sl_side {
@@ -306,6 +307,16 @@ struct sl_fork_record {
     __u64 time_ns;
     struct sl_process process;
     struct sl_process parent;
+};
+
+/* A process is about to be called something else, by itself. */
+struct sl_rename_record {
+    struct sl_record_header header;
+    __u64 time_ns;
+    struct sl_process process;
+    /* As in sl_exec_record. */
+    __u64 exec_id;
+    __u8 comm[SL_COMM_BYTES];
 };
 
 /* A file as the kernel tells it from others. One that was written anew in its place has another

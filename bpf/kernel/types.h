@@ -148,6 +148,9 @@ struct task_struct {
     int exit_code;
     u64 start_boottime;
     u64 self_exec_id;
+    unsigned in_execve : 1;
+    u32 : 31;
+    u32 : 32;
     struct task_struct *real_parent;
     struct task_struct *group_leader;
     struct mm_struct *mm;

@@ -23,6 +23,8 @@ export interface NativeCaptureOptions {
    * it is wanted. Default: false.
    */
   judgesPrograms?: boolean;
+  /** The names that programs give themselves are reported. Default: false. */
+  judgesNames?: boolean;
   /**
    * Called on the JavaScript thread with whole records back to back (layout: `bpf/abi/events.h`). The memory is
    * reused after it returns. While it is busy, a bounded number of slabs queue up; then the ring fills, and the

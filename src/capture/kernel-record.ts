@@ -17,7 +17,7 @@ import { ipAddressText } from './ip-address.ts';
 
 /** Offsets and constants of the ABI header, under the names by which the addon's `abi()` reports them. */
 export const KERNEL_ABI = {
-  SL_ABI_VERSION: 5,
+  SL_ABI_VERSION: 6,
   SL_CHUNK_MAX: 65536,
   SL_CALL_MAX: 4194304,
   SL_ARGV_MAX: 524288,
@@ -36,6 +36,7 @@ export const KERNEL_ABI = {
   SL_RECORD_PEER: 10,
   SL_RECORD_HANDSHAKE: 11,
   SL_RECORD_SERVER_NAME: 12,
+  SL_RECORD_RENAME: 13,
   SL_SIDE_UNKNOWN: 0,
   SL_SIDE_CLIENT: 1,
   SL_SIDE_SERVER: 2,
@@ -145,6 +146,12 @@ export const KERNEL_ABI = {
   'sl_file.device': 16,
   'sl_file.generation': 20,
 
+  'sizeof.sl_rename_record': 56,
+  'sl_rename_record.time_ns': 8,
+  'sl_rename_record.process': 16,
+  'sl_rename_record.exec_id': 32,
+  'sl_rename_record.comm': 40,
+
   'sizeof.sl_mapping_record': 56,
   'sl_mapping_record.time_ns': 8,
   'sl_mapping_record.process': 16,
@@ -213,11 +220,21 @@ export interface MappedFile {
   key: Uint8Array;
 }
 
+/** A process that has just been given another name, by itself. */
+export interface RenamedProcess {
+  process: ProcessRef;
+  comm: string;
+  /** The kernel's number of the program in its process. */
+  execId: bigint;
+}
+
 export interface RecordDecoderOptions {
   onEvent(event: CaptureEvent): void;
   onMalformed(record: MalformedRecord): void;
   /** A process maps a file that is not known, to run code from it. No event: it says nothing of what is observed. */
   onMapping?(mapping: MappedFile): void;
+  /** No event either: it decides over what is observed. */
+  onRename?(renamed: RenamedProcess): void;
   /** Gets exec events instead of `onEvent`, with the kernel's number of the program in its process. */
   onProgram?(event: ExecEvent, execId: bigint): void;
   maxCachedConnections?: number;
@@ -541,6 +558,16 @@ export function createRecordDecoder(options: RecordDecoderOptions): RecordDecode
     return true;
   }
 
+  function decodeRename(at: number): boolean {
+    const commAt = at + abi['sl_rename_record.comm'];
+    options.onRename?.({
+      process: readProcess(at + abi['sl_rename_record.process']),
+      comm: stringsOf(bytes.subarray(commAt, commAt + abi.SL_COMM_BYTES))[0] ?? '',
+      execId: readTime(at + abi['sl_rename_record.exec_id']),
+    });
+    return true;
+  }
+
   function decodeExit(at: number): boolean {
     const process = readProcess(at + abi['sl_exit_record.process']);
     const timeNs = readTime(at + abi['sl_exit_record.time_ns']);
@@ -651,6 +678,8 @@ export function createRecordDecoder(options: RecordDecoderOptions): RecordDecode
         return size === abi['sizeof.sl_exit_record'] && decodeExit(at);
       case abi.SL_RECORD_ARGV:
         return size >= abi['sizeof.sl_argv_record'] && decodeArgv(at, size);
+      case abi.SL_RECORD_RENAME:
+        return size === abi['sizeof.sl_rename_record'] && decodeRename(at);
       case abi.SL_RECORD_MAPPING:
         return size === abi['sizeof.sl_mapping_record'] && decodeMapping(at);
       default:
@@ -676,7 +705,7 @@ export function createRecordDecoder(options: RecordDecoderOptions): RecordDecode
           onMalformed({ reason: 'size', kind, skippedBytes: end - at });
           break;
         }
-        if (kind < abi.SL_RECORD_DATA || kind > abi.SL_RECORD_SERVER_NAME) {
+        if (kind < abi.SL_RECORD_DATA || kind > abi.SL_RECORD_RENAME) {
           onMalformed({ reason: 'kind', kind, skippedBytes: size });
         } else if (!decode(kind, at, size)) {
           onMalformed({ reason: 'field', kind, skippedBytes: size });

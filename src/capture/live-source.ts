@@ -12,13 +12,24 @@ import type {
 } from './events.ts';
 import { createHostClock } from './host-clock.ts';
 import { readHost } from './host-facts.ts';
-import { createRecordDecoder, type MalformedRecord, type MappedFile } from './kernel-record.ts';
+import {
+  createRecordDecoder,
+  type MalformedRecord,
+  type MappedFile,
+  type RenamedProcess,
+} from './kernel-record.ts';
 import { listProcesses, readProcess, readStat } from './proc-process.ts';
-import { type ProcStat, TICK_NS } from './proc-stat.ts';
+import type { ProcStat } from './proc-stat.ts';
 import { createProcessDetails } from './process-details.ts';
 import { createProcessIdentities } from './process-identity.ts';
 import type { Judgement, ProcessSelection } from './process-selection.ts';
-import { byStart, createSelectedProcesses, judgeRunning } from './selected-processes.ts';
+import {
+  byStart,
+  createSelectedProcesses,
+  judgeRunning,
+  refOf,
+  type SelectedProcesses,
+} from './selected-processes.ts';
 import { isSightlineInstance } from './sightline-instance.ts';
 import type { CaptureSink, CaptureSource } from './source.ts';
 import type { AttachPort, TargetFile, TargetTracker } from './target-tracker.ts';
@@ -51,12 +62,6 @@ const MAX_SETTLE_MS = 10_000;
 
 /** How deep a chain of descendants is followed when a running process is watched. */
 const MAX_WATCH_ROUNDS = 16;
-
-/** Ticks for which a process that started a program is looked at again for a name that it gives itself. */
-const NAMING_TICKS = 5;
-
-/** Processes looked at so at once. */
-const MAX_NAMING = 4096;
 
 /** The decoder's named limits; see `createRecordDecoder` for their defaults. */
 export interface CaptureLimits {
@@ -117,8 +122,6 @@ export function createLiveSource(options: LiveSourceOptions): LiveSource {
   const details = createProcessDetails(cgroups);
   const selected = options.selection && createSelectedProcesses(options.selection, cgroups);
   const hasTargets = options.selection?.hasTargets === true;
-  /** Processes that may yet take the name they are known by. */
-  const naming = new Map<number, number>();
   const ownPid = process.pid;
   /** Roots of observation that were given before there was anything to observe with. */
   const roots = new Set<number>();
@@ -142,6 +145,7 @@ export function createLiveSource(options: LiveSourceOptions): LiveSource {
     onProgram,
     onMalformed: (record) => options.onMalformed?.(record),
     onMapping,
+    onRename,
   });
 
   function onMapping({ timeNs, pid, inode, key }: MappedFile): void {
@@ -285,9 +289,6 @@ export function createLiveSource(options: LiveSourceOptions): LiveSource {
       return true;
     }
     const judgement = selected.started(event, execId);
-    if (options.selection?.hasNames && naming.size < MAX_NAMING) {
-      naming.set(event.process.pid, NAMING_TICKS);
-    }
     if (apply(event.process, judgement)) {
       return true;
     }
@@ -416,25 +417,40 @@ export function createLiveSource(options: LiveSourceOptions): LiveSource {
     }
   }
 
-  /** Programs that give themselves a name do so within their first moments; a pattern may be meant for that. */
-  function judgeNames(): void {
-    if (!selected || naming.size === 0) {
+  /** By its name a process may become a target or be left out, and what it has started with it. */
+  function onRename(renamed: RenamedProcess): void {
+    if (!selected || renamed.process.pid === ownPid) {
       return;
     }
-    for (const stat of selected.renamed(naming.keys())) {
-      const before = selected.of({ pid: stat.pid, startNs: stat.startTicks * TICK_NS });
-      const after = selected.running(stat);
-      if (after.kind !== before.kind) {
-        observeJudged(stat, after);
+    try {
+      const judged = selected.renamed(renamed);
+      if (judged === undefined) {
+        return;
       }
-    }
-    for (const [pid, ticksLeft] of naming) {
-      if (ticksLeft <= 1) {
-        naming.delete(pid);
-      } else {
-        naming.set(pid, ticksLeft - 1);
+      const isObserved = apply(renamed.process, judged.after);
+      if (judged.before?.kind !== judged.after.kind) {
+        if (isObserved) {
+          observeRunning(judged.stat);
+        }
+        judgeAnew(selected);
       }
+    } catch (error) {
+      options.onDefect?.(error);
     }
+  }
+
+  /** Descendants have what the one above them has become. */
+  function judgeAnew(processes: SelectedProcesses): void {
+    const before = new Map<number, Judgement>();
+    function running(stat: ProcStat): Judgement {
+      before.set(stat.pid, processes.of(refOf(stat)));
+      return processes.running(stat);
+    }
+    judgeRunning({ running }, (stat, judgement) => {
+      if (before.get(stat.pid)?.kind !== judgement.kind) {
+        observeJudged(stat, judgement);
+      }
+    });
   }
 
   /** An instance that is just starting has not taken its name yet. */
@@ -488,7 +504,6 @@ export function createLiveSource(options: LiveSourceOptions): LiveSource {
       identities.forget(ref);
       selected?.forget(ref);
     }
-    judgeNames();
     for (const pid of muted) {
       if (!isSightlineInstance(pid)) {
         // It has exited (excluded processes report nothing); its pid may be another's later.
@@ -536,6 +551,7 @@ export function createLiveSource(options: LiveSourceOptions): LiveSource {
         ringBytes: options.ringBytes,
         watchAll: watchAll && !hasTargets,
         judgesPrograms: watchAll && hasTargets,
+        judgesNames: options.selection?.hasNames === true,
         mappings: true,
         plain: options.plain ?? false,
         loadAhead: options.loadAhead ?? false,

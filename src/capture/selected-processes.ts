@@ -1,6 +1,7 @@
 /** Remembers what was judged of each process: which are observed, and which are left out. */
 import type { CgroupPaths } from './cgroup-paths.ts';
 import type { ExecEvent, ProcessRef } from './events.ts';
+import type { RenamedProcess } from './kernel-record.ts';
 import { listProcesses, readProcess, readStat } from './proc-process.ts';
 import { type ProcStat, TICK_NS } from './proc-stat.ts';
 import type { Judgement, ProcessSelection, ProcessSubject } from './process-selection.ts';
@@ -8,10 +9,16 @@ import type { Judgement, ProcessSelection, ProcessSubject } from './process-sele
 /** How often /proc is read anew for the children that processes had before they were judged. */
 const MAX_ROUNDS = 16;
 
+export interface Rejudged {
+  stat: ProcStat;
+  /** Undefined when nothing was. */
+  before: Judgement | undefined;
+  after: Judgement;
+}
+
 interface Judged {
   startNs: bigint;
   judgement: Judgement;
-  comm: string;
   /** The kernel's number of the program that was judged, where it told of one. */
   execId: bigint | undefined;
 }
@@ -27,8 +34,8 @@ export interface SelectedProcesses {
   execIdOf(process: ProcessRef): bigint | undefined;
   /** A running process as /proc has it, judged by what it runs and what its parent was judged to be. */
   running(stat: ProcStat): Judgement;
-  /** Those of the processes that have taken another name since they were judged. */
-  renamed(pids: Iterable<number>): ProcStat[];
+  /** A process that runs has taken another name; undefined when it has gone meanwhile. */
+  renamed(renamed: RenamedProcess): Rejudged | undefined;
   forget(process: ProcessRef): void;
   /** Forgets processes that have gone without a word, as those do that are not seen. */
   sweep(): void;
@@ -50,23 +57,22 @@ export function createSelectedProcesses(
     return found.startNs / TICK_NS === startNs / TICK_NS ? found : undefined;
   }
 
-  function keep(
-    { pid, startNs }: ProcessRef,
-    comm: string,
-    judgement: Judgement,
-    execId?: bigint,
-  ): Judgement {
-    judged.set(pid, { startNs, judgement, comm, execId });
+  function keep({ pid, startNs }: ProcessRef, judgement: Judgement, execId?: bigint): Judgement {
+    judged.set(pid, { startNs, judgement, execId });
     return judgement;
+  }
+
+  function judgeStat(stat: ProcStat, before: Judged | undefined): Judgement {
+    const parent = stat.parentPid > 0 ? readStat(stat.parentPid) : undefined;
+    const from = [before?.judgement, parent && find(refOf(parent))?.judgement];
+    return selection.judge(runningSubject(stat, cgroups), from);
   }
 
   function running(stat: ProcStat): Judgement {
     const ref = refOf(stat);
     const before = find(ref);
-    const parent = stat.parentPid > 0 ? readStat(stat.parentPid) : undefined;
-    const from = [before?.judgement, parent && find(refOf(parent))?.judgement];
-    const judgement = selection.judge(runningSubject(stat, cgroups), from);
-    return keep(before ? { pid: ref.pid, startNs: before.startNs } : ref, stat.comm, judgement);
+    const startNs = before ? before.startNs : ref.startNs;
+    return keep({ pid: ref.pid, startNs }, judgeStat(stat, before), before?.execId);
   }
 
   /** The kernel's word on it was lost; so /proc is asked. */
@@ -76,7 +82,7 @@ export function createSelectedProcesses(
       return running(stat);
     }
     const kind = selection.hasTargets ? 'unwanted' : 'wanted';
-    return keep(process, '', { kind, reason: 'had exited before it could be judged' });
+    return keep(process, { kind, reason: 'had exited before it could be judged' });
   }
 
   return {
@@ -89,28 +95,27 @@ export function createSelectedProcesses(
         uid: event.uid,
         cgroups: () => cgroups.of(event.process.pid, event.cgroupId),
       };
-      return keep(event.process, event.comm, selection.judge(subject, from), execId);
+      return keep(event.process, selection.judge(subject, from), execId);
     },
     forked(process, parent) {
       const above = find(parent);
       if (above === undefined) {
         return lookUp(process);
       }
-      return keep(process, above.comm, above.judgement, above.execId);
+      return keep(process, above.judgement, above.execId);
     },
     of: (process) => find(process)?.judgement ?? lookUp(process),
     execIdOf: (process) => find(process)?.execId,
     running,
-    renamed(pids) {
-      const found: ProcStat[] = [];
-      for (const pid of pids) {
-        const known = judged.get(pid);
-        const stat = known && readStat(pid);
-        if (stat && find(refOf(stat)) === known && stat.comm !== known.comm) {
-          found.push(stat);
-        }
+    renamed({ process, comm, execId }) {
+      const stat = readStat(process.pid);
+      if (!stat || stat.startTicks !== process.startNs / TICK_NS) {
+        return undefined;
       }
-      return found;
+      const known = find(process);
+      const renamed = { ...stat, comm };
+      const after = keep(process, judgeStat(renamed, known), execId);
+      return { stat: renamed, before: known?.judgement, after };
     },
     forget(process) {
       if (find(process)) {
@@ -160,7 +165,7 @@ export function byStart(left: ProcStat, right: ProcStat): number {
   return difference === 0n ? left.pid - right.pid : difference < 0n ? -1 : 1;
 }
 
-function refOf({ pid, startTicks }: ProcStat): ProcessRef {
+export function refOf({ pid, startTicks }: ProcStat): ProcessRef {
   return { pid, startNs: startTicks * TICK_NS };
 }
 

@@ -220,7 +220,7 @@ function processes(prefix: 'SIGHTLINE_TARGET' | 'SIGHTLINE_EXCLUDE', whose: stri
       `${prefix}_COMM`,
       globs({ maxLength: 15 }),
       [],
-      `${whose} processes by their name, as ps -o comm shows it: at their start, when they start a program, and when they take another one soon after. Names of threads do not count.`,
+      `${whose} processes by their name, as ps -o comm shows it: at their start, when they start a program, and when they give themselves another one. Names of threads do not count.`,
     ),
     executables: required(
       `${prefix}_EXE`,

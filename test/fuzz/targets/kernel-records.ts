@@ -97,6 +97,7 @@ function seeds(): Uint8Array[] {
       fixed(abi.SL_RECORD_FORK, abi['sizeof.sl_fork_record']),
       fixed(abi.SL_RECORD_EXIT, abi['sizeof.sl_exit_record']),
       fixed(abi.SL_RECORD_MAPPING, abi['sizeof.sl_mapping_record']),
+      fixed(abi.SL_RECORD_RENAME, abi['sizeof.sl_rename_record']),
     ]),
   ];
 }

@@ -40,6 +40,7 @@ describe('what the kernel verifies', function () {
       watchAll: false,
       mappings: true,
       plain: true,
+      judgesNames: true,
       loadAhead: true,
       onSlab: () => {},
       onLog: () => {},

@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Writable } from 'node:stream';
 import {
   createProcessSelection,
   type ProcessPatterns,
@@ -222,6 +223,69 @@ describe('observed processes', function () {
     const child = spawn(process.execPath, ['-e', script], { stdio: 'ignore' });
     await once(child, 'exit');
     assert.deepEqual(await requests(), ['named']);
+  });
+
+  /** Waits for a line, takes the name, requests `path`; in a thread when asked to. */
+  function renaming(path: string, where: 'process' | 'thread'): ChildProcess {
+    const script = [
+      'import ctypes, ssl, sys, threading, urllib.request',
+      'context = ssl._create_unverified_context()',
+      `address = "${server.url}${path}"`,
+      'def work():',
+      `    ctypes.CDLL(None).prctl(15, b"${AGENT}", 0, 0, 0)`,
+      '    urllib.request.urlopen(address, context=context).read()',
+      'sys.stdin.readline()',
+      where === 'process' ? 'work()' : 'thread = threading.Thread(target=work)',
+      where === 'process' ? 'sys.stdin.readline()' : 'thread.start(); thread.join()',
+    ].join('\n');
+    const child = spawn('/usr/bin/python3', ['-c', script], {
+      stdio: ['pipe', 'ignore', 'inherit'],
+    });
+    children.push(child);
+    return child;
+  }
+
+  it('takes a program from the moment on at which it names itself, however late, and no thread’s name', async () => {
+    const early = renaming('early', 'process');
+    const thread = renaming('thread', 'thread');
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    await begin({ comms: [AGENT] });
+    const late = renaming('late', 'process');
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    await Promise.all([early, thread, late].map(release));
+    const [named] = seen?.ofType('snapshot').filter(({ comm }) => comm === AGENT) ?? [];
+    assert.ok(named, 'what it is comes with it');
+    assert.deepEqual(await requests(), ['early', 'late']);
+  });
+
+  it('takes what a program has started before it names itself', async () => {
+    const below = `bash -c 'read -r _ <&3; ${get('below')}; true'`;
+    const script = `${below} & read -r _; printf ${AGENT} > /proc/$$/comm; wait`;
+    const root = spawn('bash', ['-c', script], { stdio: ['pipe', 'ignore', 'inherit', 'pipe'] });
+    children.push(root);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const observed = await begin({ comms: [AGENT] });
+    root.stdin?.write('\n');
+    await observed.until((event) => event.type === 'snapshot' && event.comm === AGENT);
+    (root.stdio[3] as Writable).end('\n');
+    await release(root);
+    assert.deepEqual(await requests(), ['below']);
+  });
+
+  it('leaves a program out from the moment on at which it takes a name that is excluded', async () => {
+    const running = renaming('excluded', 'process');
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const observed = await begin({}, { comms: [AGENT] });
+    await release(running);
+    await run('bash', `${get('kept')}; true`);
+    await observed.source.stop();
+    const text = observed
+      .ofType('data')
+      .filter(({ direction }) => direction === 'write')
+      .map(({ bytes }) => Buffer.from(bytes).toString('latin1'))
+      .join('');
+    assert.ok(text.includes('GET /kept '));
+    assert.ok(!text.includes('GET /excluded '));
   });
 
   it('leaves out what is excluded with its descendants, and keeps the rest', async () => {
