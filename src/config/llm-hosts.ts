@@ -13,6 +13,7 @@ export const PATH_APIS = [
   'openai.images',
   'openai.audio',
   'openai.moderations',
+  'openai.compactions',
   'anthropic.messages',
   'ollama.chat',
   'ollama.generate',

@@ -139,6 +139,8 @@ const MESSAGE_V1: JsonPlan = {
 const REQUEST_PLAN = requestPlan(false);
 const REQUEST_PLAN_WITH_CONTENT = requestPlan(true);
 
+const GUARDRAIL_ACTION = 'amazon-bedrock-guardrailAction';
+
 /** Whose shape the bodies have. */
 type Family = 'anthropic' | 'nova' | 'openai' | 'cohere' | 'text' | 'embeddings';
 
@@ -165,10 +167,13 @@ function familyOf(request: CallRequest, body: JsonObject): Family | undefined {
   if (EMBEDS.test(model) || 'texts' in body || 'inputs' in body || 'inputImage' in body) {
     return 'embeddings';
   }
+  if (model.includes('amazon.nova')) {
+    return 'nova';
+  }
   const isAnthropic = body.anthropic_version !== undefined || model.includes('anthropic.');
   if (Array.isArray(body.messages)) {
     const isNova = body.inferenceConfig !== undefined || body.schemaVersion !== undefined;
-    return isAnthropic ? 'anthropic' : isNova || model.includes('amazon.nova') ? 'nova' : 'openai';
+    return isAnthropic ? 'anthropic' : isNova ? 'nova' : 'openai';
   }
   if ('message' in body) {
     return 'cohere';
@@ -314,6 +319,8 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
   const { call } = context;
   let inner: AnswerReader | undefined;
   let hasFailed = false;
+  /** A guardrail answered in the model's place: its answer has no end of the model's own. */
+  let hasIntervened = false;
 
   /** The reader of the model's own shape, which is known once the request is. */
   function own(): AnswerReader {
@@ -329,6 +336,8 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
     if (text.includes(INVOCATION_METRICS)) {
       addInvocationMetrics(answer, parseObject(text)?.[INVOCATION_METRICS]);
     }
+    hasIntervened ||=
+      text.includes(GUARDRAIL_ACTION) && parseObject(text)?.[GUARDRAIL_ACTION] === 'INTERVENED';
     return true;
   }
 
@@ -361,7 +370,7 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
     get isDone() {
       return inner?.isDone === true;
     },
-    mayEnd: () => hasFailed || own().mayEnd(),
+    mayEnd: () => hasFailed || hasIntervened || own().mayEnd(),
   };
 }
 

@@ -79,6 +79,7 @@ const ANSWER_PLAN: JsonPlan = {
     ['finish_reason', ALL],
     ['meta', COHERE_USAGE_PLAN],
     ['message', ALL],
+    ['error_type', ALL],
     ['error', ALL],
   ]),
 };

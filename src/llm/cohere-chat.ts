@@ -48,6 +48,7 @@ const ANSWER_PLAN: JsonPlan = {
     ['usage', COHERE_USAGE_PLAN],
     ['error', ALL],
     ['code', ALL],
+    ['error_type', ALL],
   ]),
 };
 

@@ -32,6 +32,7 @@ const ANSWER_PLAN: JsonPlan = {
     ['id', ALL],
     ['meta', COHERE_USAGE_PLAN],
     ['message', ALL],
+    ['error_type', ALL],
     ['error', ALL],
   ]),
 };

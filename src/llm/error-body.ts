@@ -40,7 +40,11 @@ export function errorOf(root: unknown, isFailedRequest: boolean): ProviderError 
 function providerError(object: JsonObject, message: string | undefined): ProviderError {
   const error: ProviderError = {};
   const type =
-    asCode(object.code) ?? asCode(object.type) ?? asCode(object.status) ?? numericCode(object.code);
+    asCode(object.code) ??
+    asCode(object.type) ??
+    asCode(object.error_type) ??
+    asCode(object.status) ??
+    numericCode(object.code);
   if (type !== undefined) {
     error.type = type;
   }

@@ -12,6 +12,7 @@ export type WireApi =
   | 'openai.images'
   | 'openai.audio'
   | 'openai.moderations'
+  | 'openai.compactions'
   | 'openai.stored_response'
   | 'anthropic.messages'
   | 'gemini.generate_content'
@@ -42,8 +43,15 @@ export function isInference(call: Pick<ModelCall, 'operation'>): boolean {
   return INFERENCES.has(call.operation);
 }
 
-/** APIs that generate pictures, sound, or the text of sound: each call stands for itself. */
-const LONE_APIS: ReadonlySet<WireApi> = new Set(['openai.images', 'openai.audio']);
+/**
+ * APIs that generate pictures, sound, the text of sound, or a shorter form of what was said: each call stands for
+ * itself.
+ */
+const LONE_APIS: ReadonlySet<WireApi> = new Set([
+  'openai.images',
+  'openai.audio',
+  'openai.compactions',
+]);
 
 /** The call may be a step of a conversation: its request has messages. */
 export function isConversational(call: Pick<ModelCall, 'operation' | 'api'>): boolean {

@@ -11,9 +11,11 @@ import { asArray, asCount, asName, asNumber, asObject, type JsonObject } from '.
 import {
   argumentsText,
   asText,
+  calledOf,
   OPENAI_MESSAGE_PLAN,
   readContent,
   readOpenAiMessage,
+  saysNothing,
 } from './openai-message.ts';
 import { OPENAI_USAGE_PLAN, readOpenAiUsage } from './openai-usage.ts';
 import { providerOfAnswer, VLLM_MEMBERS } from './provider-signatures.ts';
@@ -341,7 +343,7 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
     if (delta === undefined) {
       return;
     }
-    const called = asObject(delta.function) ?? asObject(delta.custom) ?? {};
+    const called = calledOf(delta) ?? {};
     const name = typeof called.name === 'string' ? called.name : '';
     const found = toolOf(target, delta, name, timeNs);
     if (found === undefined) {
@@ -362,7 +364,7 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
   /** The older form: one call without an id, in pieces. */
   function appendFunctionCall(target: ChoiceState, value: unknown, timeNs: bigint): void {
     const called = asObject(value);
-    if (called !== undefined) {
+    if (called !== undefined && !saysNothing(called)) {
       appendToolCall(target, { index: 0, function: called }, timeNs);
     }
   }

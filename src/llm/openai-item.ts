@@ -32,6 +32,7 @@ export const OPENAI_ITEM_PLAN: JsonPlan = {
     ['action', RAW],
     ['actions', RAW],
     ['operation', RAW],
+    ['environment', { keep: 'all', fields: new Map([['type', ALL]]) }],
   ]),
   other: TEXT,
 };
@@ -72,11 +73,13 @@ export function typeOf(item: JsonObject): string {
 
 /**
  * Name of the tool when the item asks the client for a call; undefined for all else, calls that the provider
- * makes itself among it: those have no `call_id`.
+ * makes itself among it: those have no `call_id`, or run in a container of the provider's.
  */
 export function toolNameOf(item: JsonObject): string | undefined {
   const type = typeOf(item);
-  const isCall = type.endsWith('_call') && asName(item.call_id) !== undefined;
+  const place = asName(asObject(item.environment)?.type);
+  const isElsewhere = place !== undefined && place !== 'local';
+  const isCall = type.endsWith('_call') && asName(item.call_id) !== undefined && !isElsewhere;
   if (type !== 'function_call' && !isCall) {
     return undefined;
   }

@@ -97,7 +97,7 @@ export function readOpenAiMessage(value: unknown): WireMessage {
     }
   }
   const legacy = asObject(message.function_call);
-  if (legacy !== undefined) {
+  if (legacy !== undefined && !saysNothing(legacy)) {
     result.items.push(toolCall(undefined, legacy, legacy.arguments));
   }
   return result;
@@ -228,12 +228,20 @@ function readToolCall(call: JsonObject | undefined): WireItem | undefined {
   if (call === undefined) {
     return undefined;
   }
+  const called = calledOf(call);
+  return called && toolCall(call.id, called, called.arguments ?? called.input);
+}
+
+/** What is called: a function, or a tool that takes plain text. Some servers write both, the other one empty. */
+export function calledOf(call: JsonObject): JsonObject | undefined {
   const custom = asObject(call.custom);
-  if (custom !== undefined) {
-    return toolCall(call.id, custom, custom.input);
-  }
   const called = asObject(call.function);
-  return called === undefined ? undefined : toolCall(call.id, called, called.arguments);
+  return custom === undefined || (called !== undefined && saysNothing(custom)) ? called : custom;
+}
+
+/** A call whose members are all there, and empty. */
+export function saysNothing({ name, arguments: given, input }: JsonObject): boolean {
+  return !textPrefix(name) && argumentsText(given) === '' && argumentsText(input) === '';
 }
 
 function toolCall(id: unknown, called: JsonObject, given: unknown): WireItem {

@@ -11,6 +11,7 @@ import { ollamaChat } from './ollama-chat.ts';
 import { ollamaEmbeddings } from './ollama-embeddings.ts';
 import { ollamaGenerate } from './ollama-generate.ts';
 import { openAiChatCompletions } from './openai-chat-completions.ts';
+import { openAiCompactions } from './openai-compactions.ts';
 import { openAiCompletions } from './openai-completions.ts';
 import { openAiEmbeddings } from './openai-embeddings.ts';
 import { openAiAudio, openAiImages } from './openai-media.ts';
@@ -22,6 +23,7 @@ import type { WireApiReader } from './wire-api.ts';
 export const WIRE_APIS: readonly WireApiReader[] = [
   openAiChatCompletions,
   openAiResponses,
+  openAiCompactions,
   openAiCompletions,
   openAiEmbeddings,
   openAiImages,

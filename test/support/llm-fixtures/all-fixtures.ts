@@ -21,12 +21,13 @@ import {
   OLLAMA_GENERATE_FIXTURES,
 } from './ollama-fixtures.ts';
 import { OPENAI_FIXTURES } from './openai-fixtures.ts';
-import { RESPONSES_FIXTURES } from './responses-fixtures.ts';
+import { COMPACTIONS_FIXTURES, RESPONSES_FIXTURES } from './responses-fixtures.ts';
 import { VERTEX_FIXTURES } from './vertex-fixtures.ts';
 
 export const FIXTURES_BY_API: readonly (readonly [api: string, fixtures: readonly Fixture[]])[] = [
   ['chat completions', OPENAI_FIXTURES],
   ['responses', RESPONSES_FIXTURES],
+  ['compactions', COMPACTIONS_FIXTURES],
   ['completions', COMPLETIONS_FIXTURES],
   ['embeddings', EMBEDDINGS_FIXTURES],
   ['images', IMAGES_FIXTURES],

@@ -528,6 +528,41 @@ export const BEDROCK_INVOKE_FIXTURES: readonly Fixture[] = [
     },
   },
   {
+    name: 'a guardrail’s answer in a stream: one chunk, without an end of the model’s own',
+    wire: invokedStream(TITAN, { inputText: 'Hi' }, [
+      {
+        outputText: 'Blocked.',
+        index: 0,
+        totalOutputTextTokenCount: 3,
+        inputTextTokenCount: 6,
+        'amazon-bedrock-guardrailAction': 'INTERVENED',
+        'amazon-bedrock-trace': { guardrail: { actionReason: 'Guardrail blocked.' } },
+      },
+    ]),
+    expected: {
+      usage: { inputTokens: 6, outputTokens: 3 },
+      finishReasons: [],
+      messages: [{ text: 'Blocked.' }],
+    },
+  },
+  {
+    name: 'Nova, asked as Titan is: the model decides about the shape of the answer',
+    wire: invoked(
+      'us.amazon.nova-pro-v1:0',
+      { inputText: 'Hi', inferenceConfig: { max_new_tokens: 10 } },
+      {
+        output: { message: { role: 'assistant', content: [{ text: 'Hello.' }] } },
+        stopReason: 'max_tokens',
+        usage: { inputTokens: 30, outputTokens: 12 },
+      },
+    ),
+    expected: {
+      usage: COUNTED,
+      finishReasons: ['max_tokens'],
+      messages: [{ text: 'Hello.', finishReason: 'length' }],
+    },
+  },
+  {
     name: 'Jurassic in one text: only the headers have counts',
     wire: invoked(
       'ai21.j2-mid-v1',

@@ -210,6 +210,20 @@ export const COHERE_FIXTURES: readonly Fixture[] = [
     },
   },
   {
+    name: 'a refused request that names its error',
+    wire: whole(
+      { id: 'x', error_type: 'TOO_MANY_TOKENS', message: 'too many tokens: size limit exceeded' },
+      { status: 400 },
+    ),
+    expected: {
+      usage: {},
+      finishReasons: [],
+      messages: [],
+      error: { type: 'TOO_MANY_TOKENS', message: 'too many tokens: size limit exceeded' },
+      noResponse: true,
+    },
+  },
+  {
     name: 'a stream that breaks off inside a tool call',
     wire: streamed([], {
       response: events([START, ...tool(0, 'weather_a1', 'weather', '{"city":').slice(0, 2)], false),

@@ -80,7 +80,82 @@ const PERPLEXITY_CHUNKS = ['Par', 'is', '.'].map((content, index) => ({
   ],
 }));
 
+const EMPTY_CUSTOM = { custom: { input: '', name: '' } };
+const EMPTY_CALL = { function_call: { arguments: '', name: '' } };
+
 export const OPENAI_FIXTURES: readonly Fixture[] = [
+  {
+    name: 'members that are there with nothing in them (Snowflake)',
+    wire: {
+      ...request(),
+      response: JSON.stringify({
+        ...HEAD,
+        object: 'chat.completion',
+        choices: [
+          {
+            finish_reason: 'tool_calls',
+            index: 0,
+            message: {
+              role: 'assistant',
+              content: '',
+              refusal: '',
+              ...EMPTY_CALL,
+              tool_calls: [
+                {
+                  ...EMPTY_CUSTOM,
+                  id: 'call_1',
+                  type: 'function',
+                  function: { arguments: '{"city":"Paris"}', name: 'get_weather' },
+                },
+              ],
+            },
+          },
+        ],
+        service_tier: '',
+        system_fingerprint: '',
+        usage: USAGE,
+      }),
+    },
+    expected: {
+      ...ID,
+      usage: COUNTS,
+      finishReasons: ['tool_calls'],
+      messages: [{ finishReason: 'tool_call' }],
+      toolCalls: [{ id: 'call_1', name: 'get_weather', argumentsText: '{"city":"Paris"}' }],
+    },
+  },
+  {
+    name: 'a stream of deltas whose members have nothing in them',
+    wire: streamed([
+      START,
+      chunk({ content: '', ...EMPTY_CALL }),
+      chunk({
+        ...EMPTY_CALL,
+        tool_calls: [
+          {
+            index: 0,
+            id: 'call_1',
+            type: 'function',
+            ...EMPTY_CUSTOM,
+            function: { name: 'get_weather', arguments: '{"city":' },
+          },
+        ],
+      }),
+      chunk({
+        ...EMPTY_CALL,
+        tool_calls: [{ index: 0, ...EMPTY_CUSTOM, function: { name: '', arguments: '"Paris"}' } }],
+      }),
+      chunk(EMPTY_CALL, 'tool_calls'),
+      { ...HEAD, choices: [], usage: USAGE },
+    ]),
+    expected: {
+      ...ID,
+      usage: COUNTS,
+      finishReasons: ['tool_calls'],
+      messages: [{ finishReason: 'tool_call' }],
+      toolCalls: [{ id: 'call_1', name: 'get_weather', argumentsText: '{"city":"Paris"}' }],
+    },
+  },
   {
     name: 'a stream with usage in a last chunk without choices',
     isForSdk: true,

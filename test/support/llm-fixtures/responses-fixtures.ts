@@ -154,7 +154,52 @@ const CALLS = [
 const SHARED = { id: ID, model: MODEL };
 const DONE = { ...SHARED, usage: COUNTS, finishReasons: ['completed'], serviceTier: 'default' };
 
+/** A shell in a container of the provider's, which runs there. */
+const HOSTED_SHELL = {
+  id: 'sh_1',
+  type: 'shell_call',
+  status: 'completed',
+  action: { commands: ['uname'], max_output_length: null, timeout_ms: null },
+  call_id: 'call_9',
+  environment: { type: 'container_reference', container_id: 'cntr_1' },
+};
+const SHELL_OUTPUT = {
+  id: 'sho_1',
+  type: 'shell_call_output',
+  status: 'completed',
+  call_id: 'call_9',
+  max_output_length: null,
+  output: [{ outcome: { type: 'exit', exit_code: 0 }, stderr: '', stdout: 'Linux\n' }],
+};
+
 export const RESPONSES_FIXTURES: readonly Fixture[] = [
+  {
+    name: 'a shell in a container of the provider’s: nothing that the client is to run',
+    wire: {
+      ...request(),
+      response: JSON.stringify(
+        response('completed', [HOSTED_SHELL, SHELL_OUTPUT, message('Linux.')]),
+      ),
+    },
+    expected: { ...DONE, messages: [{ text: 'Linux.', finishReason: 'stop' }] },
+  },
+  {
+    name: 'a stream with a shell in a container of the provider’s',
+    wire: streamed([
+      ...CREATED,
+      event('output_item.added', {
+        output_index: 0,
+        item: { ...HOSTED_SHELL, status: 'in_progress', action: { commands: [] } },
+      }),
+      event('shell_call_command.delta', { output_index: 0, command_index: 0, delta: 'uname' }),
+      event('output_item.done', { output_index: 0, item: HOSTED_SHELL }),
+      event('output_item.added', { output_index: 1, item: { ...SHELL_OUTPUT, output: [] } }),
+      event('output_item.done', { output_index: 1, item: SHELL_OUTPUT }),
+      ...textEvents(2, ['Lin', 'ux.']),
+      ended('completed', [HOSTED_SHELL, SHELL_OUTPUT, message('Linux.')]),
+    ]),
+    expected: { ...DONE, messages: [{ text: 'Linux.', finishReason: 'stop' }] },
+  },
   {
     name: 'a text',
     isForSdk: true,
@@ -496,5 +541,79 @@ export const RESPONSES_FIXTURES: readonly Fixture[] = [
       complete: false,
       damage: ['truncated'],
     },
+  },
+];
+
+const SHORTENED = {
+  id: 'resp_c1',
+  object: 'response.compaction',
+  created_at: 1_700_000_000,
+  output: [
+    {
+      id: 'msg_1',
+      type: 'message',
+      status: 'completed',
+      content: [{ type: 'input_text', text: 'Hi' }],
+      role: 'user',
+    },
+    { id: 'cmp_1', type: 'compaction', encrypted_content: 'AAAA' },
+  ],
+  usage: {
+    input_tokens: 156,
+    input_tokens_details: { cached_tokens: 0 },
+    output_tokens: 190,
+    output_tokens_details: { reasoning_tokens: 0 },
+    total_tokens: 346,
+  },
+};
+const COMPACT: WireExchange = {
+  target: '/v1/responses/compact',
+  host: 'api.openai.com',
+  request: { model: MODEL, input: [{ role: 'user', content: 'Hi' }], instructions: 'Be short.' },
+  status: 200,
+  response: JSON.stringify(SHORTENED),
+};
+const NOTHING = { finishReasons: [], messages: [] };
+
+export const COMPACTIONS_FIXTURES: readonly Fixture[] = [
+  {
+    name: 'a conversation made shorter, whose repeated messages are no answer',
+    wire: COMPACT,
+    expected: {
+      ...NOTHING,
+      provider: 'openai',
+      id: 'resp_c1',
+      usage: {
+        inputTokens: 156,
+        outputTokens: 190,
+        cacheReadInputTokens: 0,
+        reasoningOutputTokens: 0,
+      },
+    },
+  },
+  {
+    name: 'a refused request',
+    wire: {
+      ...COMPACT,
+      status: 400,
+      response: JSON.stringify({
+        error: { message: 'No.', type: 'invalid_request_error', param: 'input', code: null },
+      }),
+    },
+    expected: {
+      ...NOTHING,
+      usage: {},
+      error: { type: 'invalid_request_error', message: 'No.' },
+      noResponse: true,
+    },
+  },
+  {
+    name: 'an answer that breaks off',
+    wire: {
+      ...COMPACT,
+      response: JSON.stringify(SHORTENED).slice(0, 160),
+      isResponseComplete: false,
+    },
+    expected: { ...NOTHING, id: 'resp_c1', usage: {}, complete: false, damage: ['truncated'] },
   },
 ];

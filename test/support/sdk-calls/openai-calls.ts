@@ -504,6 +504,24 @@ export const OPENAI_CASES: readonly SdkCase[] = [
     },
   },
   oneCall(
+    'openai: a conversation made shorter',
+    RESPONSES,
+    json({
+      id: 'resp_4',
+      object: 'response.compaction',
+      created_at: 1,
+      output: [{ id: 'cmp_1', type: 'compaction', encrypted_content: 'AAAA' }],
+      usage: RESPONSE_USAGE,
+    }),
+    async (url, result) => {
+      const said = await clientAt(url).responses.compact({ model: 'gpt-5', input: 'Hi' });
+      result.id = said.id;
+      addCounts(result, said.usage);
+      result.cacheReadTokens = said.usage.input_tokens_details.cached_tokens;
+      result.reasoningTokens = said.usage.output_tokens_details.reasoning_tokens;
+    },
+  ),
+  oneCall(
     'openai: a response that is cut off',
     { ...RESPONSES, stream: true },
     { ...RESPONSE_STREAM, isCut: true },

@@ -173,7 +173,6 @@ describe('what is no model call beside the responses', () => {
     ['its input', exchange('GET', '/v1/responses/resp_1/input_items', { data: [] })],
     ['a deletion', exchange('DELETE', '/v1/responses/resp_1', { deleted: true })],
     ['a cancellation', exchange('POST', '/v1/responses/resp_1/cancel', responseOf('cancelled'))],
-    ['a compaction', exchange('POST', '/v1/responses/compact', { output: [], usage: USAGE })],
     ['a count of tokens', exchange('POST', '/v1/responses/input_tokens', { input_tokens: 9 })],
   ];
   for (const [what, wire] of others) {
