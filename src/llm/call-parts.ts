@@ -6,7 +6,7 @@ import { type Answer, createAnswer } from './answer.ts';
 import { ChunkClock } from './chunk-clock.ts';
 import { ContentKeeper } from './content-keeper.ts';
 import type { HostRules } from './host-rules.ts';
-import type { LlmLimits } from './limits.ts';
+import type { CountedLlmLimit, LlmLimits } from './limits.ts';
 import type { ParseStage } from './llm-stage.ts';
 import type { ModelCall, ModelCallObserver, WireApi } from './model-call.ts';
 import { providerOfHost } from './provider-hosts.ts';
@@ -22,6 +22,7 @@ export interface ModelCallOptions {
   /** Hosts beyond those that are known. */
   hosts?: HostRules;
   onParseFailure(stage: ParseStage, api: WireApi): void;
+  onLimit(limit: CountedLlmLimit): void;
 }
 
 export interface CallParts {
@@ -85,6 +86,9 @@ export function createCallParts(call: ModelCall, options: ModelCallOptions): Cal
       const { damage } = call;
       if (result.limited || result.state === 'limit') {
         damage.add('limit');
+      }
+      if (result.state === 'limit') {
+        options.onLimit('maxDepth');
       }
       if (result.replaced) {
         damage.add('decode-error');

@@ -27,6 +27,12 @@ export interface LlmLimits {
   maxBackgroundResponses: number;
 }
 
+/** Those that are counted when they are reached (`sightline.limits`, as `llm.` and the name here). */
+export type CountedLlmLimit = Extract<
+  keyof LlmLimits,
+  'maxEventBytes' | 'maxDepth' | 'maxBackgroundResponses'
+>;
+
 export const DEFAULT_LLM_LIMITS: LlmLimits = {
   maxEventBytes: 8 * 1024 * 1024,
   maxDepth: 512,

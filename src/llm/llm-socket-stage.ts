@@ -61,6 +61,7 @@ function observeSocket(
     calls = createSocketCalls(socket, chosen, {
       ...options,
       onParseFailure: options.onParseFailure ?? (() => {}),
+      onLimit: options.onLimit ?? (() => {}),
     });
     reader = chosen.open(calls, target);
   }
@@ -99,6 +100,7 @@ function observeSocket(
     damage.merge(message.damage);
     if (isTooLong) {
       damage.add('limit');
+      options.onLimit?.('maxEventBytes');
     }
     calls?.lose(message.sender, damage);
   }

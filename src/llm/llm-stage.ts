@@ -2,7 +2,7 @@
 import type { ExchangeHandler, Role } from '../http/exchange.ts';
 import { createBackgroundResponses } from './background-responses.ts';
 import type { HostRules } from './host-rules.ts';
-import { DEFAULT_LLM_LIMITS, type LlmLimits } from './limits.ts';
+import { type CountedLlmLimit, DEFAULT_LLM_LIMITS, type LlmLimits } from './limits.ts';
 import type { ModelCallObserver, WireApi } from './model-call.ts';
 import { observeModelCall } from './model-call-exchange.ts';
 import { pathOf, type ServerAddress, serverAddressOf } from './server-address.ts';
@@ -24,8 +24,7 @@ export interface LlmStageOptions {
   /** Hosts beyond those that are known. */
   hosts?: HostRules;
   onParseFailure?(stage: ParseStage, api: WireApi): void;
-  /** A limit of what lasts longer than a call was reached. */
-  onLimit?(limit: 'maxBackgroundResponses'): void;
+  onLimit?(limit: CountedLlmLimit): void;
 }
 
 /** Makes the handler that the http room asks about every exchange. */
@@ -73,6 +72,7 @@ export function createLlmStage(options: LlmStageOptions): ExchangeHandler {
       maxContentBytes: options.maxContentBytes,
       ...(hosts === undefined ? {} : { hosts }),
       onParseFailure: options.onParseFailure ?? (() => {}),
+      onLimit: options.onLimit ?? (() => {}),
     });
   };
 }

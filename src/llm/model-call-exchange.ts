@@ -109,6 +109,8 @@ export function observeModelCall(
         call.damage.add(kind);
         if (kind === 'decode-error') {
           options.onParseFailure('llm.event', call.api);
+        } else {
+          options.onLimit('maxEventBytes');
         }
       },
     });
