@@ -2,12 +2,12 @@
  * A message of Bedrock's Converse, of a request and of an answer alike: a role and content blocks.
  * https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ContentBlock.html
  */
-import { type JsonPlan, RawJson, textPrefix } from '../util/json-scanner.ts';
+import { type JsonPlan, textPrefix } from '../util/json-scanner.ts';
 import type { ContentKeeper } from './content-keeper.ts';
 import { asArray, asName, asObject, type JsonObject } from './json-access.ts';
 import type { Part } from './model-call.ts';
 import { argumentsText, asText } from './openai-message.ts';
-import type { WireItem, WireMessage } from './wire-message.ts';
+import { partsOf, type WireItem, type WireMessage } from './wire-message.ts';
 
 const ALL: JsonPlan = { keep: 'all' };
 const TEXT: JsonPlan = { keep: 'text' };
@@ -44,6 +44,7 @@ const TOOL_RESULT: JsonPlan = {
   keep: 'all',
   fields: new Map<string, JsonPlan>([
     ['toolUseId', ALL],
+    ['type', ALL],
     ['status', ALL],
     [
       'content',
@@ -123,6 +124,9 @@ export function readConverseBlock(block: JsonObject): WireItem | undefined {
     return { kind: 'text', text };
   }
   const called = asObject(block.toolUse);
+  if (called?.type === SERVER_TOOL_USE) {
+    return { kind: 'other', value: block, toPart: (content) => serverToolCall(called, content) };
+  }
   if (called !== undefined) {
     const item: WireItem = {
       kind: 'tool_call',
@@ -133,6 +137,9 @@ export function readConverseBlock(block: JsonObject): WireItem | undefined {
     return id === undefined ? item : { ...item, id };
   }
   const answered = asObject(block.toolResult);
+  if (answered !== undefined && isOfServer(answered)) {
+    return { kind: 'other', value: block, toPart: (content) => serverResult(answered, content) };
+  }
   if (answered !== undefined) {
     return toolResult(answered);
   }
@@ -147,7 +154,35 @@ export function readConverseBlock(block: JsonObject): WireItem | undefined {
   return { kind: 'other', value: block, toPart: (content) => otherPart(block, content) };
 }
 
-function toolResult(answered: JsonObject): WireItem {
+/** What a tool that the service runs itself is marked with; its result has a type of its own. */
+export const SERVER_TOOL_USE = 'server_tool_use';
+
+export function isOfServer({ type }: JsonObject): boolean {
+  return typeof type === 'string' && type !== 'tool_result';
+}
+
+function serverToolCall(called: JsonObject, content: ContentKeeper): Part {
+  const name = textPrefix(called.name) ?? '';
+  const part: Part = {
+    type: 'server_tool_call',
+    name,
+    server_tool_call: { type: name, input: content.keep(argumentsText(called.input)) },
+  };
+  const id = asName(called.toolUseId);
+  return id === undefined ? part : { ...part, id };
+}
+
+function serverResult(answered: JsonObject, content: ContentKeeper): Part {
+  const { type } = answered;
+  const part: Part = {
+    type: 'server_tool_call_response',
+    server_tool_call_response: { type, content: partsOf(resultItems(answered), content) },
+  };
+  const id = asName(answered.toolUseId);
+  return id === undefined ? part : { ...part, id };
+}
+
+function resultItems(answered: JsonObject): WireItem[] {
   const items: WireItem[] = [];
   for (const value of asArray(answered.content) ?? []) {
     const block = asObject(value);
@@ -155,12 +190,19 @@ function toolResult(answered: JsonObject): WireItem {
     const item =
       json === undefined
         ? block && readConverseBlock(block)
-        : ({ kind: 'text', text: json instanceof RawJson ? json.text : String(json) } as const);
+        : ({
+            kind: 'text',
+            text: typeof json === 'object' ? argumentsText(json) : String(json),
+          } as const);
     if (item !== undefined) {
       items.push(item);
     }
   }
-  const result: WireItem = { kind: 'tool_result', items };
+  return items;
+}
+
+function toolResult(answered: JsonObject): WireItem {
+  const result: WireItem = { kind: 'tool_result', items: resultItems(answered) };
   const id = asName(answered.toolUseId);
   if (id !== undefined) {
     result.id = id;

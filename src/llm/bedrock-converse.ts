@@ -8,9 +8,11 @@ import type { Answer, Choice, ToolSlot } from './answer.ts';
 import {
   CONVERSE_CONTENT_PLAN,
   CONVERSE_MESSAGE_PLAN,
+  isOfServer,
   readConverseBlock,
   readConverseBlocks,
   readConverseMessage,
+  SERVER_TOOL_USE,
 } from './bedrock-content.ts';
 import { failRefused, failStreamed } from './bedrock-error.ts';
 import { bedrockTargetOf } from './bedrock-target.ts';
@@ -26,6 +28,7 @@ import {
   parseObject,
 } from './json-access.ts';
 import type { CallRequest } from './model-call.ts';
+import { argumentsText } from './openai-message.ts';
 import { createRequestMessages } from './request-messages.ts';
 import { setField } from './set-field.ts';
 import { addToolDefinition, toolDefinitionPlan } from './tool-definition.ts';
@@ -176,6 +179,10 @@ export function addConverseTool(context: CallContext, value: unknown): void {
 interface OpenBlock {
   text?: { slot: TextSlot; kind: 'text' | 'reasoning' };
   tool?: ToolSlot;
+  /** Of the service itself: a call with its arguments so far, or a result with its content so far. */
+  server?: { toolUse: JsonObject } | { toolResult: JsonObject };
+  /** Characters that `server` has of them. */
+  serverLength?: number;
 }
 
 type TextSlot = NonNullable<ReturnType<Choice['beginText']>>;
@@ -218,7 +225,13 @@ export function readConverseAnswer(context: CallContext, answer: Answer): Answer
 
   function start(choice: Choice, index: number, value: JsonObject, timeNs: bigint): void {
     const called = asObject(value.toolUse);
-    if (called === undefined) {
+    const answered = asObject(value.toolResult);
+    if (called?.type === SERVER_TOOL_USE) {
+      blocks.set(index, { server: { toolUse: { ...called, input: '' } } });
+    } else if (answered !== undefined && isOfServer(answered)) {
+      blocks.set(index, { server: { toolResult: { ...answered, content: [] } } });
+    }
+    if (called === undefined || called.type === SERVER_TOOL_USE) {
       return;
     }
     templateTarget = undefined;
@@ -251,11 +264,30 @@ export function readConverseAnswer(context: CallContext, answer: Answer): Answer
     }
   }
 
+  /** Pieces of what the service calls and gets itself, up to the limit of a tool's arguments. */
+  function appendOfServer(open: OpenBlock, piece: unknown): void {
+    const length = (open.serverLength ?? 0) + argumentsText(piece).length;
+    if (length > context.limits.maxArgumentBytes) {
+      call.damage.add('limit');
+      return;
+    }
+    open.serverLength = length;
+    const { server } = open;
+    if (server !== undefined && 'toolUse' in server && typeof piece === 'string') {
+      server.toolUse.input += piece;
+    } else if (server !== undefined && 'toolResult' in server) {
+      (server.toolResult.content as unknown[]).push(...(asArray(piece) ?? []));
+    }
+  }
+
   function delta(choice: Choice, index: number, value: JsonObject, timeNs: bigint): void {
     append(choice, index, 'text', value.text, timeNs);
     append(choice, index, 'reasoning', asObject(value.reasoningContent)?.text, timeNs);
     const piece = asObject(value.toolUse)?.input;
-    const tool = blocks.get(index)?.tool;
+    const { tool, server } = blocks.get(index) ?? {};
+    if (server !== undefined) {
+      appendOfServer(blocks.get(index)!, piece ?? value.toolResult);
+    }
     if (tool !== undefined && typeof piece === 'string') {
       choice.appendArguments(tool, piece, timeNs, true);
     }
@@ -291,8 +323,12 @@ export function readConverseAnswer(context: CallContext, answer: Answer): Answer
 
   function stop(choice: Choice, index: number, timeNs: bigint): void {
     templateTarget = undefined;
-    const tool = blocks.get(index)?.tool;
+    const { tool, server } = blocks.get(index) ?? {};
     blocks.delete(index);
+    const item = server && readConverseBlock(server);
+    if (item !== undefined) {
+      choice.addItem(item, timeNs);
+    }
     if (tool !== undefined) {
       if (!tool.isTorn) {
         tool.timeNs = timeNs;

@@ -24,6 +24,7 @@ export const OPENAI_ITEM_PLAN: JsonPlan = {
     ['status', ALL],
     ['name', ALL],
     ['namespace', ALL],
+    ['execution', ALL],
     ['content', OPENAI_CONTENT_PLAN],
     ['summary', OPENAI_CONTENT_PLAN],
     ['output', OPENAI_CONTENT_PLAN],
@@ -73,20 +74,25 @@ export function typeOf(item: JsonObject): string {
 
 /**
  * Name of the tool when the item asks the client for a call; undefined for all else, calls that the provider
- * makes itself among it: those have no `call_id`, or run in a container of the provider's.
+ * makes itself among it: those have no `call_id`, or say where they run.
  */
 export function toolNameOf(item: JsonObject): string | undefined {
   const type = typeOf(item);
   const place = asName(asObject(item.environment)?.type);
-  const isElsewhere = place !== undefined && place !== 'local';
+  const isElsewhere = (place !== undefined && place !== 'local') || item.execution === 'server';
   const isCall = type.endsWith('_call') && asName(item.call_id) !== undefined && !isElsewhere;
   if (type !== 'function_call' && !isCall) {
     return undefined;
   }
-  const isNamed = type === 'function_call' || type === 'custom_tool_call';
-  const name = textPrefix(item.name) ?? (isNamed ? '' : type.slice(0, -'_call'.length));
+  const name = textPrefix(item.name) ?? (isNamedCall(item) ? '' : type.slice(0, -'_call'.length));
   const namespace = asName(item.namespace);
   return namespace === undefined ? name : qualifiedName(namespace, name);
+}
+
+/** A call of a tool that the client has named itself: always the client's to run. */
+export function isNamedCall(item: JsonObject): boolean {
+  const type = typeOf(item);
+  return type === 'function_call' || type === 'custom_tool_call';
 }
 
 /** The tools of MCP servers are known as `mcp__SERVER__TOOL` to everyone else. */

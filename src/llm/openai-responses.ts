@@ -6,7 +6,7 @@ import { type JsonPlan, textPrefix } from '../util/json-scanner.ts';
 import type { Answer } from './answer.ts';
 import { asArray, asCount, asName, asNumber, asObject, type JsonObject } from './json-access.ts';
 import { outputType } from './openai-chat-completions.ts';
-import { OPENAI_ITEM_PLAN, qualifiedName, readOpenAiItem } from './openai-item.ts';
+import { isNamedCall, OPENAI_ITEM_PLAN, qualifiedName, readOpenAiItem } from './openai-item.ts';
 import { conversationOf, createResponseEvents } from './openai-response-events.ts';
 import { OPENAI_USAGE_PLAN } from './openai-usage.ts';
 import { createRequestMessages } from './request-messages.ts';
@@ -236,6 +236,10 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
         for (const item of readOpenAiItem(value).items) {
           if (!isTorn || item.kind !== 'tool_call') {
             choice?.addItem(item, timeNs);
+            continue;
+          }
+          if (!isNamedCall(asObject(value) ?? {})) {
+            // What says that the provider runs it may be what is missing.
             continue;
           }
           const tool = choice?.beginToolCall(item.id, item.name, timeNs);

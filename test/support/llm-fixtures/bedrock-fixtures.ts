@@ -175,6 +175,101 @@ export const BEDROCK_CONVERSE_FIXTURES: readonly Fixture[] = [
     },
   },
   {
+    name: 'a tool that the service runs itself, beside one that the client is to run',
+    wire: whole({
+      output: {
+        message: {
+          role: 'assistant',
+          content: [
+            {
+              toolUse: {
+                input: { snippet: '6 * 7' },
+                name: 'nova_code_interpreter',
+                toolUseId: 'tooluse_1',
+                type: 'server_tool_use',
+              },
+            },
+            {
+              toolResult: {
+                content: [{ json: { exitCode: 0, stdOut: '42' } }],
+                status: 'success',
+                toolUseId: 'tooluse_1',
+                type: 'nova_code_interpreter_result',
+              },
+            },
+            {
+              toolUse: {
+                input: { result: 42.0 },
+                name: 'final_result',
+                toolUseId: 'tooluse_2',
+                type: 'tool_use',
+              },
+            },
+          ],
+        },
+      },
+      stopReason: 'tool_use',
+      usage: { ...USAGE, serverToolUsage: {} },
+      metrics: { latencyMs: 1604 },
+    }),
+    expected: {
+      usage: COUNTED,
+      finishReasons: ['tool_use'],
+      messages: [
+        {
+          finishReason: 'tool_call',
+          partTypes: ['server_tool_call', 'server_tool_call_response', 'tool_call'],
+        },
+      ],
+      toolCalls: [{ id: 'tooluse_2', name: 'final_result', argumentsText: '{"result":42}' }],
+    },
+  },
+  {
+    name: 'a stream with a tool that the service runs itself',
+    wire: streamed([
+      started(),
+      started(
+        {
+          toolUse: {
+            name: 'nova_code_interpreter',
+            toolUseId: 'tooluse_1',
+            type: 'server_tool_use',
+          },
+        },
+        0,
+      ),
+      delta(0, { toolUse: { input: '{"snippet":"6 * 7"}' } }),
+      stopped(0),
+      started(
+        {
+          toolResult: {
+            status: 'success',
+            toolUseId: 'tooluse_1',
+            type: 'nova_code_interpreter_result',
+          },
+        },
+        1,
+      ),
+      delta(1, { toolResult: [{ json: { stdOut: '42', exitCode: 0 } }] }),
+      stopped(1),
+      started({ toolUse: { name: 'final_result', toolUseId: 'tooluse_2', type: 'tool_use' } }, 2),
+      delta(2, { toolUse: { input: '{"result":42.0}' } }),
+      stopped(2),
+      ...ended('tool_use', USAGE),
+    ]),
+    expected: {
+      usage: COUNTED,
+      finishReasons: ['tool_use'],
+      messages: [
+        {
+          finishReason: 'tool_call',
+          partTypes: ['server_tool_call', 'server_tool_call_response', 'tool_call'],
+        },
+      ],
+      toolCalls: [{ id: 'tooluse_2', name: 'final_result', argumentsText: '{"result":42.0}' }],
+    },
+  },
+  {
     name: 'a guardrail that intervened, in a stream without metadata',
     wire: streamed([
       started(),

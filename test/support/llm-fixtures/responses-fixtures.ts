@@ -184,6 +184,26 @@ export const RESPONSES_FIXTURES: readonly Fixture[] = [
     expected: { ...DONE, messages: [{ text: 'Linux.', finishReason: 'stop' }] },
   },
   {
+    name: 'a search for tools at the provider’s',
+    wire: {
+      ...request(),
+      response: JSON.stringify(
+        response('completed', [
+          {
+            id: 'tsc_1',
+            type: 'tool_search_call',
+            status: 'completed',
+            arguments: { paths: ['get_weather'] },
+            call_id: null,
+            execution: 'server',
+          },
+          message('Found.'),
+        ]),
+      ),
+    },
+    expected: { ...DONE, messages: [{ text: 'Found.', finishReason: 'stop' }] },
+  },
+  {
     name: 'a stream with a shell in a container of the provider’s',
     wire: streamed([
       ...CREATED,

@@ -624,6 +624,46 @@ describe('tool calls', () => {
       assert.equal((part as { name?: string }).name, 'web_search');
     }
   });
+
+  it('a search for tools at the provider’s is found again, though clients give it an id to call by', () => {
+    const search = {
+      id: 'tsc_1',
+      type: 'tool_search_call',
+      execution: 'server',
+      call_id: null,
+      status: 'completed',
+      arguments: { paths: ['now'] },
+    };
+    const called = {
+      type: 'function_call',
+      id: 'fc_1',
+      call_id: 'c1',
+      name: 'now',
+      arguments: '{}',
+    };
+    const answered = callOf({
+      target: '/v1/responses',
+      request: { model: 'gpt-5', input: 'Hi' },
+      status: 200,
+      response: JSON.stringify({ id: 'r', status: 'completed', output: [search, called] }),
+    });
+    assert.deepEqual(toolsOf(answered), [['c1', 'now', '{}']]);
+    const next = callOf({
+      target: '/v1/responses',
+      request: {
+        model: 'gpt-5',
+        input: [
+          { role: 'user', content: 'Hi' },
+          { ...search, call_id: 'tsc_1' },
+          called,
+          { type: 'function_call_output', call_id: 'c1', output: 'noon' },
+        ],
+      },
+      status: 200,
+      response: JSON.stringify({ id: 'r2', status: 'completed', output: [] }),
+    });
+    assert.equal(next.request.fingerprints[1], answered.response?.fingerprints[0]);
+  });
 });
 
 describe('framing', () => {
