@@ -17,6 +17,7 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const TESTS = [
   'test/real/stacks/programs.test.ts',
   'test/real/stacks/rustls.test.ts',
+  'test/real/stacks/old-go.test.ts',
   'test/real/agent-clis.test.ts',
 ];
 const COLUMNS: readonly [string, (row: StackRow) => string][] = [

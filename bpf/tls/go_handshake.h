@@ -1,7 +1,8 @@
 /*
  * Handshakes of Go's crypto/tls. Each runs once for a connection, on its goroutine:
  *
- * - func (c *Conn) clientHandshake(ctx context.Context) error, serverHandshake
+ * - func (c *Conn) clientHandshake(ctx context.Context) error, serverHandshake; before Go 1.17
+ * without a context, and with everything on the stack.
  * - func (c *Conn) sendAlert(err alert) error: why a side gives up is told to the other one.
  *
  * An alert of the other side is in the error: *net.OpError{Op: "remote error", Err: alert}.
@@ -11,14 +12,15 @@
 #include "go.h"
 #include "handshake.h"
 
-static __always_inline int go_handshake(struct pt_regs *ctx, u32 side) {
+static __always_inline int go_handshake(struct pt_regs *ctx, u32 side, const bool has_registers) {
     u64 pid_tgid = bpf_get_current_pid_tgid();
     struct goroutine_call_key key;
     struct go_stack stack;
-    if (!is_seen(pid_tgid >> 32) || !find_frame(ctx, pid_tgid, true, &key, &stack))
+    if (!is_seen(pid_tgid >> 32) || !find_frame(ctx, pid_tgid, has_registers, &key, &stack))
         return 0;
+    u64 object = has_registers ? GO_ARGUMENT_1(ctx) : go_stack_word(ctx, 0);
     struct handshake_call call = {
-        .connection = {.object = GO_ARGUMENT_1(ctx), .pid = pid_tgid >> 32},
+        .connection = {.object = object, .pid = pid_tgid >> 32},
         .enter_ns = bpf_ktime_get_boot_ns(),
     };
     if (!begin_handshake(&call.connection, call.enter_ns, SL_STACK_GO, side))
@@ -39,12 +41,22 @@ static __always_inline int go_handshake(struct pt_regs *ctx, u32 side) {
 
 SEC("uprobe/go_client_handshake_enter")
 int go_client_handshake_enter(struct pt_regs *ctx) {
-    return go_handshake(ctx, SL_SIDE_CLIENT);
+    return go_handshake(ctx, SL_SIDE_CLIENT, true);
 }
 
 SEC("uprobe/go_server_handshake_enter")
 int go_server_handshake_enter(struct pt_regs *ctx) {
-    return go_handshake(ctx, SL_SIDE_SERVER);
+    return go_handshake(ctx, SL_SIDE_SERVER, true);
+}
+
+SEC("uprobe/go_stack_client_handshake_enter")
+int go_stack_client_handshake_enter(struct pt_regs *ctx) {
+    return go_handshake(ctx, SL_SIDE_CLIENT, false);
+}
+
+SEC("uprobe/go_stack_server_handshake_enter")
+int go_stack_server_handshake_enter(struct pt_regs *ctx) {
+    return go_handshake(ctx, SL_SIDE_SERVER, false);
 }
 
 /* net.OpError: Op string; Net string; Source, Addr Addr; Err error. */
@@ -74,13 +86,15 @@ static __always_inline u32 alert_in_error(u64 error) {
     return alert;
 }
 
+/* Before 1.17 the error is on the stack behind the connection, which is the only argument. */
+#define GO_STACK_HANDSHAKE_ERROR 1
+
 /* At the return instructions: the error is an interface, of which the first word is 0 for none. */
-SEC("uprobe/go_handshake_return")
-int go_handshake_return(struct pt_regs *ctx) {
+static __always_inline int go_handshake_end(struct pt_regs *ctx, const bool has_registers) {
     u64 pid_tgid = bpf_get_current_pid_tgid();
     struct goroutine_call_key key;
     struct go_stack stack;
-    if (!is_seen(pid_tgid >> 32) || !find_frame(ctx, pid_tgid, true, &key, &stack))
+    if (!is_seen(pid_tgid >> 32) || !find_frame(ctx, pid_tgid, has_registers, &key, &stack))
         return 0;
     struct handshake_call *entry = bpf_map_lookup_elem(&goroutine_handshakes, &key);
     if (!entry)
@@ -90,11 +104,13 @@ int go_handshake_return(struct pt_regs *ctx) {
     struct connection *connection = bpf_map_lookup_elem(&connections, &call.connection);
     if (!connection)
         return 0;
-    if (!GO_RESULT(ctx)) {
+    if (!(has_registers ? GO_RESULT(ctx) : go_stack_word(ctx, GO_STACK_HANDSHAKE_ERROR))) {
         end_handshake(&call.connection, connection, SL_HANDSHAKE_COMPLETED, SL_CODE_NONE, 0);
         return 0;
     }
-    u32 received = alert_in_error(GO_ARGUMENT_2(ctx));
+    u64 error =
+        has_registers ? GO_ARGUMENT_2(ctx) : go_stack_word(ctx, GO_STACK_HANDSHAKE_ERROR + 1);
+    u32 received = alert_in_error(error);
     u32 sent = connection->handshake_code;
     u32 kind = received ? SL_CODE_ALERT_RECEIVED : sent ? SL_CODE_ALERT_SENT : SL_CODE_NONE;
     end_handshake(&call.connection, connection, SL_HANDSHAKE_FAILED, kind,
@@ -102,14 +118,33 @@ int go_handshake_return(struct pt_regs *ctx) {
     return 0;
 }
 
-SEC("uprobe/go_alert_enter")
-int go_alert_enter(struct pt_regs *ctx) {
+SEC("uprobe/go_handshake_return")
+int go_handshake_return(struct pt_regs *ctx) {
+    return go_handshake_end(ctx, true);
+}
+
+SEC("uprobe/go_stack_handshake_return")
+int go_stack_handshake_return(struct pt_regs *ctx) {
+    return go_handshake_end(ctx, false);
+}
+
+static __always_inline int go_alert(u64 object, u8 alert) {
     u64 pid_tgid = bpf_get_current_pid_tgid();
     if (!is_seen(pid_tgid >> 32))
         return 0;
-    struct connection_key key = {.object = GO_ARGUMENT_1(ctx), .pid = pid_tgid >> 32};
+    struct connection_key key = {.object = object, .pid = pid_tgid >> 32};
     struct connection *connection = bpf_map_lookup_elem(&connections, &key);
     if (connection && connection->handshake_state == HANDSHAKE_OPEN)
-        connection->handshake_code = (u8)GO_ARGUMENT_2(ctx);
+        connection->handshake_code = alert;
     return 0;
+}
+
+SEC("uprobe/go_alert_enter")
+int go_alert_enter(struct pt_regs *ctx) {
+    return go_alert(GO_ARGUMENT_1(ctx), GO_ARGUMENT_2(ctx));
+}
+
+SEC("uprobe/go_stack_alert_enter")
+int go_stack_alert_enter(struct pt_regs *ctx) {
+    return go_alert(go_stack_word(ctx, 0), go_stack_word(ctx, 1));
 }
