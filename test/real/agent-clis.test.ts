@@ -151,8 +151,7 @@ async function observeCli(cli: Cli, path: string): Promise<Run> {
     );
     return { spans: spans.filter((span) => traces.has(span.traceId)), truth, output };
   } finally {
-    sightline.child.kill('SIGKILL');
-    sightline.remove();
+    sightline.discard();
     rmSync(folder, { recursive: true, force: true });
   }
 }

@@ -96,8 +96,7 @@ describe('SDK agents in real backends', function () {
   });
 
   after(async () => {
-    sightline?.child.kill('SIGKILL');
-    sightline?.remove();
+    sightline?.discard();
     await server?.stop();
     await backends?.stop();
   });

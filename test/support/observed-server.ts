@@ -52,8 +52,7 @@ export async function observe(
     assert.deepEqual(violations.slice(0, 20), []);
     return { ...content, spans: ofServer(content.spans, server), truth: server.truth(), finished };
   } finally {
-    sightline?.child.kill('SIGKILL');
-    sightline?.remove();
+    sightline?.discard();
     await server.stop();
   }
 }

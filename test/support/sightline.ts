@@ -34,6 +34,8 @@ export interface RunningSightline {
   stop(): Promise<FinishedSightline>;
   /** Removes its folder. */
   remove(): void;
+  /** Ends it, whatever it is doing, and removes its folder. */
+  discard(): void;
 }
 
 /** Environment of a Sightline under test: none of ours but what the test gives, no exporter but the file. */
@@ -104,6 +106,7 @@ export async function startSightline(options: SightlineOptions = {}): Promise<Ru
   );
   const { finished, output } = collect(child);
   await ready(child, output, finished);
+  const remove = (): void => rmSync(directory, { recursive: true, force: true });
   return {
     child,
     file,
@@ -116,8 +119,10 @@ export async function startSightline(options: SightlineOptions = {}): Promise<Ru
       clearTimeout(timer);
       return result;
     },
-    remove() {
-      rmSync(directory, { recursive: true, force: true });
+    remove,
+    discard() {
+      child.kill('SIGKILL');
+      remove();
     },
   };
 }

@@ -6,12 +6,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
+import { deferToAfterEach } from '../../support/after-each.ts';
 import { chatSpans, compareSpansWithTruth } from '../../support/compare.ts';
 import { type Http2ModelServer, startHttp2ModelServer } from '../../support/http2-model-server.ts';
 import { huffman } from '../../support/http2-writer.ts';
 import { requireKernel } from '../../support/kernel-guard.ts';
 import { type FlatSpan, readOtlpFile } from '../../support/otlp-file.ts';
-import { runSightline, startSightline } from '../../support/sightline.ts';
+import { type RunningSightline, runSightline, startSightline } from '../../support/sightline.ts';
 
 const CLIENT = fileURLToPath(new URL('../../support/http2-client.mjs', import.meta.url));
 const CONTENT_ON = { OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT: 'SPAN_ONLY' };
@@ -51,16 +52,16 @@ async function observe(
   work: (server: Http2ModelServer) => Promise<void>,
 ): Promise<{ server: Http2ModelServer; spans: FlatSpan[] }> {
   const server = await startHttp2ModelServer();
-  const sightline = await startSightline({ env: CONTENT_ON });
+  let sightline: RunningSightline | undefined;
   try {
+    sightline = await startSightline({ env: CONTENT_ON });
     await work(server);
     await sightline.stop();
     const { spans } = readOtlpFile(sightline.file);
     const mine = chatSpans(spans).filter((span) => span.attributes['server.port'] === server.port);
     return { server, spans: mine };
   } finally {
-    sightline.child.kill('SIGKILL');
-    sightline.remove();
+    sightline?.discard();
     await server.stop();
   }
 }
@@ -82,6 +83,7 @@ function spanLines(path: string): string {
 
 describe('HTTP/2 on the real kernel', function () {
   this.timeout(180_000);
+  const defer = deferToAfterEach();
 
   before(function () {
     requireKernel(this);
@@ -159,45 +161,41 @@ describe('HTTP/2 on the real kernel', function () {
 
   it('a recording holds no credential, and replays to the same exact spans', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'sightline-http2-'));
+    defer(() => rmSync(folder, { recursive: true, force: true }));
     const recording = join(folder, 'run.slrec');
     const server = await startHttp2ModelServer();
+    defer(() => server.stop());
     const live = await startSightline({
       command: 'record',
       args: ['-o', recording],
       env: CONTENT_ON,
     });
-    try {
-      await runProgram(
-        process.execPath,
-        [CLIENT, '--url', server.url, '--count', '23', '--concurrency', '10', '--stream'],
-        { NODE_EXTRA_CA_CERTS: server.caPath },
-      );
-      assert.equal((await live.stop()).code, 0);
-      const file = join(folder, 'replayed.jsonl');
-      const replayed = await runSightline(['replay', recording], {
-        ...CONTENT_ON,
-        SIGHTLINE_FILE: file,
-        OTEL_TRACES_EXPORTER: 'none',
-        OTEL_METRICS_EXPORTER: 'none',
-        OTEL_LOGS_EXPORTER: 'none',
-      });
-      assert.equal(replayed.code, 0, replayed.stderr);
-      const spans = chatSpans(readOtlpFile(file).spans).filter(
-        (span) => span.attributes['server.port'] === server.port,
-      );
-      assertExact(server, spans, 23);
-      assert.equal(spanLines(file), spanLines(live.file), 'as the live run gave them');
-      // The preamble is followed by gzip members.
-      const written = readFileSync(recording);
-      const plain = gunzipSync(written.subarray(written.indexOf(Buffer.of(0x1f, 0x8b))));
-      assert.ok(plain.includes('chat.completion.chunk'), 'the recording holds the answers');
-      const key = 'sk-test-0123456789abcdef';
-      assert.ok(!plain.includes(key) && !plain.includes(huffman(`Bearer ${key}`)));
-    } finally {
-      live.child.kill('SIGKILL');
-      live.remove();
-      await server.stop();
-      rmSync(folder, { recursive: true, force: true });
-    }
+    defer(live.discard);
+    await runProgram(
+      process.execPath,
+      [CLIENT, '--url', server.url, '--count', '23', '--concurrency', '10', '--stream'],
+      { NODE_EXTRA_CA_CERTS: server.caPath },
+    );
+    assert.equal((await live.stop()).code, 0);
+    const file = join(folder, 'replayed.jsonl');
+    const replayed = await runSightline(['replay', recording], {
+      ...CONTENT_ON,
+      SIGHTLINE_FILE: file,
+      OTEL_TRACES_EXPORTER: 'none',
+      OTEL_METRICS_EXPORTER: 'none',
+      OTEL_LOGS_EXPORTER: 'none',
+    });
+    assert.equal(replayed.code, 0, replayed.stderr);
+    const spans = chatSpans(readOtlpFile(file).spans).filter(
+      (span) => span.attributes['server.port'] === server.port,
+    );
+    assertExact(server, spans, 23);
+    assert.equal(spanLines(file), spanLines(live.file), 'as the live run gave them');
+    // The preamble is followed by gzip members.
+    const written = readFileSync(recording);
+    const plain = gunzipSync(written.subarray(written.indexOf(Buffer.of(0x1f, 0x8b))));
+    assert.ok(plain.includes('chat.completion.chunk'), 'the recording holds the answers');
+    const key = 'sk-test-0123456789abcdef';
+    assert.ok(!plain.includes(key) && !plain.includes(huffman(`Bearer ${key}`)));
   });
 });

@@ -122,8 +122,7 @@ describe('a local model server and its client, both observed', function () {
       assert.equal((await sightline.stop()).code, 0);
       content = readOtlpFile(sightline.file);
     } finally {
-      sightline.child.kill('SIGKILL');
-      sightline.remove();
+      sightline.discard();
     }
   });
 

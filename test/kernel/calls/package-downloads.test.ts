@@ -119,8 +119,7 @@ describe('packages and repositories over TLS', function () {
       await work();
       await sightline.stop();
     } finally {
-      sightline.child.kill('SIGKILL');
-      sightline.remove();
+      sightline.discard();
     }
     const sums = { copied: 0, skipped: 0, lost: 0 };
     await readRecording({

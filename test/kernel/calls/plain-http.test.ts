@@ -11,6 +11,7 @@ import { promisify } from 'node:util';
 import { loadBinding } from '../../../src/capture/binding.ts';
 import type { CaptureEvent } from '../../../src/capture/events.ts';
 import { createRecordDecoder } from '../../../src/capture/kernel-record.ts';
+import { deferToAfterEach } from '../../support/after-each.ts';
 import { NODE_CLIENTS, PYTHON_CLIENTS, runClient } from '../../support/clients/run-client.ts';
 import { chatSpans } from '../../support/compare.ts';
 import { requireKernel } from '../../support/kernel-guard.ts';
@@ -102,6 +103,7 @@ async function socketsOf(script: string, args: string[]): Promise<CaptureEvent[]
 
 describe('unencrypted HTTP', function () {
   this.timeout(120_000);
+  const defer = deferToAfterEach();
 
   before(function () {
     requireKernel(this);
@@ -133,18 +135,14 @@ describe('unencrypted HTTP', function () {
 
   it('is not captured unless asked for', async () => {
     const server = await startModelServer({ tls: false });
+    defer(() => server.stop());
     const sightline = await startSightline({ env: { SIGHTLINE_CAPTURE: 'tls,process' } });
-    try {
-      await runClient({ program: 'node-fetch', url: server.url, caPath: '', count: 3 });
-      assert.equal((await sightline.stop()).code, 0);
-      const spans = existsSync(sightline.file) ? readOtlpFile(sightline.file).spans : [];
-      const ports = chatSpans(spans).map((span) => span.attributes['server.port']);
-      assert.equal(ports.includes(server.port), false);
-    } finally {
-      sightline.child.kill('SIGKILL');
-      sightline.remove();
-      await server.stop();
-    }
+    defer(sightline.discard);
+    await runClient({ program: 'node-fetch', url: server.url, caPath: '', count: 3 });
+    assert.equal((await sightline.stop()).code, 0);
+    const spans = existsSync(sightline.file) ? readOtlpFile(sightline.file).spans : [];
+    const ports = chatSpans(spans).map((span) => span.attributes['server.port']);
+    assert.equal(ports.includes(server.port), false);
   });
 
   it('places every byte, in several parts, in large calls, and counts those of sendfile', async () => {

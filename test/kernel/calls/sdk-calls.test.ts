@@ -13,7 +13,7 @@ import { type AttributeValue, type FlatSpan, readOtlpFile } from '../../support/
 import { startSdkAnswerServer } from '../../support/sdk-calls/sdk-answer-server.ts';
 import type { SdkCase, SdkRequest, SdkResult } from '../../support/sdk-calls/sdk-case.ts';
 import { SDK_CASES } from '../../support/sdk-calls/sdk-cases.ts';
-import { startSightline } from '../../support/sightline.ts';
+import { type RunningSightline, startSightline } from '../../support/sightline.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../support/sdk-calls/run-sdk-calls.ts', import.meta.url));
 const CONTENT_ON = { OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT: 'SPAN_ONLY' };
@@ -108,8 +108,9 @@ describe('every API of the vendors’ own SDKs, captured in the kernel', functio
   before(async function () {
     requireKernel(this);
     const server = await startSdkAnswerServer(SDK_CASES);
-    const sightline = await startSightline({ env: CONTENT_ON });
+    let sightline: RunningSightline | undefined;
     try {
+      sightline = await startSightline({ env: CONTENT_ON });
       said = await runProgram(server.url, server.caPath);
       await sightline.stop();
       spans = readOtlpFile(sightline.file)
@@ -118,8 +119,7 @@ describe('every API of the vendors’ own SDKs, captured in the kernel', functio
         .sort((a, b) => Number(a.startNs - b.startNs));
       requests = server.requests;
     } finally {
-      sightline.child.kill('SIGKILL');
-      sightline.remove();
+      sightline?.discard();
       await server.stop();
     }
   });

@@ -117,8 +117,7 @@ describe('the vendors’ own SDKs, captured in the kernel', function () {
       await sightline.stop();
       spans = readOtlpFile(sightline.file).spans;
     } finally {
-      sightline.child.kill('SIGKILL');
-      sightline.remove();
+      sightline.discard();
     }
   });
 

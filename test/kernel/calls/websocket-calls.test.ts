@@ -3,6 +3,7 @@
  * response, equal to the server's truth, however many share a socket.
  */
 import assert from 'node:assert/strict';
+import { deferToAfterEach } from '../../support/after-each.ts';
 import { type ClientProgram, runClient } from '../../support/clients/run-client.ts';
 import { chatSpans } from '../../support/compare.ts';
 import { requireKernel } from '../../support/kernel-guard.ts';
@@ -70,6 +71,7 @@ const CASES: readonly Case[] = [
 
 describe('model calls over WebSockets, captured in the kernel', function () {
   this.timeout(120_000);
+  const defer = deferToAfterEach();
 
   before(function () {
     requireKernel(this);
@@ -105,8 +107,13 @@ describe('model calls over WebSockets, captured in the kernel', function () {
 
   it('a socket that was open before Sightline: what is under way is marked, the rest is exact', async () => {
     const server = await startModelServer();
+    let client: Promise<unknown> | undefined;
+    defer(async () => {
+      await server.stop();
+      await client;
+    });
     // More than can be answered: the server ends it.
-    const client = runClient({
+    client = runClient({
       program: 'openai-responses-socket',
       url: server.url,
       caPath: server.caPath,
@@ -115,39 +122,33 @@ describe('model calls over WebSockets, captured in the kernel', function () {
     });
     await server.settle(2);
     const sightline = await startSightline();
-    try {
-      const before = server.truth().length;
-      await server.settle(before + RESPONSES, 60_000);
-      await sightline.stop();
-      const truth = server.truth();
-      const ids = truth.map(({ answer }) => answer?.id);
-      const seen = chatSpans(readOtlpFile(sightline.file).spans).filter((span) =>
-        ids.includes(String(span.attributes['gen_ai.response.id'])),
-      );
-      const [first, ...rest] = seen.slice(0, RESPONSES);
-      assert.ok(rest.length >= RESPONSES - 3, `${rest.length} spans`);
-      const from = ids.indexOf(String(rest[0]?.attributes['gen_ai.response.id']));
-      assert.ok(from <= before + 2, `the first whole one is ${from}, after ${before}`);
-      assert.deepEqual(
-        rest
-          .slice(0, -1)
-          .map(({ attributes }) => [
-            attributes['gen_ai.response.id'],
-            attributes['gen_ai.usage.output_tokens'],
-            attributes['sightline.damage'],
-          ]),
-        truth
-          .slice(from, from + rest.length - 1)
-          .map(({ answer }) => [answer?.id, answer?.usage.outputTokens, undefined]),
-      );
-      const damage = first?.attributes['sightline.damage'];
-      assert.ok(damage === undefined || JSON.stringify(damage) === '["joined-midway"]');
-    } finally {
-      sightline.child.kill('SIGKILL');
-      sightline.remove();
-      await server.stop();
-      await client;
-    }
+    defer(sightline.discard);
+    const before = server.truth().length;
+    await server.settle(before + RESPONSES, 60_000);
+    await sightline.stop();
+    const truth = server.truth();
+    const ids = truth.map(({ answer }) => answer?.id);
+    const seen = chatSpans(readOtlpFile(sightline.file).spans).filter((span) =>
+      ids.includes(String(span.attributes['gen_ai.response.id'])),
+    );
+    const [first, ...rest] = seen.slice(0, RESPONSES);
+    assert.ok(rest.length >= RESPONSES - 3, `${rest.length} spans`);
+    const from = ids.indexOf(String(rest[0]?.attributes['gen_ai.response.id']));
+    assert.ok(from <= before + 2, `the first whole one is ${from}, after ${before}`);
+    assert.deepEqual(
+      rest
+        .slice(0, -1)
+        .map(({ attributes }) => [
+          attributes['gen_ai.response.id'],
+          attributes['gen_ai.usage.output_tokens'],
+          attributes['sightline.damage'],
+        ]),
+      truth
+        .slice(from, from + rest.length - 1)
+        .map(({ answer }) => [answer?.id, answer?.usage.outputTokens, undefined]),
+    );
+    const damage = first?.attributes['sightline.damage'];
+    assert.ok(damage === undefined || JSON.stringify(damage) === '["joined-midway"]');
   });
 
   it('a server that goes away in the middle of a response: it is marked, with what was said', async () => {

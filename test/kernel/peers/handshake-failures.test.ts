@@ -106,8 +106,7 @@ describe('failed handshakes', function () {
       finished = await sightline.stop();
       content = readOtlpFile(sightline.file);
     } finally {
-      sightline.child.kill('SIGKILL');
-      sightline.remove();
+      sightline.discard();
     }
   });
   after(() => certificate?.remove());

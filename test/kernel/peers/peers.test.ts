@@ -9,6 +9,7 @@ import type {
   PeerEvent,
   ServerNameEvent,
 } from '../../../src/capture/events.ts';
+import { deferToAfterEach } from '../../support/after-each.ts';
 import { requireKernel, skipWithout } from '../../support/kernel-guard.ts';
 import { closeSession, dataOf, openSession, type Session } from '../native/harness.ts';
 import { runProgram } from '../stacks/stack-run.ts';
@@ -65,6 +66,7 @@ function assertHandshakes(session: Session, connections: number, wallMs: number)
 
 describe('peers of connections', function () {
   this.timeout(120_000);
+  const defer = deferToAfterEach();
   let folder: string;
 
   before(function () {
@@ -81,45 +83,41 @@ describe('peers of connections', function () {
     for (const host of ['127.0.0.1', '::1']) {
       it(`${subject.name} to ${host}`, async function () {
         const server = await startTappedServer({ host });
+        defer(() => server.stop());
         const { caPath } = server.certificate;
         const at = { host, port: server.port, caPath };
         const command = subject.command(folder, at, CONNECTIONS);
         if (command === undefined) {
-          await server.stop();
           skipWithout(this, `a client on ${subject.stack}`);
         }
         const session = openSession({ ringBytes: 16 * 1024 * 1024 });
-        try {
-          attachCase(session, folder, subject);
-          const beginMs = performance.now();
-          await runProgram(session, command[0] ?? '', command.slice(1));
-          const wallMs = performance.now() - beginMs;
-          closeSession(session);
-          assert.equal(server.requests(), CONNECTIONS);
-          const peers = [...peersByConnection(session).values()];
-          for (const peer of peers) {
-            assert.equal(peer.address, host);
-            assert.equal(peer.port, server.port);
-            assert.equal(peer.localAddress, host);
-            assert.equal(peer.isInferred, subject.isInferred);
-            assert.equal(peer.connection.stack, subject.stack);
-          }
-          // Go opens connections that it may exit before using.
-          const connections =
-            subject.stack === 'go' ? completedOf(session).length : server.clientPorts().length;
-          assert.ok(connections >= peers.length);
-          assertHandshakes(session, connections, wallMs);
-          // The server's own knowledge tells the connections apart.
-          const locals = peers.map(({ localPort }) => localPort);
-          assert.equal(new Set(locals).size, locals.length);
-          const unknown = locals.filter((port) => !server.clientPorts().includes(port));
-          assert.deepEqual(unknown, []);
-          if (subject.stack !== 'go') {
-            assert.equal(peers.length, subject.connections(CONNECTIONS));
-          }
-        } finally {
-          session.capture.close();
-          await server.stop();
+        defer(() => session.capture.close());
+        attachCase(session, folder, subject);
+        const beginMs = performance.now();
+        await runProgram(session, command[0] ?? '', command.slice(1));
+        const wallMs = performance.now() - beginMs;
+        closeSession(session);
+        assert.equal(server.requests(), CONNECTIONS);
+        const peers = [...peersByConnection(session).values()];
+        for (const peer of peers) {
+          assert.equal(peer.address, host);
+          assert.equal(peer.port, server.port);
+          assert.equal(peer.localAddress, host);
+          assert.equal(peer.isInferred, subject.isInferred);
+          assert.equal(peer.connection.stack, subject.stack);
+        }
+        // Go opens connections that it may exit before using.
+        const connections =
+          subject.stack === 'go' ? completedOf(session).length : server.clientPorts().length;
+        assert.ok(connections >= peers.length);
+        assertHandshakes(session, connections, wallMs);
+        // The server's own knowledge tells the connections apart.
+        const locals = peers.map(({ localPort }) => localPort);
+        assert.equal(new Set(locals).size, locals.length);
+        const unknown = locals.filter((port) => !server.clientPorts().includes(port));
+        assert.deepEqual(unknown, []);
+        if (subject.stack !== 'go') {
+          assert.equal(peers.length, subject.connections(CONNECTIONS));
         }
       });
     }
@@ -128,30 +126,26 @@ describe('peers of connections', function () {
   for (const subject of CLIENT_CASES.filter(({ stack }) => stack !== 'go')) {
     it(`${subject.name}: the name of the server that it wants`, async function () {
       const server = await startTappedServer();
+      defer(() => server.stop());
       const at = { host: 'localhost', port: server.port, caPath: server.certificate.caPath };
       const command = subject.command(folder, at, CONNECTIONS);
       if (command === undefined) {
-        await server.stop();
         skipWithout(this, `a client on ${subject.stack}`);
       }
       const session = openSession({ ringBytes: 16 * 1024 * 1024 });
-      try {
-        attachCase(session, folder, subject);
-        await runProgram(session, command[0] ?? '', command.slice(1));
-        closeSession(session);
-        assert.equal(server.requests(), CONNECTIONS);
-        const withData = new Set(dataOf(session).map(({ connection }) => keyOf(connection)));
-        const names = session.events.filter(
-          (event): event is ServerNameEvent =>
-            event.type === 'server-name' && withData.has(keyOf(event.connection)),
-        );
-        assert.equal(withData.size, subject.connections(CONNECTIONS));
-        assert.deepEqual(new Set(names.map(({ connection }) => keyOf(connection))), withData);
-        assert.deepEqual([...new Set(names.map(({ name }) => name))], ['localhost']);
-      } finally {
-        session.capture.close();
-        await server.stop();
-      }
+      defer(() => session.capture.close());
+      attachCase(session, folder, subject);
+      await runProgram(session, command[0] ?? '', command.slice(1));
+      closeSession(session);
+      assert.equal(server.requests(), CONNECTIONS);
+      const withData = new Set(dataOf(session).map(({ connection }) => keyOf(connection)));
+      const names = session.events.filter(
+        (event): event is ServerNameEvent =>
+          event.type === 'server-name' && withData.has(keyOf(event.connection)),
+      );
+      assert.equal(withData.size, subject.connections(CONNECTIONS));
+      assert.deepEqual(new Set(names.map(({ connection }) => keyOf(connection))), withData);
+      assert.deepEqual([...new Set(names.map(({ name }) => name))], ['localhost']);
     });
   }
 });

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
+import { deferToAfterEach } from '../../support/after-each.ts';
 import { programIdsOf, stillLoaded } from '../../support/bpf-programs.ts';
 import {
   type ClientOptions,
@@ -60,6 +61,7 @@ function bigints(_key: string, value: unknown): unknown {
 
 describe('the end of what is observed', function () {
   this.timeout(60_000);
+  const defer = deferToAfterEach();
 
   before(function () {
     requireKernel(this);
@@ -130,28 +132,25 @@ describe('the end of what is observed', function () {
 
   it('the end of Sightline in the middle of a stream gives one marked span, and leaves the target alone', async () => {
     const server = await startModelServer();
+    defer(() => server.stop());
     const sightline = await startSightline();
-    try {
-      const running = runClient({
-        program: 'node-https',
-        url: server.url,
-        caPath: server.caPath,
-        count: 1,
-        stream: true,
-        scenario: { text: 'word '.repeat(60), deltas: 60, intervalMs: 100 },
-      });
-      await connected(server.port);
-      const finished = await sightline.stop();
-      assert.equal(finished.code, 0, finished.stderr);
-      const client = await running;
-      assert.equal(client.exitCode, 0, client.stderr);
-      assert.equal(client.results[0]?.status, 200);
-      const text = readFileSync(sightline.file, 'utf8');
-      assert.match(text, /"truncated"/);
-    } finally {
-      sightline.remove();
-      await server.stop();
-    }
+    defer(sightline.discard);
+    const running = runClient({
+      program: 'node-https',
+      url: server.url,
+      caPath: server.caPath,
+      count: 1,
+      stream: true,
+      scenario: { text: 'word '.repeat(60), deltas: 60, intervalMs: 100 },
+    });
+    await connected(server.port);
+    const finished = await sightline.stop();
+    assert.equal(finished.code, 0, finished.stderr);
+    const client = await running;
+    assert.equal(client.exitCode, 0, client.stderr);
+    assert.equal(client.results[0]?.status, 200);
+    const text = readFileSync(sightline.file, 'utf8');
+    assert.match(text, /"truncated"/);
   });
 });
 

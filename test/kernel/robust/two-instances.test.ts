@@ -84,8 +84,7 @@ describe('two instances on one host', function () {
   });
   after(async () => {
     for (const { sightline, receiver } of instances) {
-      sightline.child.kill('SIGKILL');
-      sightline.remove();
+      sightline.discard();
       await receiver.close();
     }
     certificates?.remove();

@@ -125,8 +125,7 @@ describe('TLS within TLS, through a proxy', function () {
       assert.equal(chatSpans(spans).length, count);
       assert.deepEqual(compareSpansWithTruth(spans, truth, { peerPort: proxy.port }), []);
     } finally {
-      sightline?.child.kill('SIGKILL');
-      sightline?.remove();
+      sightline?.discard();
       await server.stop();
     }
   });

@@ -8,6 +8,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { deferToAfterEach } from '../../support/after-each.ts';
 import { runAgent } from '../../support/agents/run-agent.ts';
 import { runClient } from '../../support/clients/run-client.ts';
 import { chatSpans } from '../../support/compare.ts';
@@ -33,6 +34,7 @@ function httpSpans(spans: readonly FlatSpan[], port: number): FlatSpan[] {
 
 describe('HTTP exchanges that are no model calls', function () {
   this.timeout(120_000);
+  const defer = deferToAfterEach();
   let certificate: Certificate;
   let server: Server;
   let port = 0;
@@ -105,8 +107,7 @@ describe('HTTP exchanges that are no model calls', function () {
       assert.deepEqual(violations.slice(0, 20), []);
       return { ...content, own: httpSpans(content.spans, port) };
     } finally {
-      sightline.child.kill('SIGKILL');
-      sightline.remove();
+      sightline.discard();
     }
   }
 
@@ -245,46 +246,43 @@ describe('HTTP exchanges that are no model calls', function () {
 
   it('and those that are, are dropped by the same filter: one model server of two is seen', async () => {
     const first = await startModelServer();
+    defer(() => first.stop());
     const second = await startModelServer();
+    defer(() => second.stop());
     const models = [first, second];
     const filter = `request.port != ${first.port} && response.status < 500`;
     const sightline = await startSightline({ env: { SIGHTLINE_HTTP_FILTER: filter } });
-    try {
-      for (const { url: base, caPath } of models) {
-        const agent = await runAgent({
-          program: 'anthropic-agent',
-          url: base,
-          caPath,
-          prompts: ['Run `exit 3`, please.'],
-          stream: true,
-        });
-        assert.equal(agent.exitCode, 0, agent.stderr);
-        await runClient({
-          program: 'node-fetch',
-          url: base,
-          caPath,
-          count: 2,
-          scenario: [{}, { status: 503 }],
-        });
-      }
-      await sightline.stop();
-      const { spans } = readOtlpFile(sightline.file);
-      const ports = (port_: number): FlatSpan[] =>
-        chatSpans(spans).filter((span) => span.attributes['server.port'] === port_);
-      assert.equal(ports(first.port).length, 0);
-      assert.equal(
-        ports(second.port).length,
-        3,
-        'two calls of the agent, and the one that was answered',
-      );
-      const turns = spans.filter((span) => span.name.startsWith('invoke_agent'));
-      const traces = new Set(ports(second.port).map((span) => span.traceId));
-      assert.equal(turns.filter((turn) => traces.has(turn.traceId)).length, 1);
-    } finally {
-      sightline.child.kill('SIGKILL');
-      sightline.remove();
-      await Promise.all(models.map((each) => each.stop()));
+    defer(sightline.discard);
+    for (const { url: base, caPath } of models) {
+      const agent = await runAgent({
+        program: 'anthropic-agent',
+        url: base,
+        caPath,
+        prompts: ['Run `exit 3`, please.'],
+        stream: true,
+      });
+      assert.equal(agent.exitCode, 0, agent.stderr);
+      await runClient({
+        program: 'node-fetch',
+        url: base,
+        caPath,
+        count: 2,
+        scenario: [{}, { status: 503 }],
+      });
     }
+    await sightline.stop();
+    const { spans } = readOtlpFile(sightline.file);
+    const ports = (port_: number): FlatSpan[] =>
+      chatSpans(spans).filter((span) => span.attributes['server.port'] === port_);
+    assert.equal(ports(first.port).length, 0);
+    assert.equal(
+      ports(second.port).length,
+      3,
+      'two calls of the agent, and the one that was answered',
+    );
+    const turns = spans.filter((span) => span.name.startsWith('invoke_agent'));
+    const traces = new Set(ports(second.port).map((span) => span.traceId));
+    assert.equal(turns.filter((turn) => traces.has(turn.traceId)).length, 1);
   });
 
   it('come out of a recording as they came out live, by the filter that is set then', async () => {
@@ -324,8 +322,7 @@ describe('HTTP exchanges that are no model calls', function () {
       const unfiltered = readOtlpFile(await replay({ SIGHTLINE_HTTP_FILTER: 'true' }));
       assert.equal(httpSpans(unfiltered.spans, port).length, 3);
     } finally {
-      live.child.kill('SIGKILL');
-      live.remove();
+      live.discard();
       rmSync(folder, { recursive: true, force: true });
     }
   });

@@ -106,8 +106,7 @@ describe('the HTTP filter, in the kernel', function () {
           unanswered: count('sightline.http_filter_errors'),
         };
       } finally {
-        sightline.child.kill('SIGKILL');
-        sightline.remove();
+        sightline.discard();
       }
     } finally {
       await receiver.close();

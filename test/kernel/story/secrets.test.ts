@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
+import { deferToAfterEach } from '../../support/after-each.ts';
 import { runAgent } from '../../support/agents/run-agent.ts';
 import { requireKernel } from '../../support/kernel-guard.ts';
 import { startModelServer } from '../../support/model-server/server.ts';
@@ -12,6 +13,7 @@ import { runSightline, startSightline } from '../../support/sightline.ts';
 
 describe('credentials that an agent handles', function () {
   this.timeout(120_000);
+  const defer = deferToAfterEach();
 
   before(function () {
     requireKernel(this);
@@ -27,61 +29,55 @@ describe('credentials that an agent handles', function () {
       SIGHTLINE_REDACT: 'email,/ACME-[0-9]{5,}/',
     };
     const folder = mkdtempSync(join(tmpdir(), 'sightline-secrets-'));
+    defer(() => rmSync(folder, { recursive: true, force: true }));
     const recording = join(folder, 'run.slrec');
     const server = await startModelServer({ defaultScenario: { deltas: 5 } });
+    defer(() => server.stop());
     const live = await startSightline({ command: 'record', args: ['-o', recording], env });
-    try {
-      // Two a command: the model server quotes a result only so far, and half a key may lack what tells it.
-      const prompts: string[] = [];
-      for (let from = 0; from < corpus.length; from += 2) {
-        const texts = corpus.slice(from, from + 2).map(({ text }) => text);
-        prompts.push(`Run \`echo ${texts.join(' ')} ACME-12345 ann@acme.example\`, please.`);
-      }
-      const run = await runAgent({
-        program: 'openai-agent',
-        url: server.url,
-        caPath: server.caPath,
-        prompts,
-        stream: true,
-      });
-      assert.equal(run.exitCode, 0, run.stderr);
-      const finished = await live.stop();
-      assert.equal(finished.code, 0, finished.stderr);
-      const file = join(folder, 'replayed.jsonl');
-      const replayed = await runSightline(['replay', '--print', 'exchanges', recording], {
-        ...env,
-        SIGHTLINE_FILE: file,
-        OTEL_TRACES_EXPORTER: 'console',
-        OTEL_METRICS_EXPORTER: 'none',
-        OTEL_LOGS_EXPORTER: 'none',
-      });
-      assert.equal(replayed.code, 0, replayed.stderr);
-      const bytes = readFileSync(recording);
-      const outputs = {
-        exported: readFileSync(live.file, 'utf8'),
-        stdout: finished.stdout,
-        log: finished.stderr,
-        recorded: gunzipSync(bytes.subarray(bytes.indexOf(Buffer.of(0x1f, 0x8b)))).toString(
-          'latin1',
-        ),
-        printed: replayed.stdout,
-        'log of the replay': replayed.stderr,
-        replayed: readFileSync(file, 'utf8'),
-      };
-      assert.ok(outputs.exported.includes('echo ****'), 'the commands are exported, masked');
-      assert.ok(outputs.recorded.includes('chat/completions'), 'the requests are recorded');
-      for (const [where, text] of Object.entries(outputs)) {
-        const leak = findLeak(text);
-        const at = leak === undefined ? -1 : text.indexOf(leak.secret.slice(4, 14));
-        const context = text.slice(Math.max(0, at - 60), at);
-        assert.equal(leak, undefined, `${leak?.rule} is in what was ${where}: …${context}`);
-        assert.ok(!/ACME-12345|ann@acme/.test(text), `a pattern's match is in what was ${where}`);
-      }
-    } finally {
-      live.child.kill('SIGKILL');
-      live.remove();
-      await server.stop();
-      rmSync(folder, { recursive: true, force: true });
+    defer(live.discard);
+    // Two a command: the model server quotes a result only so far, and half a key may lack what tells it.
+    const prompts: string[] = [];
+    for (let from = 0; from < corpus.length; from += 2) {
+      const texts = corpus.slice(from, from + 2).map(({ text }) => text);
+      prompts.push(`Run \`echo ${texts.join(' ')} ACME-12345 ann@acme.example\`, please.`);
+    }
+    const run = await runAgent({
+      program: 'openai-agent',
+      url: server.url,
+      caPath: server.caPath,
+      prompts,
+      stream: true,
+    });
+    assert.equal(run.exitCode, 0, run.stderr);
+    const finished = await live.stop();
+    assert.equal(finished.code, 0, finished.stderr);
+    const file = join(folder, 'replayed.jsonl');
+    const replayed = await runSightline(['replay', '--print', 'exchanges', recording], {
+      ...env,
+      SIGHTLINE_FILE: file,
+      OTEL_TRACES_EXPORTER: 'console',
+      OTEL_METRICS_EXPORTER: 'none',
+      OTEL_LOGS_EXPORTER: 'none',
+    });
+    assert.equal(replayed.code, 0, replayed.stderr);
+    const bytes = readFileSync(recording);
+    const outputs = {
+      exported: readFileSync(live.file, 'utf8'),
+      stdout: finished.stdout,
+      log: finished.stderr,
+      recorded: gunzipSync(bytes.subarray(bytes.indexOf(Buffer.of(0x1f, 0x8b)))).toString('latin1'),
+      printed: replayed.stdout,
+      'log of the replay': replayed.stderr,
+      replayed: readFileSync(file, 'utf8'),
+    };
+    assert.ok(outputs.exported.includes('echo ****'), 'the commands are exported, masked');
+    assert.ok(outputs.recorded.includes('chat/completions'), 'the requests are recorded');
+    for (const [where, text] of Object.entries(outputs)) {
+      const leak = findLeak(text);
+      const at = leak === undefined ? -1 : text.indexOf(leak.secret.slice(4, 14));
+      const context = text.slice(Math.max(0, at - 60), at);
+      assert.equal(leak, undefined, `${leak?.rule} is in what was ${where}: …${context}`);
+      assert.ok(!/ACME-12345|ann@acme/.test(text), `a pattern's match is in what was ${where}`);
     }
   });
 });

@@ -13,6 +13,7 @@ import { createCounters } from '../../../src/self/counters.ts';
 import { contentPolicy } from '../../../src/telemetry/content.ts';
 import { describePiece } from '../../../src/telemetry/piece-span.ts';
 import { CONVENTIONS } from '../../../src/telemetry/semconv.ts';
+import { deferToAfterEach } from '../../support/after-each.ts';
 import { runAgent } from '../../support/agents/run-agent.ts';
 import { runClient } from '../../support/clients/run-client.ts';
 import { requireKernel } from '../../support/kernel-guard.ts';
@@ -68,6 +69,7 @@ function cut(event: DataEvent, places: readonly number[]): DataEvent[] {
 
 describe('a recorded conversation', function () {
   this.timeout(180_000);
+  const defer = deferToAfterEach();
 
   before(function () {
     requireKernel(this);
@@ -75,65 +77,57 @@ describe('a recorded conversation', function () {
 
   it('tells the same story however its calls are cut', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'sightline-splits-'));
+    defer(() => rmSync(folder, { recursive: true, force: true }));
     const recording = join(folder, 'run.slrec');
     const server = await startModelServer();
+    defer(() => server.stop());
     const live = await startSightline({
       command: 'record',
       args: ['-o', recording],
       env: CONTENT_ON,
     });
-    try {
-      await runAgent({
-        program: 'openai-agent',
-        url: server.url,
-        caPath: server.caPath,
-        prompts: ['Run `echo hello` and `exit 3`, please.'],
-        stream: true,
-      });
-      await runClient({
-        program: 'node-https',
-        url: server.url,
-        caPath: server.caPath,
-        api: 'anthropic',
-        count: 8,
-        connections: 3,
-        concurrency: 3,
-        stream: true,
-        scenario: [
-          { textBytes: 2000, encoding: 'gzip' },
-          { textBytes: 1000, encoding: 'br' },
-          { toolCalls: [{ name: 'look', arguments: { at: 'größe' } }], newline: 'crlf' },
-        ],
-      });
-      assert.equal((await live.stop()).code, 0);
-      const events = await eventsOf(recording);
-      const story = storyOf(events);
-      assert.ok(story.length >= 8 + 3 + 2, `only ${story.length} spans`);
-      fc.assert(
-        fc.property(
-          fc.array(fc.nat(), { minLength: 1, maxLength: 6 }),
-          fc.nat(),
-          (places, salt) => {
-            let turn = salt;
-            const resplit = events.flatMap((event) => {
-              turn += 1;
-              return event.type === 'data' && event.bytes.length > 1
-                ? cut(
-                    event,
-                    places.map((place) => place + turn * 31),
-                  )
-                : [event];
-            });
-            assert.deepEqual(storyOf(resplit), story);
-          },
-        ),
-        { numRuns: RUNS },
-      );
-    } finally {
-      live.child.kill('SIGKILL');
-      live.remove();
-      await server.stop();
-      rmSync(folder, { recursive: true, force: true });
-    }
+    defer(live.discard);
+    await runAgent({
+      program: 'openai-agent',
+      url: server.url,
+      caPath: server.caPath,
+      prompts: ['Run `echo hello` and `exit 3`, please.'],
+      stream: true,
+    });
+    await runClient({
+      program: 'node-https',
+      url: server.url,
+      caPath: server.caPath,
+      api: 'anthropic',
+      count: 8,
+      connections: 3,
+      concurrency: 3,
+      stream: true,
+      scenario: [
+        { textBytes: 2000, encoding: 'gzip' },
+        { textBytes: 1000, encoding: 'br' },
+        { toolCalls: [{ name: 'look', arguments: { at: 'größe' } }], newline: 'crlf' },
+      ],
+    });
+    assert.equal((await live.stop()).code, 0);
+    const events = await eventsOf(recording);
+    const story = storyOf(events);
+    assert.ok(story.length >= 8 + 3 + 2, `only ${story.length} spans`);
+    fc.assert(
+      fc.property(fc.array(fc.nat(), { minLength: 1, maxLength: 6 }), fc.nat(), (places, salt) => {
+        let turn = salt;
+        const resplit = events.flatMap((event) => {
+          turn += 1;
+          return event.type === 'data' && event.bytes.length > 1
+            ? cut(
+                event,
+                places.map((place) => place + turn * 31),
+              )
+            : [event];
+        });
+        assert.deepEqual(storyOf(resplit), story);
+      }),
+      { numRuns: RUNS },
+    );
   });
 });
