@@ -441,14 +441,7 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
         target.role = message.role || 'assistant';
         const isTorn = !isWhole && position === choices.length - 1;
         for (const item of message.items) {
-          if (!isTorn || item.kind !== 'tool_call') {
-            target.addItem(item, timeNs);
-            continue;
-          }
-          const tool = target.beginToolCall(item.id, item.name, timeNs);
-          if (tool !== undefined) {
-            target.appendArguments(tool, item.argumentsText, timeNs, false);
-          }
+          target.addItem(item, timeNs, isTorn);
         }
         readUsage(choice.usage);
         readError(choice, false);

@@ -235,8 +235,7 @@ function readToolCall(call: JsonObject | undefined): WireItem | undefined {
 /** What is called: a function, or a tool that takes plain text. Some servers write both, the other one empty. */
 export function calledOf(call: JsonObject): JsonObject | undefined {
   const custom = asObject(call.custom);
-  const called = asObject(call.function);
-  return custom === undefined || (called !== undefined && saysNothing(custom)) ? called : custom;
+  return custom === undefined || saysNothing(custom) ? asObject(call.function) : custom;
 }
 
 /** A call whose members are all there, and empty. */

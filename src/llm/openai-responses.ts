@@ -234,17 +234,10 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
       output.forEach((value, position) => {
         const isTorn = !isWhole && position === output.length - 1;
         for (const item of readOpenAiItem(value).items) {
-          if (!isTorn || item.kind !== 'tool_call') {
-            choice?.addItem(item, timeNs);
-            continue;
-          }
-          if (!isNamedCall(asObject(value) ?? {})) {
-            // What says that the provider runs it may be what is missing.
-            continue;
-          }
-          const tool = choice?.beginToolCall(item.id, item.name, timeNs);
-          if (tool !== undefined) {
-            choice?.appendArguments(tool, item.argumentsText, timeNs, false);
+          const isSure = item.kind !== 'tool_call' || isNamedCall(asObject(value) ?? {});
+          // What says that the provider runs it may be what is missing.
+          if (!isTorn || isSure) {
+            choice?.addItem(item, timeNs, isTorn);
           }
         }
       });

@@ -222,6 +222,7 @@ export const BEDROCK_CONVERSE_FIXTURES: readonly Fixture[] = [
         },
       ],
       toolCalls: [{ id: 'tooluse_2', name: 'final_result', argumentsText: '{"result":42}' }],
+      serverToolCalls: [{ name: 'nova_code_interpreter', argumentsText: '{"snippet":"6 * 7"}' }],
     },
   },
   {

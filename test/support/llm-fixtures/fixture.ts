@@ -28,6 +28,8 @@ export interface Expected {
   toolCalls?: ExpectedToolCall[];
   /** Tool calls that broke off: in the answer, but never announced. */
   tornToolCalls?: ExpectedToolCall[];
+  /** The provider's own to run: seen as a call only where bytes are lost, that of saying so among them. */
+  serverToolCalls?: ExpectedToolCall[];
   serviceTier?: string;
   systemFingerprint?: string;
   error?: { type: string; message?: string };

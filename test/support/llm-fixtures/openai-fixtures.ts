@@ -125,6 +125,23 @@ export const OPENAI_FIXTURES: readonly Fixture[] = [
     },
   },
   {
+    name: 'an answer that says first why it ended, and breaks off in the arguments of a tool call (Azure)',
+    wire: {
+      ...request(),
+      response: `{"id":"${HEAD.id}","model":"${HEAD.model}","choices":[{"finish_reason":"tool_calls","index":0,"message":{"content":null,"role":"assistant","tool_calls":[{"id":"call_1","type":"function","function":{"name":"get_weather","arguments":"{\\"city\\"`,
+      isResponseComplete: false,
+    },
+    expected: {
+      ...ID,
+      usage: {},
+      finishReasons: ['tool_calls'],
+      messages: [{}],
+      tornToolCalls: [{ id: 'call_1', name: 'get_weather', argumentsText: '{"city"' }],
+      complete: false,
+      damage: ['truncated'],
+    },
+  },
+  {
     name: 'a stream of deltas whose members have nothing in them',
     wire: streamed([
       START,
