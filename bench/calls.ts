@@ -143,7 +143,8 @@ function attachmentsOf({ stack, files, functions }: Subject): Attachments {
       }
     }
     found.chosen.push(chosen);
-    found.plain.push({ ...chosen, offsets });
+    const { results, ...plain } = chosen;
+    found.plain.push({ ...plain, offsets });
   }
   return found;
 }

@@ -185,7 +185,8 @@ bpf_object *BpfAgent::open_object(const std::string &stack) const {
             stack == kNoStack
                 ? !is_probe && !is_tracing
                 : is_program_of(stack, name) || std::ranges::find(traced, name) != traced.end();
-        bpf_program__set_autoload(program, is_wanted);
+        const bool is_possible = link_method_ == LinkMethod::kMulti || !needs_cookies(name);
+        bpf_program__set_autoload(program, is_wanted && is_possible);
         if (is_probe) {
             prepare_program(program, link_method_);
         }
@@ -327,6 +328,9 @@ Outcome BpfAgent::check(const AttachTarget &target) {
         }
         std::vector<uint64_t> offsets = place.returns;
         offsets.push_back(place.offset);
+        for (const ProbePlace &result : place.results) {
+            offsets.push_back(result.offset);
+        }
         for (const uint64_t offset : offsets) {
             if (offset >= file_bytes) {
                 return Failure{"SL_ATTACH_OFFSET", "cannot probe " + place.function + " at " +
@@ -347,14 +351,25 @@ std::vector<ProbeRequest> BpfAgent::plan(const AttachTarget &target) const {
         const FunctionProbe *probe =
             find_function_probe(target.stack, target.convention, place.function);
         if (probe->enter != nullptr) {
-            add_place(target, probe->enter, place.offset, false, &entries);
+            add_place(target, probe->enter, {place.offset}, false, &entries);
         }
         if (probe->exit_at == ExitAt::kReturn) {
-            add_place(target, probe->exit, place.offset, true, &requests);
+            add_place(target, probe->exit, {place.offset}, true, &requests);
         }
         if (probe->exit_at == ExitAt::kInstructions) {
+            const bool has_results = link_method_ == LinkMethod::kMulti && probe->result != nullptr;
             for (const uint64_t offset : place.returns) {
-                add_place(target, probe->exit, offset, false, &requests);
+                const bool is_covered =
+                    std::find(place.covered_returns.begin(), place.covered_returns.end(), offset) !=
+                    place.covered_returns.end();
+                if (!has_results || !is_covered) {
+                    add_place(target, probe->exit, {offset}, false, &requests);
+                }
+            }
+            for (const ProbePlace &result : place.results) {
+                if (has_results) {
+                    add_place(target, probe->result, result, false, &requests);
+                }
             }
         }
     }
@@ -363,21 +378,23 @@ std::vector<ProbeRequest> BpfAgent::plan(const AttachTarget &target) const {
     return requests;
 }
 
-void BpfAgent::add_place(const AttachTarget &target, const char *program_name, uint64_t offset,
-                         bool is_return, std::vector<ProbeRequest> *requests) const {
+void BpfAgent::add_place(const AttachTarget &target, const char *program_name,
+                         const ProbePlace &place, bool is_return,
+                         std::vector<ProbeRequest> *requests) const {
     bpf_program *program =
         bpf_object__find_program_by_name(stacks_.find(target.stack), program_name);
     for (ProbeRequest &request : *requests) {
         if (request.program == program && request.is_return == is_return) {
             // Two names of one function: once.
-            if (std::find(request.offsets.begin(), request.offsets.end(), offset) ==
-                request.offsets.end()) {
-                request.offsets.push_back(offset);
+            if (std::none_of(
+                    request.places.begin(), request.places.end(),
+                    [&](const ProbePlace &other) { return other.offset == place.offset; })) {
+                request.places.push_back(place);
             }
             return;
         }
     }
-    requests->push_back({program, target.path, {offset}, is_return});
+    requests->push_back({program, target.path, {place}, is_return});
 }
 
 Outcome BpfAgent::attach_request(const ProbeRequest &request, std::vector<ProbeLink> *links) {
@@ -388,8 +405,8 @@ Outcome BpfAgent::attach_request(const ProbeRequest &request, std::vector<ProbeL
         return std::nullopt;
     }
     std::string places;
-    for (const uint64_t offset : request.offsets) {
-        places += (places.empty() ? "" : ", ") + std::to_string(offset);
+    for (const ProbePlace &place : request.places) {
+        places += (places.empty() ? "" : ", ") + std::to_string(place.offset);
     }
     const std::string what =
         "cannot probe " + request.path + " at " + places + " (" + reason(error, log) + "); ";

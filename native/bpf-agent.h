@@ -43,6 +43,9 @@ struct FunctionPlace {
     uint64_t offset;
     // Its return instructions, where those are to be probed.
     std::vector<uint64_t> returns;
+    // Where the result is known before, and the returns that need no probe then.
+    std::vector<ProbePlace> results;
+    std::vector<uint64_t> covered_returns;
 };
 
 struct AttachTarget {
@@ -106,7 +109,7 @@ class BpfAgent {
     bool attach_group(const std::string &group);
     static Outcome check(const AttachTarget &target);
     std::vector<ProbeRequest> plan(const AttachTarget &target) const;
-    void add_place(const AttachTarget &target, const char *program_name, uint64_t offset,
+    void add_place(const AttachTarget &target, const char *program_name, const ProbePlace &place,
                    bool is_return, std::vector<ProbeRequest> *requests) const;
     Outcome attach_request(const ProbeRequest &request, std::vector<ProbeLink> *links);
     void end_later(std::vector<ProbeLink> links);

@@ -34,19 +34,42 @@ std::optional<uint64_t> read_offset(const Napi::Value &value) {
     return static_cast<uint64_t>(offset);
 }
 
+bool read_offsets(const Napi::Value &list, std::vector<uint64_t> *offsets) {
+    const Napi::Array array =
+        list.IsArray() ? list.As<Napi::Array>() : Napi::Array::New(list.Env());
+    bool is_right = list.IsArray() || list.IsUndefined();
+    for (uint32_t i = 0; is_right && i < array.Length(); i++) {
+        const auto offset = read_offset(array.Get(i));
+        is_right = offset.has_value();
+        offsets->push_back(offset.value_or(0));
+    }
+    return is_right;
+}
+
+bool read_results(const Napi::Value &list, FunctionPlace *place) {
+    const Napi::Array array =
+        list.IsArray() ? list.As<Napi::Array>() : Napi::Array::New(list.Env());
+    bool is_right = list.IsArray() || list.IsUndefined();
+    for (uint32_t i = 0; is_right && i < array.Length(); i++) {
+        const Napi::Value one = array.Get(i);
+        is_right = one.IsObject();
+        if (is_right) {
+            const auto object = one.As<Napi::Object>();
+            const auto offset = read_offset(object.Get("offset"));
+            const auto cookie = read_offset(object.Get("cookie"));
+            is_right = offset.has_value() && cookie.has_value() &&
+                       read_offsets(object.Get("covers"), &place->covered_returns);
+            place->results.push_back({offset.value_or(0), cookie.value_or(0)});
+        }
+    }
+    return is_right;
+}
+
 // Throws, and returns false, when something is not what it has to be.
 bool read_place(const std::string &name, const Napi::Value &offset, const Napi::Value &returns,
-                FunctionPlace *place) {
-    const Napi::Array instructions =
-        returns.IsArray() ? returns.As<Napi::Array>() : Napi::Array::New(offset.Env());
+                const Napi::Value &results, FunctionPlace *place) {
     const auto entry = read_offset(offset);
-    bool is_right = entry.has_value() && (returns.IsArray() || returns.IsUndefined());
-    for (uint32_t i = 0; is_right && i < instructions.Length(); i++) {
-        const auto instruction = read_offset(instructions.Get(i));
-        is_right = instruction.has_value();
-        place->returns.push_back(instruction.value_or(0));
-    }
-    if (!is_right) {
+    if (!entry || !read_offsets(returns, &place->returns) || !read_results(results, place)) {
         throw_argument(offset.Env(),
                        "attach: the offset of " + name + " is not a whole number of bytes");
         return false;
@@ -61,13 +84,16 @@ bool read_target(const Napi::Object &request, AttachTarget *target) {
     const Napi::Value path = request.Get("path");
     const Napi::Value offsets = request.Get("offsets");
     const Napi::Value returns = request.Get("returns");
+    const Napi::Value results = request.Get("results");
     const Napi::Value convention = request.Get("convention");
     const bool has_convention = convention.IsString();
     if (!stack.IsString() || !path.IsString() || !offsets.IsObject() ||
         !(returns.IsObject() || returns.IsUndefined()) ||
+        !(results.IsObject() || results.IsUndefined()) ||
         !(has_convention || convention.IsUndefined())) {
         throw_argument(request.Env(), "attach takes {stack: string, path: string, offsets: object, "
-                                      "returns?: object, convention?: string}");
+                                      "returns?: object, results?: object, "
+                                      "convention?: string}");
         return false;
     }
     target->stack = stack.As<Napi::String>().Utf8Value();
@@ -79,8 +105,10 @@ bool read_target(const Napi::Object &request, AttachTarget *target) {
         const std::string name = names.Get(i).ToString().Utf8Value();
         const Napi::Value of_function =
             returns.IsObject() ? returns.As<Napi::Object>().Get(name) : request.Env().Undefined();
+        const Napi::Value known =
+            results.IsObject() ? results.As<Napi::Object>().Get(name) : request.Env().Undefined();
         FunctionPlace place;
-        if (!read_place(name, table.Get(name), of_function, &place)) {
+        if (!read_place(name, table.Get(name), of_function, known, &place)) {
             return false;
         }
         target->places.push_back(std::move(place));

@@ -78,9 +78,9 @@ constexpr FunctionProbe kFunctionProbes[] = {
     {"nss", "", "SSL_ImportFD", nullptr, ExitAt::kReturn, "nss_import_exit"},
     {"nss", "", "PR_Close", "nss_close_enter", ExitAt::kNever, nullptr},
     {"go", "go-register", "crypto/tls.(*Conn).Read", "go_read_enter", ExitAt::kInstructions,
-     "go_return"},
+     "go_return", "go_result"},
     {"go", "go-register", "crypto/tls.(*Conn).Write", "go_write_enter", ExitAt::kInstructions,
-     "go_return"},
+     "go_return", "go_result"},
     {"go", "go-register", "crypto/tls.(*Conn).Close", "go_close_enter", ExitAt::kNever, nullptr},
     {"go", "go-register", "crypto/tls.(*Conn).clientHandshake", "go_client_handshake_enter",
      ExitAt::kInstructions, "go_handshake_return"},
@@ -149,11 +149,17 @@ std::vector<std::string> probed_functions(const std::string &stack) {
     return names;
 }
 
+bool needs_cookies(const std::string &program) {
+    return std::any_of(std::begin(kFunctionProbes), std::end(kFunctionProbes),
+                       [&](const FunctionProbe &probe) { return is_named(probe.result, program); });
+}
+
 bool is_program_of(const std::string &stack, const std::string &program) {
     return std::any_of(std::begin(kFunctionProbes), std::end(kFunctionProbes),
                        [&](const FunctionProbe &probe) {
-                           return stack == probe.stack &&
-                                  (is_named(probe.enter, program) || is_named(probe.exit, program));
+                           return stack == probe.stack && (is_named(probe.enter, program) ||
+                                                           is_named(probe.exit, program) ||
+                                                           is_named(probe.result, program));
                        });
 }
 

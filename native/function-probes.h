@@ -25,6 +25,9 @@ struct FunctionProbe {
     ExitAt exit_at;
     // Null where nothing is to be learnt at the return.
     const char *exit;
+    // Runs where the result is known before a return instruction, and is told where it is; needs
+    // LinkMethod::kMulti. Null where there is none.
+    const char *result = nullptr;
 };
 
 // Null when there is no such function, stack or convention. A name may end in "#" and a number,
@@ -35,6 +38,8 @@ const FunctionProbe *find_function_probe(const std::string &stack, const std::st
 std::vector<std::string> probed_stacks();
 // Of one stack, each once; empty when it is not known.
 std::vector<std::string> probed_functions(const std::string &stack);
+// It is told where it runs, which not every kernel can do.
+bool needs_cookies(const std::string &program);
 bool is_program_of(const std::string &stack, const std::string &program);
 
 // For messages.

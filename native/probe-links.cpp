@@ -37,13 +37,20 @@ struct MultiLinkAttributes {
 // Threads that end links at the same time: each mostly waits.
 constexpr size_t kEndingThreadsMax = 16;
 
-int create_multi_link(int program_fd, const char *path, const std::vector<uint64_t> &offsets,
+int create_multi_link(int program_fd, const char *path, const std::vector<ProbePlace> &places,
                       bool is_return) {
+    std::vector<uint64_t> offsets;
+    std::vector<uint64_t> cookies;
+    for (const ProbePlace &place : places) {
+        offsets.push_back(place.offset);
+        cookies.push_back(place.cookie);
+    }
     MultiLinkAttributes attributes{};
     attributes.program_fd = static_cast<uint32_t>(program_fd);
     attributes.attach_type = kAttachUprobeMulti;
     attributes.path = reinterpret_cast<uint64_t>(path);
     attributes.offsets = reinterpret_cast<uint64_t>(offsets.data());
+    attributes.cookies = reinterpret_cast<uint64_t>(cookies.data());
     attributes.count = static_cast<uint32_t>(offsets.size());
     attributes.multi_flags = is_return ? kMultiReturn : 0;
     return static_cast<int>(syscall(SYS_bpf, BPF_LINK_CREATE, &attributes, sizeof(attributes)));
@@ -51,7 +58,7 @@ int create_multi_link(int program_fd, const char *path, const std::vector<uint64
 
 int attach_multi(const ProbeRequest &request, std::vector<ProbeLink> *links) {
     const int fd = create_multi_link(bpf_program__fd(request.program), request.path.c_str(),
-                                     request.offsets, request.is_return);
+                                     request.places, request.is_return);
     if (fd < 0) {
         return errno;
     }
@@ -61,9 +68,9 @@ int attach_multi(const ProbeRequest &request, std::vector<ProbeLink> *links) {
 
 int attach_single(const ProbeRequest &request, std::vector<ProbeLink> *links) {
     LIBBPF_OPTS(bpf_uprobe_opts, options, .retprobe = request.is_return);
-    for (const uint64_t offset : request.offsets) {
+    for (const ProbePlace &place : request.places) {
         bpf_link *link = bpf_program__attach_uprobe_opts(request.program, -1, request.path.c_str(),
-                                                         offset, &options);
+                                                         place.offset, &options);
         if (link == nullptr) {
             return errno;
         }
@@ -117,7 +124,7 @@ LinkMethod best_link_method() {
         return LinkMethod::kSingle;
     }
     // A kernel that knows such links looks at the path first, and "/" is no regular file.
-    const int link = create_multi_link(program, "/", {0}, false);
+    const int link = create_multi_link(program, "/", {ProbePlace{}}, false);
     const int error = link < 0 ? errno : 0;
     if (link >= 0) {
         close(link);

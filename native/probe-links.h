@@ -32,11 +32,18 @@ struct ProbeLink {
     bpf_link *link = nullptr;
 };
 
+struct ProbePlace {
+    // Of an instruction in its file.
+    uint64_t offset = 0;
+    // What the program is told of it: bpf/abi/place.h. Only with LinkMethod::kMulti.
+    uint64_t cookie = 0;
+};
+
 struct ProbeRequest {
     bpf_program *program;
     std::string path;
-    // File offsets of instructions, each once.
-    std::vector<uint64_t> offsets;
+    // Each once.
+    std::vector<ProbePlace> places;
     // The return of the functions that begin at these places, instead of the places themselves.
     bool is_return;
 };

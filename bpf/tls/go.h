@@ -11,17 +11,20 @@
 #pragma once
 
 #include "../kernel/go_registers.h"
+#include "../kernel/place.h"
 #include "../maps/goroutine_calls.h"
 #include "call.h"
 #include "close.h"
 
+/* `stack_bytes`: how far the stack pointer is below its value at the function's entry. */
 static __always_inline bool find_frame(struct pt_regs *ctx, u64 pid_tgid, const bool has_registers,
-                                       struct goroutine_call_key *key, struct go_stack *stack) {
+                                       u64 stack_bytes, struct goroutine_call_key *key,
+                                       struct go_stack *stack) {
     u64 goroutine = goroutine_of(ctx, has_registers);
     if (bpf_probe_read_user(stack, sizeof(*stack), (void *)goroutine))
         return false;
     key->goroutine = goroutine;
-    key->depth = stack->high - PT_REGS_SP(ctx);
+    key->depth = stack->high - (PT_REGS_SP(ctx) + stack_bytes);
     key->pid = pid_tgid >> 32;
     key->pad = 0;
     return true;
@@ -33,7 +36,7 @@ static __always_inline int go_enter(struct pt_regs *ctx, u32 direction, const bo
         return 0;
     struct goroutine_call_key key;
     struct go_stack stack;
-    if (!find_frame(ctx, pid_tgid, has_registers, &key, &stack)) {
+    if (!find_frame(ctx, pid_tgid, has_registers, 0, &key, &stack)) {
         count(SL_DROP_FAULT, 0);
         return 0;
     }
@@ -72,14 +75,12 @@ static __always_inline int go_enter(struct pt_regs *ctx, u32 direction, const bo
 /* Before 1.17 the result is on the stack behind the connection and the three words of the slice. */
 #define GO_STACK_RESULT 4
 
-static __always_inline int go_exit(struct pt_regs *ctx, const bool has_registers) {
+static __always_inline int go_finish(struct pt_regs *ctx, const bool has_registers, u64 returned,
+                                     u64 stack_bytes) {
     u64 pid_tgid = bpf_get_current_pid_tgid();
-    if (!is_seen(pid_tgid >> 32))
-        return 0;
-    u64 returned = has_registers ? GO_RESULT(ctx) : go_stack_word(ctx, GO_STACK_RESULT);
     struct goroutine_call_key key;
     struct go_stack stack;
-    if (!find_frame(ctx, pid_tgid, has_registers, &key, &stack)) {
+    if (!find_frame(ctx, pid_tgid, has_registers, stack_bytes, &key, &stack)) {
         count(SL_DROP_FAULT, 0);
         return 0;
     }
@@ -100,6 +101,13 @@ static __always_inline int go_exit(struct pt_regs *ctx, const bool has_registers
     return 0;
 }
 
+static __always_inline int go_exit(struct pt_regs *ctx, const bool has_registers) {
+    if (!is_seen(bpf_get_current_pid_tgid() >> 32))
+        return 0;
+    u64 returned = has_registers ? GO_RESULT(ctx) : go_stack_word(ctx, GO_STACK_RESULT);
+    return go_finish(ctx, has_registers, returned, 0);
+}
+
 SEC("uprobe/go_read_enter")
 int go_read_enter(struct pt_regs *ctx) {
     return go_enter(ctx, SL_DIRECTION_READ, true);
@@ -113,6 +121,16 @@ int go_write_enter(struct pt_regs *ctx) {
 SEC("uprobe/go_return")
 int go_return(struct pt_regs *ctx) {
     return go_exit(ctx, true);
+}
+
+/* Before the return, where the result is known at an instruction that is emulated. */
+SEC("uprobe/go_result")
+int go_result(struct pt_regs *ctx) {
+    if (!is_seen(bpf_get_current_pid_tgid() >> 32))
+        return 0;
+    u64 place = bpf_get_attach_cookie(ctx);
+    u64 returned = place_operand(ctx, place, 0) + place_operand(ctx, place, 1);
+    return go_finish(ctx, true, returned, place_stack_bytes(place));
 }
 
 SEC("uprobe/go_close_enter")

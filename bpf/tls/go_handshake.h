@@ -16,7 +16,7 @@ static __always_inline int go_handshake(struct pt_regs *ctx, u32 side, const boo
     u64 pid_tgid = bpf_get_current_pid_tgid();
     struct goroutine_call_key key;
     struct go_stack stack;
-    if (!is_seen(pid_tgid >> 32) || !find_frame(ctx, pid_tgid, has_registers, &key, &stack))
+    if (!is_seen(pid_tgid >> 32) || !find_frame(ctx, pid_tgid, has_registers, 0, &key, &stack))
         return 0;
     u64 object = has_registers ? GO_ARGUMENT_1(ctx) : go_stack_word(ctx, 0);
     struct handshake_call call = {
@@ -94,7 +94,7 @@ static __always_inline int go_handshake_end(struct pt_regs *ctx, const bool has_
     u64 pid_tgid = bpf_get_current_pid_tgid();
     struct goroutine_call_key key;
     struct go_stack stack;
-    if (!is_seen(pid_tgid >> 32) || !find_frame(ctx, pid_tgid, has_registers, &key, &stack))
+    if (!is_seen(pid_tgid >> 32) || !find_frame(ctx, pid_tgid, has_registers, 0, &key, &stack))
         return 0;
     struct handshake_call *entry = bpf_map_lookup_elem(&goroutine_handshakes, &key);
     if (!entry)

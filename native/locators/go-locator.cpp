@@ -1,6 +1,8 @@
 #include "go-locator.h"
 
+#include "place-cookie.h"
 #include "relocations.h"
+#include "result-places.h"
 
 #include <algorithm>
 #include <array>
@@ -33,6 +35,8 @@ constexpr std::array<std::string_view, 6> kNames = {
 
 // The others tell of handshakes; without them the rest is as good.
 constexpr size_t kNeededNames = 3;
+// Read and Write.
+constexpr size_t kNamesWithBytes = 2;
 
 struct GoFunction {
     uint64_t start = 0;
@@ -208,6 +212,17 @@ class TableReader {
         return {text, strnlen(text, most)};
     }
 
+    // Of the function that the address is in; relative to the first, as entry() is.
+    std::string_view name_at(uint64_t address) const {
+        uint64_t low = 0;
+        uint64_t high = table_.function_count;
+        while (low + 1 < high) {
+            const uint64_t middle = low + (high - low) / 2;
+            (entry(middle) <= address ? low : high) = middle;
+        }
+        return entry(low) <= address && address < entry(low + 1) ? name(low) : std::string_view{};
+    }
+
   private:
     const FunctionTable &table_;
     std::vector<uint8_t> rows_;
@@ -292,13 +307,96 @@ Found find_functions(const FunctionTable &table, const TableReader &reader) {
     return found;
 }
 
+#if defined(__x86_64__)
+bool starts_with_any(std::string_view name, std::initializer_list<std::string_view> beginnings) {
+    return std::any_of(beginnings.begin(), beginnings.end(),
+                       [=](std::string_view one) { return name.starts_with(one); });
+}
+
+// What the runtime's functions do to their caller: https://go.dev/src/runtime/
+CallEffect effect_of(std::string_view name) {
+    if (starts_with_any(name, {"runtime.panic", "runtime.goPanic", "runtime.gopanic",
+                               "runtime.throw", "runtime.fatal"})) {
+        return CallEffect::never_returns;
+    }
+    // They have conventions of their own: the write barrier changes r11 at most, and these two fill
+    // the caller's memory.
+    if (name.starts_with("runtime.gcWriteBarrier")) {
+        return CallEffect::keeps_registers;
+    }
+    return starts_with_any(name, {"runtime.duffzero", "runtime.duffcopy"})
+               ? CallEffect::writes_frame
+               : CallEffect::ordinary;
+}
+
+bool copies(std::string_view name) {
+    return name == "runtime.memmove" || name == "bytes.(*Reader).Read";
+}
+
+// What Read does once it has copied: it looks at an alert that may be next, and unlocks. Indirect
+// calls are those of its deferred functions.
+bool may_follow_copying(const Instruction &instruction, std::string_view name) {
+    return instruction.flow != Flow::call || !instruction.target ||
+           (!copies(name) &&
+            starts_with_any(name, {"crypto/tls.(*Conn).readRecord", "crypto/tls.(*Conn).Read.",
+                                   "crypto/tls.(*halfConn)", "sync.", "internal/sync.",
+                                   "runtime.panic", "runtime.goPanic", "runtime.gcWriteBarrier"}));
+}
+
+// Return instructions are single-stepped, so results are taken before them where they are known at
+// one that is not.
+void place_results(const CodeSearch &search, const std::vector<Instruction> &code,
+                   const std::function<std::string_view(const Instruction &)> &called, bool is_read,
+                   LocatedFunction *located) {
+    ResultRules rules{
+        .result_register = kRax,
+        .entry = located->placement.address,
+        // The others are the caller's: https://go.dev/src/cmd/compile/abi-internal.md
+        .flow = {.kept = register_bit(kRsp) | register_bit(kRbp) | register_bit(kR14),
+                 .effect = [&](const Instruction &call) { return effect_of(called(call)); }},
+        .may_follow =
+            [&](const Instruction &one) {
+                return !is_read || may_follow_copying(one, called(one));
+            },
+        .must_precede = nullptr,
+    };
+    if (is_read) {
+        rules.must_precede = [&](const Instruction &one) {
+            return one.flow == Flow::call && copies(called(one));
+        };
+    }
+    const ResultPlaces places = find_result_places(code, rules);
+    size_t covered = 0;
+    located->returns_why = places.reason;
+    for (const ResultPlace &place : places.found) {
+        auto known = known_place(search.file, place);
+        if (!known) {
+            located->returns_why = "the result is too far from the stack pointer";
+            continue;
+        }
+        for (const uint64_t address : place.covered) {
+            known->covers.push_back(search.file.offset_of(address).value_or(0));
+            covered++;
+        }
+        located->results.push_back(*known);
+    }
+    if (!located->results.empty()) {
+        located->returns_why =
+            "return instructions are single-stepped; " + std::to_string(covered) + " of " +
+            std::to_string(located->returns.size()) +
+            " are reached only through emulated ones at which the result is known";
+    }
+}
+#endif
+
 struct Attempt {
     LocatedStack stack;
     std::string refusal;
 };
 
-Attempt place_functions(const CodeSearch &search, const FunctionTable &table, const Found &found,
-                        uint64_t text, const std::string &version) {
+Attempt place_functions(const CodeSearch &search, const FunctionTable &table,
+                        const TableReader &reader, const Found &found, uint64_t text,
+                        const std::string &version) {
     Attempt attempt;
     const auto minor = minor_version(version);
     // https://go.dev/src/cmd/compile/abi-internal.md: registers on amd64 since 1.17. The tables of
@@ -364,6 +462,13 @@ Attempt place_functions(const CodeSearch &search, const FunctionTable &table, co
             attempt.refusal = name + " has no return instruction";
             return attempt;
         }
+        const auto called = [&](const Instruction &call) {
+            return call.flow == Flow::call && call.target ? reader.name_at(*call.target - text)
+                                                          : std::string_view{};
+        };
+        if (has_registers && i < kNamesWithBytes) {
+            place_results(search, code, called, i == 0, &located);
+        }
 #endif
     }
     return attempt;
@@ -409,7 +514,8 @@ void locate_go(const CodeSearch &search, Locations *locations) {
                std::to_string(texts.size()) + " places fit");
         return;
     }
-    Attempt attempt = place_functions(search, table, found, texts[0], build_version(search));
+    Attempt attempt =
+        place_functions(search, table, reader, found, texts[0], build_version(search));
     if (!attempt.refusal.empty()) {
         refuse(attempt.refusal);
         return;

@@ -116,6 +116,80 @@ void take_operands(const ZydisDecodedInstruction &decoded, const ZydisDecodedOpe
     }
 }
 
+Operand operand_of(const ZydisDecodedOperand &operand) {
+    Operand made;
+    made.bits = operand.size;
+    if (operand.type == ZYDIS_OPERAND_TYPE_REGISTER) {
+        made.number = general_register(operand.reg.value);
+        made.kind = made.number ? Operand::Kind::general_register : Operand::Kind::none;
+    } else if (operand.type == ZYDIS_OPERAND_TYPE_IMMEDIATE) {
+        made.kind = Operand::Kind::constant;
+        made.value = operand.imm.value.s;
+    } else if (operand.type == ZYDIS_OPERAND_TYPE_MEMORY) {
+        made.kind = Operand::Kind::memory;
+        made.number = general_register(operand.mem.base);
+        made.added = general_register(operand.mem.index);
+        made.is_scaled = made.added && operand.mem.scale != 1;
+        // Relative to another register than the general ones, as thread-local memory is.
+        if (operand.mem.segment == ZYDIS_REGISTER_FS || operand.mem.segment == ZYDIS_REGISTER_GS) {
+            made.number.reset();
+        }
+        made.value = operand.mem.disp.has_displacement ? operand.mem.disp.value : 0;
+    }
+    return made;
+}
+
+Operation operation_of(ZydisMnemonic mnemonic) {
+    switch (mnemonic) {
+    case ZYDIS_MNEMONIC_MOV:
+        return Operation::move;
+    case ZYDIS_MNEMONIC_ADD:
+        return Operation::add;
+    case ZYDIS_MNEMONIC_SUB:
+        return Operation::subtract;
+    case ZYDIS_MNEMONIC_LEA:
+        return Operation::load_address;
+    case ZYDIS_MNEMONIC_PUSH:
+        return Operation::push;
+    case ZYDIS_MNEMONIC_POP:
+        return Operation::pop;
+    default:
+        return Operation::other;
+    }
+}
+
+void take_operation(const ZydisDecodedInstruction &decoded, const ZydisDecodedOperand *operands,
+                    Instruction *made) {
+    made->operation = operation_of(decoded.mnemonic);
+    if (made->operation == Operation::push) {
+        made->from = operand_of(operands[0]);
+        return;
+    }
+    if (made->operation != Operation::other) {
+        made->to = operand_of(operands[0]);
+        made->from = made->operation == Operation::pop ? Operand{} : operand_of(operands[1]);
+        return;
+    }
+    const bool is_register_written = decoded.operand_count_visible > 0 &&
+                                     operands[0].type == ZYDIS_OPERAND_TYPE_REGISTER &&
+                                     (operands[0].actions & ZYDIS_OPERAND_ACTION_MASK_WRITE) != 0;
+    if (is_register_written) {
+        made->to = operand_of(operands[0]);
+    }
+    for (ZyanU8 i = 0; i < decoded.operand_count; i++) {
+        const bool is_stored = operands[i].type == ZYDIS_OPERAND_TYPE_MEMORY &&
+                               (operands[i].actions & ZYDIS_OPERAND_ACTION_MASK_WRITE) != 0;
+        if (!is_stored || made->flow == Flow::call) {
+            continue;
+        }
+        if (operands[i].visibility == ZYDIS_OPERAND_VISIBILITY_HIDDEN) {
+            made->stores_elsewhere = true;
+        } else {
+            made->to = operand_of(operands[i]);
+        }
+    }
+}
+
 void take_meaning(const ZydisDecodedInstruction &decoded, const ZydisDecodedOperand *operands,
                   Instruction *made) {
     made->is_endbr = decoded.mnemonic == ZYDIS_MNEMONIC_ENDBR64;
@@ -180,6 +254,7 @@ std::optional<Instruction> decode_instruction(const uint8_t *bytes, size_t size,
     made.is_emulated = is_emulated(decoded, bytes);
     take_operands(decoded, operands, &made);
     take_meaning(decoded, operands, &made);
+    take_operation(decoded, operands, &made);
     return made;
 }
 
@@ -198,6 +273,15 @@ std::string instruction_text(const uint8_t *bytes, size_t size, uint64_t address
         return "";
     }
     return text;
+}
+
+std::string instruction_text_at(const ElfFile &file, uint64_t address) {
+    const std::vector<uint8_t> bytes = file.read_up_to(address, kMaxInstructionBytes);
+    return instruction_text(bytes.data(), bytes.size(), address);
+}
+
+std::string register_name(unsigned number) {
+    return ZydisRegisterGetString(static_cast<ZydisRegister>(ZYDIS_REGISTER_RAX + number));
 }
 
 std::optional<InstructionShape> decode_shape(const uint8_t *bytes, size_t size) {
@@ -277,6 +361,14 @@ std::optional<Instruction> decode_instruction(const uint8_t *, size_t, uint64_t)
 }
 
 std::string instruction_text(const uint8_t *, size_t, uint64_t) {
+    return "";
+}
+
+std::string instruction_text_at(const ElfFile &, uint64_t) {
+    return "";
+}
+
+std::string register_name(unsigned) {
     return "";
 }
 

@@ -30,6 +30,22 @@ enum class Flow {
     trap,
 };
 
+// What an instruction does with its operands, as far as values are followed.
+enum class Operation { other, move, add, subtract, load_address, push, pop };
+
+struct Operand {
+    enum class Kind { none, general_register, memory, constant };
+    Kind kind = Kind::none;
+    uint32_t bits = 0;
+    // The register; of memory that of the base. Nothing where it is no general one.
+    std::optional<unsigned> number;
+    // Of memory: a second register that is added as it is, or something else that is added.
+    std::optional<unsigned> added;
+    bool is_scaled = false;
+    // The constant, or the distance from the base.
+    int64_t value = 0;
+};
+
 struct Instruction {
     uint64_t address = 0;
     uint32_t size = 0;
@@ -49,6 +65,12 @@ struct Instruction {
     std::optional<int64_t> compared;
     // Writes memory at an address in this register.
     std::optional<unsigned> stores_through;
+    Operation operation = Operation::other;
+    // Of other operations only `to`: memory that is written, else the first register that is.
+    Operand to;
+    Operand from;
+    // Writes memory that no operand names: strings of bytes, and what saves many registers.
+    bool stores_elsewhere = false;
     bool is_endbr = false;
     bool is_padding = false;
     // Emulated by the kernel at a uprobe, not single-stepped: linux/arch/x86/kernel/uprobes.c,
@@ -71,6 +93,10 @@ std::optional<Instruction> decode_instruction(const uint8_t *bytes, size_t size,
 
 // In Intel's notation.
 std::string instruction_text(const uint8_t *bytes, size_t size, uint64_t address);
+std::string instruction_text_at(const ElfFile &file, uint64_t address);
+
+// The name of all 64 bits of a general purpose register.
+std::string register_name(unsigned number);
 
 // Size and flow only: several times as fast.
 struct InstructionShape {

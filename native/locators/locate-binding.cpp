@@ -36,6 +36,28 @@ Napi::Object identity_of(Napi::Env env, const FileIdentity &identity) {
     return object;
 }
 
+Napi::Array numbers(Napi::Env env, const std::vector<uint64_t> &values) {
+    Napi::Array array = Napi::Array::New(env, values.size());
+    for (uint32_t i = 0; i < values.size(); i++) {
+        array.Set(i, number(env, values[i]));
+    }
+    return array;
+}
+
+Napi::Array places(Napi::Env env, const std::vector<KnownPlace> &known) {
+    Napi::Array array = Napi::Array::New(env, known.size());
+    for (uint32_t i = 0; i < known.size(); i++) {
+        Napi::Object place = Napi::Object::New(env);
+        place.Set("offset", number(env, known[i].offset));
+        place.Set("cookie", number(env, known[i].cookie));
+        place.Set("instruction", known[i].instruction);
+        place.Set("value", known[i].value);
+        place.Set("covers", numbers(env, known[i].covers));
+        array.Set(i, place);
+    }
+    return array;
+}
+
 Napi::Object function_object(Napi::Env env, const LocatedFunction &function) {
     Napi::Object object = Napi::Object::New(env);
     const Placement &placement = function.placement;
@@ -49,11 +71,9 @@ Napi::Object function_object(Napi::Env env, const LocatedFunction &function) {
     object.Set("instruction", text_or_nothing(env, placement.instruction));
     object.Set("isEmulated", placement.is_emulated);
     object.Set("canReturnProbe", placement.can_return_probe);
-    Napi::Array returns = Napi::Array::New(env, function.returns.size());
-    for (uint32_t i = 0; i < function.returns.size(); i++) {
-        returns.Set(i, number(env, function.returns[i]));
-    }
-    object.Set("returns", returns);
+    object.Set("returns", numbers(env, function.returns));
+    object.Set("results", places(env, function.results));
+    object.Set("returnsWhy", text_or_nothing(env, function.returns_why));
     return object;
 }
 

@@ -10,6 +10,18 @@
 
 namespace sightline {
 
+// An instruction at which something is known that would be dearer to learn elsewhere.
+struct KnownPlace {
+    uint64_t offset = 0;
+    // What the kernel program is told of it: bpf/abi/place.h.
+    uint64_t cookie = 0;
+    std::string instruction;
+    // In words.
+    std::string value;
+    // File offsets of the return instructions that need no probe because of it.
+    std::vector<uint64_t> covers = {};
+};
+
 struct LocatedFunction {
     std::string name;
     // The documented function whose arguments and result this one has: its own name, or another's
@@ -22,6 +34,11 @@ struct LocatedFunction {
     Placement placement;
     // File offsets of all return instructions, where the returns are to be probed one by one.
     std::vector<uint64_t> returns;
+    // Where results are known before a return: of use where the kernel can tell a program at which
+    // place it runs.
+    std::vector<KnownPlace> results = {};
+    // Why the returns are probed so; empty where they are not instructions.
+    std::string returns_why = "";
 };
 
 struct LocatedStack {

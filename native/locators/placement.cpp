@@ -10,7 +10,6 @@ namespace {
 constexpr size_t kMaxSkipped = 12;
 constexpr uint64_t kMaxBodyBytes = 64 * 1024;
 constexpr size_t kMaxSteps = 4096;
-constexpr size_t kMaxInstructionBytes = 15;
 
 bool is_jumped_to(const std::vector<Instruction> &code, uint64_t after, uint64_t until) {
     return std::any_of(code.begin(), code.end(), [=](const Instruction &instruction) {
@@ -30,11 +29,6 @@ std::string reason_against(const Instruction &instruction, const ProbeNeeds &nee
         return "the stack pointer moves first";
     }
     return "";
-}
-
-std::string text_at(const ElfFile &file, uint64_t address) {
-    const std::vector<uint8_t> bytes = file.read_up_to(address, kMaxInstructionBytes);
-    return instruction_text(bytes.data(), bytes.size(), address);
 }
 
 } // namespace
@@ -99,7 +93,7 @@ std::optional<Placement> place_probe(const ElfFile &file, const FunctionBody &bo
     if (code.empty()) {
         return std::nullopt;
     }
-    placement.instruction = text_at(file, body.start);
+    placement.instruction = instruction_text_at(file, body.start);
     placement.why = "nothing emulated comes soon enough";
     bool is_only_endbr = true;
     bool has_stack_moved = false;
@@ -121,7 +115,7 @@ std::optional<Placement> place_probe(const ElfFile &file, const FunctionBody &bo
             placement.why = is_only_endbr
                                 ? "endbr64 would be single-stepped; what follows is emulated"
                                 : "the first emulated instruction, with the arguments untouched";
-            placement.instruction = text_at(file, instruction.address);
+            placement.instruction = instruction_text_at(file, instruction.address);
             placement.is_emulated = true;
             placement.can_return_probe = !has_stack_moved;
             return placement;

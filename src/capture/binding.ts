@@ -60,6 +60,8 @@ export interface AttachRequest {
   offsets: Record<string, number>;
   /** Function name → file offsets of all its return instructions: needed for Go, where no return address may change. */
   returns?: Record<string, readonly number[]>;
+  /** Function name → where its result is known before some of these; used where the kernel tells programs apart by place. */
+  results?: Record<string, readonly ResultPlace[]>;
   /** How arguments are passed, where that is not one way for the whole stack: Go before and since 1.17. */
   convention?: 'go-register' | 'go-stack';
 }
@@ -147,6 +149,23 @@ export interface LocatedFunction {
   canReturnProbe: boolean;
   /** File offsets of all its return instructions, where those are to be probed (Go). */
   returns: number[];
+  /** Emulated instructions at which the result is known, before returns that then need no probe. */
+  results: ResultPlace[];
+  /** Why the returns are probed so; undefined where they are not instructions. */
+  returnsWhy?: string | undefined;
+}
+
+/** An instruction at which a function's result is known. */
+export interface ResultPlace {
+  /** Its file offset. */
+  offset: number;
+  /** Where the kernel program finds the result: bpf/abi/place.h. */
+  cookie: number;
+  instruction: string;
+  /** The same in words. */
+  value: string;
+  /** File offsets of the return instructions behind it, which are reached only through it. */
+  covers: number[];
 }
 
 export interface LocatedStack {

@@ -46,7 +46,7 @@ function stackJson({ functions, ...stack }: LocatedStack): object {
 
 function functionJson(located: LocatedFunction): object {
   const { name, signature, covers, functionOffset, offset, returns, ...placement } = located;
-  const { chosen, why, instruction, isEmulated, canReturnProbe } = placement;
+  const { chosen, why, instruction, isEmulated, canReturnProbe, results, returnsWhy } = placement;
   return {
     name,
     signature,
@@ -54,5 +54,7 @@ function functionJson(located: LocatedFunction): object {
     functionOffset,
     probe: { offset, instruction, chosen, why, isEmulated, canReturnProbe },
     returns,
+    ...(results.length > 0 ? { results } : {}),
+    ...(returnsWhy === undefined ? {} : { returnsWhy }),
   };
 }

@@ -242,7 +242,21 @@ function isFunction(value: unknown, sizeBytes: number): boolean {
     Array.isArray(value.covers) &&
     value.covers.every(isText) &&
     Array.isArray(value.returns) &&
-    value.returns.every(isOffset)
+    value.returns.every(isOffset) &&
+    Array.isArray(value.results) &&
+    value.results.every((one) => isResult(one, isOffset))
+  );
+}
+
+function isResult(value: unknown, isOffset: (offset: unknown) => boolean): boolean {
+  return (
+    isRecord(value) &&
+    isOffset(value.offset) &&
+    Number.isSafeInteger(value.cookie) &&
+    isText(value.instruction) &&
+    isText(value.value) &&
+    Array.isArray(value.covers) &&
+    value.covers.every(isOffset)
   );
 }
 

@@ -5,6 +5,7 @@ import type {
   LocatedStack,
   LocateRefusal,
   NativeBinding,
+  ResultPlace,
 } from '../capture/binding.ts';
 import type { LocatorCache } from './locator-cache.ts';
 
@@ -84,13 +85,17 @@ export function attachRequest(
 ): AttachRequest {
   const offsets: Record<string, number> = {};
   const returns: Record<string, readonly number[]> = {};
-  for (const { name, offset, returns: ends } of located.functions) {
+  const results: Record<string, readonly ResultPlace[]> = {};
+  for (const { name, offset, returns: ends, results: known } of located.functions) {
     if (!probed.includes(name.replace(/#\d+$/, ''))) {
       continue;
     }
     offsets[name] = offset;
     if (ends.length > 0) {
       returns[name] = ends;
+    }
+    if (known.length > 0) {
+      results[name] = known;
     }
   }
   const { stack, convention } = located;
@@ -99,6 +104,7 @@ export function attachRequest(
     path,
     offsets,
     ...(Object.keys(returns).length > 0 ? { returns } : {}),
+    ...(Object.keys(results).length > 0 ? { results } : {}),
     ...(convention === 'go-register' || convention === 'go-stack' ? { convention } : {}),
   };
 }

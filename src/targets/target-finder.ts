@@ -561,8 +561,11 @@ function hasSameProbes(left: readonly LocatedProbes[], right: readonly LocatedPr
   return JSON.stringify(left.map(placesOf)) === JSON.stringify(right.map(placesOf));
 }
 
-function placesOf({ request: { stack, offsets, returns } }: LocatedProbes): unknown {
-  return [stack, Object.entries(offsets).sort(), Object.entries(returns ?? {}).sort()];
+function placesOf({ request: { stack, offsets, returns, results } }: LocatedProbes): unknown {
+  return [
+    stack,
+    ...[offsets, returns ?? {}, results ?? {}].map((one) => Object.entries(one).sort()),
+  ];
 }
 
 function statOf(path: string): BigIntStats | undefined {

@@ -50,6 +50,15 @@ describe('Go', function () {
     }
   });
 
+  /** Read and Write hand over before their returns, which would be single-stepped. */
+  function hasEarlyResults(path: string): boolean {
+    const functions = loadBinding().locateSync(path).stacks[0]?.functions ?? [];
+    return (
+      process.arch !== 'x64' ||
+      functions.slice(0, 2).every(({ results }) => results.some(({ covers }) => covers.length > 0))
+    );
+  }
+
   function build(name: string, ...flags: string[]): void {
     execFileSync('go', ['build', ...flags, '-o', join(folder, name), '.'], {
       cwd: SOURCE,
@@ -65,6 +74,7 @@ describe('Go', function () {
         try {
           const path = join(folder, name);
           const attached = attachLocated(session, path, 'go');
+          assert.ok(hasEarlyResults(path), 'results are probed at return instructions alone');
           assert.deepEqual(
             attached.filter((one) => one !== SERVER_SIDE),
             FUNCTIONS,

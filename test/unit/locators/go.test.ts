@@ -62,6 +62,29 @@ describe('locator of Go programs', function () {
     });
   }
 
+  for (const [form, value] of [
+    ['SUM', '[rsp+16] + rax'],
+    ['SHARED', undefined],
+    ['LOOP', undefined],
+    ['CONSTANT', undefined],
+    ['OUTSIDE', undefined],
+  ] as const) {
+    it(`knows the result before the return only where that is sure: ${form}`, () => {
+      const { stacks } = build(120, `-DRESULT=${form}`);
+      const write = stacks[0]?.functions[1];
+      if (value === undefined) {
+        assert.deepEqual(write?.results, []);
+        assert.match(write?.returnsWhy ?? '', /^no emulated instruction/);
+        return;
+      }
+      const [result, ...others] = write?.results ?? [];
+      assert.deepEqual(others, []);
+      assert.equal(result?.value, value);
+      assert.match(result?.instruction ?? '', /^jnz/);
+      assert.deepEqual(result?.covers, write?.returns);
+    });
+  }
+
   it('refuses two functions of one name', () => {
     const { stacks, refusals } = build(120, '-DTWICE');
     assert.deepEqual(stacks, []);

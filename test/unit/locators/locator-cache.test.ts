@@ -37,6 +37,7 @@ const STACK: LocatedStack = {
       isEmulated: true,
       canReturnProbe: true,
       returns: [],
+      results: [],
     },
   ],
 };

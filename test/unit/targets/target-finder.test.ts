@@ -105,6 +105,7 @@ function locatedByName(offsets: Readonly<Record<string, number>>): LocatedStack 
       isEmulated: true,
       canReturnProbe: true,
       returns: [],
+      results: [],
     })),
   };
 }

@@ -3,8 +3,14 @@
  *   -DFORMAT=120   entries relative to the code (Go 1.18 and later)
  *   -DFORMAT=116   addresses, descriptions relative to the rows (1.16 and 1.17)
  *   -DFORMAT=12    addresses, everything relative to the table (before 1.16)
+ *   -DRESULT=N     a Write whose result is known before its return, or almost
  *   -DTWICE        two functions with the name of Read
  */
+#define SUM 1
+#define SHARED 2
+#define LOOP 3
+#define CONSTANT 4
+#define OUTSIDE 5
     .text
     .globl _start
     .p2align 6
@@ -36,9 +42,35 @@ go_write:
     lea -128(%rsp), %r12
     cmp 16(%r14), %r12
     jbe 1f
+#ifndef RESULT
     push %rbp
     pop %rbp
     ret
+#else
+    sub $40, %rsp
+    mov %rcx, 16(%rsp)
+#if RESULT == SHARED
+    lea 8(%rsp), %rdi
+#endif
+    call runtime_text
+    mov %rax, 8(%rsp)
+4:  test %rbx, %rbx
+    jne 5f
+#if RESULT == LOOP
+    dec %rcx
+    jmp 4b
+#elif RESULT == CONSTANT
+    movq $0, 8(%rsp)
+    movq $0, 16(%rsp)
+#elif RESULT == OUTSIDE
+    jmp runtime_text
+#endif
+5:  mov 8(%rsp), %rax
+    mov 16(%rsp), %rcx
+    add %rcx, %rax
+    add $40, %rsp
+    ret
+#endif
 1:  call runtime_text
     jmp go_write
     .size go_write, . - go_write
