@@ -43,6 +43,7 @@ seed placement placement.S -shared
 for format in 120 116 12; do
     seed "go-$format" go.S -no-pie -DFORMAT="$format" -Wl,-e,_start
 done
+seed go-result go.S -no-pie -DFORMAT=120 -DRESULT=SUM -Wl,-e,_start
 
 "$output/locate-fuzzer" "$corpus" -max_total_time="$seconds" -max_len=131072 -timeout=10 -rss_limit_mb=2048 \
     -artifact_prefix="$output/findings/" -print_final_stats=1
