@@ -11,6 +11,7 @@ import { contentOf } from '../support/llm-fixtures/check-call.ts';
 import { createRandom, type Random } from '../support/model-server/random.ts';
 import * as openai from '../support/model-traffic/openai-traffic.ts';
 import * as other from '../support/model-traffic/other-traffic.ts';
+import { assertSocketCall, converse, drawSocket } from '../support/model-traffic/socket-traffic.ts';
 import {
   isOneIn,
   type PlannedExchange,
@@ -27,6 +28,8 @@ const EXCHANGES = Number(process.env.SIGHTLINE_TEST_EXCHANGES ?? 1000);
 const SEED = Number(process.env.SIGHTLINE_TEST_SEED ?? 20_261_121);
 /** Exchanges whose connections are open at the same time. */
 const BATCH = 250;
+/** WebSockets among them. */
+const SOCKETS = 5;
 
 const KINDS: readonly ((random: Random) => PlannedExchange)[] = [
   openai.chatCompletions,
@@ -37,10 +40,13 @@ const KINDS: readonly ((random: Random) => PlannedExchange)[] = [
   openai.embeddings,
   openai.moderations,
   openai.images,
+  openai.speech,
   openai.transcription,
+  openai.compaction,
   openai.noCall,
   other.anthropicMessages,
   other.anthropicMessages,
+  other.claudeOnVertex,
   other.gemini,
   other.gemini,
   other.geminiEmbeddings,
@@ -52,11 +58,13 @@ const KINDS: readonly ((random: Random) => PlannedExchange)[] = [
   other.cohereEmbeddings,
   other.bedrockConverse,
   other.bedrockInvoke,
+  other.bedrockText,
+  other.bedrockEmbeddings,
 ];
 
 function draw(random: Random): PlannedExchange {
   const planned = pick(random, ...KINDS)(random);
-  const isOpenAi = planned.api?.startsWith('openai.') === true;
+  const isOpenAi = planned.api?.startsWith('openai.') === true && planned.next === undefined;
   return isOpenAi && isOneIn(random, 15) ? openai.refused(planned, random) : planned;
 }
 
@@ -111,6 +119,7 @@ describe('random exchanges with every model API', function () {
   it(`are read as their server knows it sent them (${EXCHANGES} of them)`, () => {
     const random = createRandom(SEED);
     const calls = new Map<number, ModelCall>();
+    const socketCalls = new Map<string | undefined, ModelCall>();
     const pipeline = createPipeline(
       {
         streamTimeoutNs: 300_000_000_000n,
@@ -123,6 +132,10 @@ describe('random exchanges with every model API', function () {
         host: () => {},
         piece: () => {},
         call(call) {
+          if (call.socketOrdinal !== undefined) {
+            socketCalls.set(call.response?.id, call);
+            return;
+          }
           const number = Number(call.exchange.request?.headers.get(NUMBER_FIELD));
           assert.ok(!calls.has(number), `exchange ${number} is two calls`);
           calls.set(number, call);
@@ -134,29 +147,58 @@ describe('random exchanges with every model API', function () {
       createCounters(),
     );
     const seen = new Map<string, number>();
-    for (let from = 0; from < EXCHANGES; from += BATCH) {
-      const planned = Array.from({ length: Math.min(BATCH, EXCHANGES - from) }, () => draw(random));
-      const { sent, events } = putOnWire(planned, random, from);
+    function count(...names: string[]): void {
+      for (const name of names) {
+        seen.set(name, (seen.get(name) ?? 0) + 1);
+      }
+    }
+    /** What is asked in the next batch, and which exchange it follows. */
+    let following = new Map<PlannedExchange, SentExchange>();
+    for (let from = 0; from < EXCHANGES; ) {
+      const fresh = Math.min(BATCH, EXCHANGES - from) - following.size;
+      const planned = [
+        ...following.keys(),
+        ...Array.from({ length: Math.max(0, fresh) }, () => draw(random)),
+      ];
+      const sockets = Array.from({ length: SOCKETS }, () => converse(drawSocket(random)));
+      const besides = sockets.map((socket) => socket.calls);
+      const { sent, events } = putOnWire(planned, random, from, besides);
+      from += planned.length;
       calls.clear();
+      socketCalls.clear();
       for (const event of events) {
         pipeline.push(event);
       }
+      const truths = sockets.flatMap((socket) => socket.truths);
+      assert.equal(socketCalls.size, truths.length);
+      for (const truth of truths) {
+        const call = socketCalls.get(truth.id);
+        assert.ok(call && !call.damage.any, `response ${truth.id} of a socket of seed ${SEED}`);
+        assertSocketCall(call, truth);
+        count(`${call.api} over a WebSocket`);
+      }
+      const before = following;
+      following = new Map();
       for (const one of sent) {
+        if (one.planned.next !== undefined) {
+          following.set(one.planned.next, one);
+        }
         const call = calls.get(one.number);
         const what = `exchange ${one.number} of seed ${SEED}: ${one.planned.api} over HTTP/${one.version}`;
-        if (one.planned.api === undefined) {
+        const first = before.get(one.planned);
+        // HTTP/2 names another host here, where nothing was begun.
+        const isElsewhere = first !== undefined && first.version !== one.version;
+        if (one.planned.api === undefined || isElsewhere) {
           assert.equal(call, undefined, `${what} is a call`);
           continue;
         }
         assert.ok(call, `${what} was not seen`);
         assert.deepEqual(observed(call), expected(one), what);
         const state = one.isBrokenOff ? 'broken off' : one.truth.errorCode ? 'failed' : 'whole';
-        for (const name of [one.planned.api, one.version, state]) {
-          seen.set(name, (seen.get(name) ?? 0) + 1);
-        }
+        count(one.planned.api, one.version, state);
       }
     }
-    // Of everything there was some: 18 APIs, two protocols, three ends.
-    assert.equal(seen.size, 18 + 2 + 3, [...seen].join('; '));
+    // Of everything there was some: 20 APIs, two of them over WebSockets, two protocols, three ends.
+    assert.equal(seen.size, 20 + 2 + 2 + 3, [...seen].join('; '));
   });
 });

@@ -5,14 +5,15 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type { CaptureEvent } from '../../src/capture/events.ts';
-import type { ModelCall } from '../../src/llm/model-call.ts';
 import { type Call, CONNECTION, captureEvents, cut } from '../support/http-generator.ts';
-import { type AnswerTruth, finishReasonsOf } from '../support/model-server/exchange-truth.ts';
-import { planModelResponse } from '../support/model-server/model-endpoint.ts';
-import { realtimeEvents } from '../support/model-server/openai-realtime.ts';
 import type { Scenario } from '../support/model-server/scenario.ts';
-import { runChain, type Said, socketCalls } from '../support/socket-conversation.ts';
-import { handshake } from '../support/websocket-wire.ts';
+import {
+  assertSocketCall,
+  converse,
+  respond,
+  type Socket,
+} from '../support/model-traffic/socket-traffic.ts';
+import { runChain, socketCalls } from '../support/socket-conversation.ts';
 
 const scenario: fc.Arbitrary<Scenario> = fc.oneof(
   fc.record({
@@ -32,73 +33,13 @@ const scenario: fc.Arbitrary<Scenario> = fc.oneof(
   }),
 );
 
-interface Socket {
-  api: 'responses' | 'realtime';
-  isDeflating: boolean;
-  scenarios: Scenario[];
-  /** Where its bytes are cut into calls. */
-  cuts: number[];
-}
-
-const socket: fc.Arbitrary<Socket> = fc.record({
+/** With where its bytes are cut into calls. */
+const socket: fc.Arbitrary<Socket & { cuts: number[] }> = fc.record({
   api: fc.constantFrom('responses', 'realtime'),
   isDeflating: fc.boolean(),
   scenarios: fc.array(scenario, { minLength: 1, maxLength: 4 }),
   cuts: fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 3 }),
 });
-
-let exchanges = 0;
-
-/** What both sides say for one response, and the truth of it. */
-function respond(one: Socket, wanted: Scenario): { said: Said[]; truth: AnswerTruth } {
-  exchanges += 1;
-  const content = [{ type: 'input_text', text: 'Say it.' }];
-  const item = { type: 'message', role: 'user', content };
-  const plan = planModelResponse({
-    api: 'openai.responses',
-    body: Buffer.from(JSON.stringify({ model: 'gpt-5', stream: true, input: [item] })),
-    scenarioHeader: undefined,
-    nextScripted: () => wanted,
-    defaultScenario: {},
-    serverSeed: 7,
-    exchange: exchanges,
-  });
-  assert.ok(plan.events && plan.answer);
-  const isRealtime = one.api === 'realtime';
-  const events = isRealtime ? realtimeEvents(plan.events, 'conv_1') : plan.events;
-  for (const event of events) {
-    event.effect?.();
-  }
-  if (isRealtime) {
-    delete plan.answer.usage.reasoningOutputTokens;
-  }
-  const ask: Said[] = isRealtime
-    ? [
-        ['client', { type: 'conversation.item.create', item }],
-        ['client', { type: 'response.create' }],
-      ]
-    : [['client', { type: 'response.create', model: 'gpt-5', input: [item] }]];
-  return {
-    said: [...ask, ...events.map((event): Said => ['server', event.data as object])],
-    truth: plan.answer,
-  };
-}
-
-interface Conversation {
-  calls: Call[];
-  truths: AnswerTruth[];
-}
-
-function converse(one: Socket): Conversation {
-  const answered = one.scenarios.map((wanted) => respond(one, wanted));
-  const said = answered.flatMap((each) => each.said);
-  const path = one.api === 'realtime' ? '/v1/realtime?model=gpt-5' : '/v1/responses';
-  const opening = handshake(one.isDeflating ? 'permessage-deflate' : undefined, path);
-  return {
-    calls: [...opening, ...socketCalls(said, one.isDeflating)],
-    truths: answered.map(({ truth }) => truth),
-  };
-}
 
 /** The events of several sockets, taken in turns; times stay in order on each. */
 function interleave(all: readonly CaptureEvent[][]): CaptureEvent[] {
@@ -114,25 +55,6 @@ function interleave(all: readonly CaptureEvent[][]): CaptureEvent[] {
   }
   const end = all.flat().findLast((event) => event.type === 'end');
   return end === undefined ? mixed : [...mixed, end];
-}
-
-function textOf(call: ModelCall): string {
-  const parts = call.response?.messages[0]?.parts ?? [];
-  return parts.map((part) => (part.type === 'text' ? part.content : '')).join('');
-}
-
-function assertEqual(call: ModelCall, truth: AnswerTruth): void {
-  const { response } = call;
-  assert.ok(call.complete && call.error === undefined);
-  assert.equal(response?.id, truth.id);
-  const { byModality: _, ...usage } = response?.usage ?? {};
-  assert.deepEqual(usage, truth.usage);
-  assert.deepEqual(response?.finishReasons, finishReasonsOf(truth));
-  assert.equal(textOf(call), truth.choices[0]?.text);
-  assert.deepEqual(
-    response?.toolCalls.map(({ id, name, argumentsText }) => ({ id, name, argumentsText })),
-    truth.choices[0]?.toolCalls,
-  );
 }
 
 function eventsOf(calls: readonly Call[], index: number): CaptureEvent[] {
@@ -162,7 +84,7 @@ describe('websocket calls', function () {
         for (const truth of truths) {
           const call = seen.get(truth.id);
           assert.ok(call && !call.damage.any);
-          assertEqual(call, truth);
+          assertSocketCall(call, truth);
         }
       }),
       { numRuns: 60 },
@@ -187,7 +109,7 @@ describe('websocket calls', function () {
           if (!call.damage.any) {
             const truth = byId.get(call.response?.id);
             assert.ok(truth, 'an unmarked call is a real one');
-            assertEqual(call, truth);
+            assertSocketCall(call, truth);
           }
         }
         if (!one.isDeflating) {

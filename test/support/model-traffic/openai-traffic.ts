@@ -3,6 +3,7 @@ import type { Usage } from '../../../src/llm/model-call.ts';
 import { FORM_HEADERS, formOf } from '../llm-fixtures/media-fixtures.ts';
 import type { Random } from '../model-server/random.ts';
 import {
+  type AnswerTruth,
   choiceOf,
   drawReply,
   endTools,
@@ -263,14 +264,18 @@ export function responses(random: Random): PlannedExchange {
   };
   const finishReason = reply.isCutByLimit ? 'max_output_tokens' : 'completed';
   const counted = usageOf(reply).truth;
+  const whole = {
+    body: response(status, over),
+    tell(truth: AnswerTruth) {
+      Object.assign(truth, { id: reply.id, model: reply.model, usage: counted });
+      tellReply(truth, reply, finishReason);
+    },
+  };
+  if (!isStream && isOneIn(random, 3)) {
+    return inBackground(at, request, response(pick(random, 'queued', 'in_progress')), whole);
+  }
   if (!isStream) {
-    return exchangeOf(at, request, {
-      body: response(status, over),
-      tell(truth) {
-        Object.assign(truth, { id: reply.id, model: reply.model, usage: counted });
-        tellReply(truth, reply, finishReason);
-      },
-    });
+    return exchangeOf(at, request, whole);
   }
 
   const pieces: Piece[] = [];
@@ -314,6 +319,52 @@ export function responses(random: Random): PlannedExchange {
     truth.isComplete = true;
   });
   return exchangeOf(at, request, pieces);
+}
+
+/** A response of which the POST only says that it was begun: the rest is fetched. */
+function inBackground(
+  at: ReturnType<typeof place>,
+  request: { input: string },
+  begun: { id: string; model: string },
+  whole: { body: { id: string }; tell: Piece['tell'] },
+): PlannedExchange {
+  const tell: Piece['tell'] = (truth) => {
+    Object.assign(truth, { id: begun.id, model: begun.model });
+    choiceOf(truth, 0);
+  };
+  const fetched = {
+    ...at,
+    api: 'openai.stored_response',
+    target: `${at.target}/${begun.id}`,
+  } as const;
+  const next = exchangeOf(fetched, {}, whole, {
+    method: 'GET',
+    request: Buffer.alloc(0),
+    requestHeaders: [],
+  });
+  return exchangeOf(at, { ...request, background: true }, { body: begun, tell }, { next });
+}
+
+/** A conversation that is made shorter. */
+export function compaction(random: Random): PlannedExchange {
+  const reply = drawReply(random);
+  const repeated = { type: 'message', role: 'user', content: [{ type: 'input_text', text: 'a' }] };
+  return exchangeOf(
+    place(random, 'openai.compactions', '/responses/compact'),
+    { model: 'gpt-5', input: [repeated] },
+    {
+      body: {
+        id: reply.id,
+        object: 'response.compaction',
+        output: [repeated, { type: 'compaction', encrypted_content: random.token(40) }],
+        usage: { input_tokens: reply.input, output_tokens: reply.output },
+      },
+      tell(truth) {
+        truth.id = reply.id;
+        truth.usage = { inputTokens: reply.input, outputTokens: reply.output };
+      },
+    },
+  );
 }
 
 export function completions(random: Random): PlannedExchange {
@@ -400,14 +451,54 @@ export function images(random: Random): PlannedExchange {
     outputTokens: output,
     byModality: { text: { inputTokens: text }, image: { inputTokens: image } },
   };
+  const picture = { b64_json: random.bytes(90).toString('base64') };
+  const tell: Piece['tell'] = (truth) => {
+    truth.usage = counted;
+    truth.isComplete = true;
+  };
+  const isStream = isOneIn(random, 3);
+  if (isStream || isOneIn(random, 2)) {
+    const request = { model: 'gpt-image-1', prompt: random.text(20), stream: isStream };
+    return exchangeOf(
+      place(random, 'openai.images', '/images/generations'),
+      request,
+      isStream
+        ? [
+            sse({ type: 'image_generation.partial_image', partial_image_index: 0, ...picture }),
+            sse({ type: 'image_generation.completed', ...picture, usage }, tell),
+          ]
+        : { body: { created: 1, data: [picture], usage }, tell },
+    );
+  }
+  const form = formOf({ model: 'gpt-image-1', prompt: random.token(9) }, 'image');
   return exchangeOf(
-    place(random, 'openai.images', '/images/generations'),
-    { model: 'gpt-image-1', prompt: random.text(20) },
+    place(random, 'openai.images', '/images/edits'),
+    {},
+    { body: { created: 1, data: [picture], usage }, tell },
     {
-      body: { created: 1, data: [{ b64_json: random.bytes(90).toString('base64') }], usage },
-      tell(truth) {
-        truth.usage = counted;
-      },
+      requestModel: 'gpt-image-1',
+      request: Buffer.from(form),
+      requestHeaders: [['content-type', FORM_HEADERS['Content-Type']]],
+    },
+  );
+}
+
+/** A text that is spoken: the answer is sound, of which nothing is read. */
+export function speech(random: Random): PlannedExchange {
+  return exchangeOf(
+    place(random, 'openai.audio', '/audio/speech'),
+    { model: 'tts-1', voice: 'alloy', input: random.text(20) },
+    { body: {} },
+    {
+      responseHeaders: [['content-type', 'audio/mpeg']],
+      pieces: [
+        {
+          bytes: random.bytes(random.int(1, 5000)),
+          tell(truth) {
+            truth.isComplete = true;
+          },
+        },
+      ],
     },
   );
 }

@@ -10,6 +10,7 @@ import {
   exchangeOf,
   given,
   isOneIn,
+  JSON_TYPE,
   line,
   type Piece,
   type PlannedExchange,
@@ -176,6 +177,140 @@ export function anthropicMessages(random: Random): PlannedExchange {
     at,
     request,
     sent.map(([event, tell]) => sse(event, tell, event.type)),
+  );
+}
+
+/** Claude at Vertex AI: the path names the model. */
+export function claudeOnVertex(random: Random): PlannedExchange {
+  const planned = anthropicMessages(random);
+  const model = 'claude-sonnet-4-5@20250929';
+  const method = planned.isStream ? 'streamRawPredict' : 'rawPredict';
+  const request = { anthropic_version: 'vertex-2023-10-16', max_tokens: 99, messages: MESSAGES };
+  const place = '/v1/projects/p1/locations/europe-west1/publishers/anthropic/models';
+  return {
+    ...planned,
+    requestModel: model,
+    host: 'europe-west1-aiplatform.googleapis.com',
+    provider: 'gcp.vertex_ai',
+    target: `${place}/${model}:${method}`,
+    request: Buffer.from(JSON.stringify(request)),
+  };
+}
+
+/** Completions of a prompt in the shapes of three families. */
+export function bedrockText(random: Random): PlannedExchange {
+  const { texts, input, output } = drawReply(random);
+  const said = texts.length === 0 ? ['.'] : texts;
+  const isStream = isOneIn(random, 2);
+  const family = pick(random, TITAN, LLAMA, MISTRAL);
+  const method = isStream ? 'invoke-with-response-stream' : 'invoke';
+  const at = bedrockPlace('bedrock.invoke_model', family.model, method);
+  const pieces = isStream ? said : [said.join('')];
+  const bodies = pieces.map((text, index): readonly [object, Piece['tell']] => {
+    const isLast = index === pieces.length - 1;
+    const metrics = { inputTokenCount: input, outputTokenCount: output };
+    const own = family.body(text, isLast ? { input, output } : undefined, isStream);
+    return [
+      isStream && isLast ? { ...own, 'amazon-bedrock-invocationMetrics': metrics } : own,
+      (truth) => {
+        choiceOf(truth, 0).text += text;
+        if (isLast) {
+          truth.usage = { inputTokens: input, outputTokens: output };
+          choiceOf(truth, 0).finishReason = family.reason;
+          truth.isComplete = true;
+        }
+      },
+    ];
+  });
+  const more = { requestModel: family.model };
+  if (!isStream) {
+    const [body, tell] = bodies[0]!;
+    const counts: [string, string][] = [
+      ['x-amzn-bedrock-input-token-count', String(input)],
+      ['x-amzn-bedrock-output-token-count', String(output)],
+    ];
+    const responseHeaders = [JSON_TYPE, ...counts];
+    return exchangeOf(at, family.request, { body, tell }, { ...more, responseHeaders });
+  }
+  const chunks = bodies.map(([body, tell]): Piece => {
+    const bytes = Buffer.from(JSON.stringify(body)).toString('base64');
+    return { bytes: awsEvent('chunk', { bytes }), tell };
+  });
+  return exchangeOf(at, family.request, chunks, { ...more, responseHeaders: [AWS_TYPE] });
+}
+
+interface TextFamily {
+  model: string;
+  request: object;
+  reason: string;
+  /** `end`: what the last body, or the only one, has beside its text. */
+  body(text: string, end: { input: number; output: number } | undefined, isStream: boolean): object;
+}
+
+const TITAN: TextFamily = {
+  model: 'amazon.titan-text-express-v1',
+  request: { inputText: 'Say.', textGenerationConfig: { maxTokenCount: 9 } },
+  reason: 'FINISH',
+  body: (outputText, end, isStream) =>
+    isStream
+      ? {
+          outputText,
+          index: 0,
+          totalOutputTextTokenCount: end?.output ?? null,
+          completionReason: end === undefined ? null : 'FINISH',
+          inputTextTokenCount: end?.input ?? null,
+        }
+      : {
+          inputTextTokenCount: end?.input,
+          results: [{ tokenCount: end?.output, outputText, completionReason: 'FINISH' }],
+        },
+};
+const LLAMA: TextFamily = {
+  model: 'us.meta.llama3-3-70b-instruct-v1:0',
+  request: { prompt: 'Say.', max_gen_len: 9 },
+  reason: 'stop',
+  body: (generation, end) => ({
+    generation,
+    prompt_token_count: end?.input ?? null,
+    generation_token_count: end?.output ?? null,
+    stop_reason: end === undefined ? null : 'stop',
+  }),
+};
+/** Says nothing of tokens itself. */
+const MISTRAL: TextFamily = {
+  model: 'mistral.mistral-7b-instruct-v0:2',
+  request: { prompt: 'Say.', max_tokens: 9 },
+  reason: 'length',
+  body: (text, end) => ({
+    outputs: [{ text, stop_reason: end === undefined ? null : 'length' }],
+  }),
+};
+
+export function bedrockEmbeddings(random: Random): PlannedExchange {
+  const tokens = random.int(1, 999);
+  const id = random.token(9);
+  const isTitan = isOneIn(random, 2);
+  const model = isTitan ? 'amazon.titan-embed-text-v2:0' : 'cohere.embed-english-v3';
+  return exchangeOf(
+    bedrockPlace('bedrock.invoke_model', model, 'invoke'),
+    isTitan
+      ? { inputText: random.text(9) }
+      : { texts: [random.text(9)], input_type: 'search_query' },
+    {
+      body: isTitan
+        ? { embedding: [0.5], inputTextTokenCount: tokens }
+        : { id, embeddings: [[0.5]], response_type: 'embeddings_floats' },
+      tell(truth) {
+        truth.usage = { inputTokens: tokens };
+        if (!isTitan) {
+          truth.id = id;
+        }
+      },
+    },
+    {
+      requestModel: model,
+      responseHeaders: [JSON_TYPE, ['x-amzn-bedrock-input-token-count', String(tokens)]],
+    },
   );
 }
 

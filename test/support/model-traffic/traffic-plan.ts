@@ -52,6 +52,8 @@ export interface PlannedExchange {
   pieces: Piece[];
   /** Its pieces are events, so that it may break off between two of them. */
   isStream: boolean;
+  /** Asked once this one is over, of the same server. */
+  next?: PlannedExchange;
 }
 
 /** What a model might say. */

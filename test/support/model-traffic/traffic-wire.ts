@@ -21,11 +21,15 @@ export interface SentExchange {
 
 export const NUMBER_FIELD = 'x-exchange';
 
-/** Draws how many of the planned exchanges share a connection, and which protocol it speaks. */
+/**
+ * Draws how many of the planned exchanges share a connection, and which protocol it speaks. `besides` are connections
+ * of their own.
+ */
 export function putOnWire(
   planned: readonly PlannedExchange[],
   random: Random,
   firstNumber: number,
+  besides: readonly (readonly Call[])[] = [],
 ): { sent: SentExchange[]; events: CaptureEvent[] } {
   const sent: SentExchange[] = [];
   const streams: CaptureEvent[][] = [];
@@ -42,15 +46,23 @@ export function putOnWire(
     at += group.length;
     sent.push(...group);
     const calls = isOneIn(random, 2) ? http2Calls(group, random) : http1Calls(group, random);
-    const connection: ConnectionRef = {
-      process: { pid: 4000 + (group[0]!.number % 7), startNs: 1000n },
-      stack: 'openssl',
-      object: firstNumber + at,
-      generation: BigInt(firstNumber + at),
-    };
-    streams.push(captureEvents(calls, { connection }).filter(({ type }) => type !== 'end'));
+    streams.push(eventsOf(calls, group[0]!.number % 7, firstNumber + at));
   }
+  besides.forEach((calls, index) => {
+    const parts = calls.flatMap(({ side, bytes }) => cut(side, bytes as Buffer, sizes(random)));
+    streams.push(eventsOf(parts, index % 7, 1_000_000 + firstNumber + index));
+  });
   return { sent, events: shuffle(streams, random, BigInt(firstNumber) * 1_000_000_000n) };
+}
+
+function eventsOf(calls: readonly Call[], process: number, object: number): CaptureEvent[] {
+  const connection: ConnectionRef = {
+    process: { pid: 4000 + process, startNs: 1000n },
+    stack: 'openssl',
+    object,
+    generation: BigInt(object),
+  };
+  return captureEvents(calls, { connection }).filter(({ type }) => type !== 'end');
 }
 
 /** Any order that keeps each connection's own, with the time going on. */
