@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing and builds what is stale. A second run repeats nothing that is up to date.
 #   --test   also what the tests drive: Python HTTP clients, curl
+#   --ci     besides that, what holds every language against its style, and a Go compiler where there is none
 . "$(dirname "$0")/lib/common.sh"
 
 # openssl makes the certificate of the demo's model server.
@@ -10,12 +11,20 @@ BUILD_PACKAGES=(clang make g++ python3 pkg-config libbpf-dev libelf-dev zlib1g-d
 TEST_PACKAGES=(curl python3-requests python3-httpx python3-aiohttp python3-h2 python3-websockets
     nghttp2-client nghttp2-server nghttp2-proxy iproute2 util-linux libclang-rt-dev wget
     libssl-dev libgnutls28-dev libnss3-dev)
+# curl on other TLS stacks, under the names of different releases; Debian 13 has none on NSS any more.
+OPTIONAL_TEST_PACKAGES=(libcurl3-gnutls libcurl3t64-gnutls libcurl3-nss)
+CI_PACKAGES=(clang-format shellcheck python3-pyflakes)
 
 with_tests=false
+with_ci=false
 for argument in "$@"; do
     case "$argument" in
         --test) with_tests=true ;;
-        *) die "unknown argument '$argument': setup knows only --test" ;;
+        --ci)
+            with_tests=true
+            with_ci=true
+            ;;
+        *) die "unknown argument '$argument': setup knows --test and --ci" ;;
     esac
 done
 
@@ -47,25 +56,47 @@ install_packages() {
     if $with_tests; then
         wanted+=("${TEST_PACKAGES[@]}")
     fi
+    if $with_ci; then
+        wanted+=("${CI_PACKAGES[@]}")
+        # 80 MB, and only some tests are about its programs: nobody else gets it unasked.
+        command -v go >/dev/null 2>&1 || wanted+=(golang-go)
+    fi
     if ! command -v dpkg-query >/dev/null 2>&1; then
         explain_other_distribution
         return
     fi
     for package in "${wanted[@]}"; do
-        if ! dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed; then
-            missing+=("$package")
-        fi
+        is_installed "$package" || missing+=("$package")
     done
+    if [ ${#missing[@]} -gt 0 ]; then
+        # One source of several that does not answer is no reason to give up.
+        as_root apt-get update -qq ||
+            say "not every package list could be renewed; going on with what is known"
+    fi
+    if $with_tests; then
+        for package in "${OPTIONAL_TEST_PACKAGES[@]}"; do
+            if ! is_installed "$package" && is_available "$package"; then
+                missing+=("$package")
+            fi
+        done
+    fi
     if [ ${#missing[@]} -eq 0 ]; then
         say "distribution packages: all there"
         return
     fi
     say "installing distribution packages: ${missing[*]}"
-    # One source of several that does not answer is no reason to give up.
-    as_root apt-get update -qq || say "not every package list could be renewed; going on with what is known"
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
         "${missing[@]}" >/dev/null ||
         die "apt-get could not install them; what it said is above. Install them yourself and run this again"
+}
+
+is_installed() {
+    dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null | grep -qx installed
+}
+
+# As far as the package lists say that are here; a name that others only provide is none.
+is_available() {
+    LC_ALL=C apt-cache policy "$1" 2>/dev/null | grep -q '^  Candidate: [0-9]'
 }
 
 # On another distribution nothing is installed; what is missing is named by what it is for.

@@ -23,7 +23,7 @@ backends=""
 if ! command -v go >/dev/null 2>&1; then
     left_out+=("real backends (Go is not installed)")
 elif ! backends="$(bash scripts/real/backends.sh)"; then
-    left_out+=("real backends (the Go module proxy did not give them)")
+    left_out+=("real backends (Go is too old, or its module proxy did not give them: see above)")
 elif [ -n "$python" ]; then
     specs+=(test/real/agents-in-backends.test.ts)
 fi

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Shared by the scripts beside this folder: where the checkout is, how to speak, and who may do what.
 # Sourced, never run.
 
@@ -23,6 +24,7 @@ is_root() {
 # none for root, else sudo. sudo drops the environment, so OTEL_*, SIGHTLINE_* and the variables named by the
 # arguments are passed on by name.
 ROOT_PREFIX=()
+# shellcheck disable=SC2120
 find_root_prefix() {
     ROOT_PREFIX=()
     if is_root; then

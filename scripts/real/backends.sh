@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds the real Collector, Jaeger and Prometheus from Go modules, once, into a cache outside the checkout.
-# Prints the folder that holds them. Needs Go 1.25 or newer and the Go module proxy.
+# Prints the folder that holds them. Needs Go 1.25 or newer, or one since 1.21, which fetches it, and the Go module proxy.
 . "$(dirname "$0")/../lib/common.sh"
 
 COLLECTOR_VERSION=v0.155.0
@@ -13,6 +13,9 @@ BIN="$CACHE/bin"
 mkdir -p "$BIN"
 
 command -v go >/dev/null 2>&1 || die "Go is not installed: the real backends cannot be built"
+go_minor="$(go env GOVERSION | sed -nE 's/^go1\.([0-9]+).*/\1/p')"
+[ "${go_minor:-0}" -ge 21 ] ||
+    die "$(go env GOVERSION) is too old to build the real backends: 1.21 or newer is needed"
 # Modules only ever come from the proxy: a version-control fallback could not be pinned.
 GOPROXY="$(go env GOPROXY | sed 's/,direct//')"
 export GOPROXY GOFLAGS=-mod=mod CGO_ENABLED=0
@@ -25,7 +28,7 @@ build_wrapped() {
     local work="$CACHE/build/$name"
     rm -rf "$work"
     mkdir -p "$work"
-    cd "$work"
+    cd "$work" || return
     go mod init "sightline.test/$name" 2>/dev/null
     local source
     source="$(go mod download -json "$module@$version" | sed -n 's/^\t"Dir": "\(.*\)",$/\1/p')"
@@ -38,7 +41,7 @@ build_wrapped() {
         go build -trimpath -ldflags='-s -w' ${tags:+-tags "$tags"} \
             -o "$BIN/$(basename "$package")" "$module/$package"
     done
-    cd "$ROOT_DIR"
+    cd "$ROOT_DIR" || return
 }
 
 build_collector() {
@@ -70,10 +73,10 @@ providers:
 MANIFEST
     # The builder's own "go mod tidy" trips over test-only dependencies; a tidy that tolerates them does not.
     "$BIN/builder" --config "$work/manifest.yaml" --skip-compilation >/dev/null 2>&1 || true
-    cd "$work/out"
+    cd "$work/out" || return
     go mod tidy -e >/dev/null 2>&1
     go build -trimpath -ldflags='-s -w' -o "$BIN/otelcol" .
-    cd "$ROOT_DIR"
+    cd "$ROOT_DIR" || return
 }
 
 ensure() {

@@ -24,8 +24,8 @@ int main(int argc, char **argv) {
     int is_fresh = !strcmp(argv[3], "fresh");
     SSL_CTX *context = SSL_CTX_new(TLS_client_method());
     static char request[BODY_BYTES + 200], answer[1 << 20];
-    int bytes = sprintf(
-        request, "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n", BODY_BYTES);
+    int bytes = sprintf(request, "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n",
+                        BODY_BYTES);
     for (int i = 0; i < BODY_BYTES; i++)
         request[bytes++] = (char)('a' + i / 3 % 26);
     SSL *ssl = NULL;
