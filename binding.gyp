@@ -14,6 +14,7 @@
         "native/locators/byte-scan.cpp",
         "native/locators/code-search.cpp",
         "native/locators/elf-file.cpp",
+        "native/locators/entry-places.cpp",
         "native/locators/function-starts.cpp",
         "native/locators/go-locator.cpp",
         "native/locators/instruction.cpp",

@@ -143,7 +143,7 @@ function attachmentsOf({ stack, files, functions }: Subject): Attachments {
       }
     }
     found.chosen.push(chosen);
-    const { results, ...plain } = chosen;
+    const { results, entries, ...plain } = chosen;
     found.plain.push({ ...plain, offsets });
   }
   return found;

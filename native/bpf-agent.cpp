@@ -328,8 +328,10 @@ Outcome BpfAgent::check(const AttachTarget &target) {
         }
         std::vector<uint64_t> offsets = place.returns;
         offsets.push_back(place.offset);
-        for (const ProbePlace &result : place.results) {
-            offsets.push_back(result.offset);
+        for (const auto &known : {place.results, place.entries}) {
+            for (const KnownProbe &probed : known) {
+                offsets.push_back(probed.place.offset);
+            }
         }
         for (const uint64_t offset : offsets) {
             if (offset >= file_bytes) {
@@ -343,6 +345,37 @@ Outcome BpfAgent::check(const AttachTarget &target) {
     return std::nullopt;
 }
 
+void BpfAgent::plan_returns(const AttachTarget &target, const FunctionPlace &place,
+                            const FunctionProbe &probe, std::vector<ProbeRequest> *requests) const {
+    std::vector<uint64_t> covered;
+    if (link_method_ == LinkMethod::kMulti && probe.result != nullptr) {
+        for (const KnownProbe &result : place.results) {
+            add_place(target, probe.result, result.place, false, requests);
+            covered.insert(covered.end(), result.covered_returns.begin(),
+                           result.covered_returns.end());
+        }
+    }
+    for (const uint64_t offset : place.returns) {
+        if (std::find(covered.begin(), covered.end(), offset) == covered.end()) {
+            add_place(target, probe.exit, {offset}, false, requests);
+        }
+    }
+}
+
+void BpfAgent::plan_entries(const AttachTarget &target, const FunctionPlace &place,
+                            const FunctionProbe &probe, std::vector<ProbeRequest> *entries,
+                            std::vector<ProbeRequest> *returns) const {
+    for (const KnownProbe &entry : place.entries) {
+        add_place(target, probe.enter_at, entry.place, false, entries);
+        if (entry.has_return) {
+            add_place(target, probe.exit, entry.place, true, returns);
+        }
+    }
+    for (const uint64_t offset : place.returns) {
+        add_place(target, probe.exit_instruction, {offset}, false, returns);
+    }
+}
+
 // One request for each program, with every place that it is to run at.
 std::vector<ProbeRequest> BpfAgent::plan(const AttachTarget &target) const {
     std::vector<ProbeRequest> requests;
@@ -350,6 +383,11 @@ std::vector<ProbeRequest> BpfAgent::plan(const AttachTarget &target) const {
     for (const FunctionPlace &place : target.places) {
         const FunctionProbe *probe =
             find_function_probe(target.stack, target.convention, place.function);
+        if (link_method_ == LinkMethod::kMulti && probe->enter_at != nullptr &&
+            !place.entries.empty()) {
+            plan_entries(target, place, *probe, &entries, &requests);
+            continue;
+        }
         if (probe->enter != nullptr) {
             add_place(target, probe->enter, {place.offset}, false, &entries);
         }
@@ -357,20 +395,7 @@ std::vector<ProbeRequest> BpfAgent::plan(const AttachTarget &target) const {
             add_place(target, probe->exit, {place.offset}, true, &requests);
         }
         if (probe->exit_at == ExitAt::kInstructions) {
-            const bool has_results = link_method_ == LinkMethod::kMulti && probe->result != nullptr;
-            for (const uint64_t offset : place.returns) {
-                const bool is_covered =
-                    std::find(place.covered_returns.begin(), place.covered_returns.end(), offset) !=
-                    place.covered_returns.end();
-                if (!has_results || !is_covered) {
-                    add_place(target, probe->exit, {offset}, false, &requests);
-                }
-            }
-            for (const ProbePlace &result : place.results) {
-                if (has_results) {
-                    add_place(target, probe->result, result, false, &requests);
-                }
-            }
+            plan_returns(target, place, *probe, &requests);
         }
     }
     // The returns first: an entry that is noted before its return is probed would never be cleared.

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "failure.h"
+#include "function-probes.h"
 #include "probe-links.h"
 #include "stack-objects.h"
 
@@ -37,15 +38,26 @@ struct AgentOptions {
     bool load_ahead;
 };
 
+// Of use with LinkMethod::kMulti only.
+struct KnownProbe {
+    ProbePlace place;
+    // Of a result: the returns that need no probe then.
+    std::vector<uint64_t> covered_returns;
+    // Of an entry: the return is probed there.
+    bool has_return = false;
+};
+
 // A function that is to be probed, and where in its file.
 struct FunctionPlace {
     std::string function;
     uint64_t offset;
     // Its return instructions, where those are to be probed.
     std::vector<uint64_t> returns;
-    // Where the result is known before, and the returns that need no probe then.
-    std::vector<ProbePlace> results;
-    std::vector<uint64_t> covered_returns;
+    // Where the result is known before its return.
+    std::vector<KnownProbe> results;
+    // Through which all calls come, instead of `offset`; `returns` are then those that belong to
+    // them.
+    std::vector<KnownProbe> entries;
 };
 
 struct AttachTarget {
@@ -109,6 +121,11 @@ class BpfAgent {
     bool attach_group(const std::string &group);
     static Outcome check(const AttachTarget &target);
     std::vector<ProbeRequest> plan(const AttachTarget &target) const;
+    void plan_returns(const AttachTarget &target, const FunctionPlace &place,
+                      const FunctionProbe &probe, std::vector<ProbeRequest> *requests) const;
+    void plan_entries(const AttachTarget &target, const FunctionPlace &place,
+                      const FunctionProbe &probe, std::vector<ProbeRequest> *entries,
+                      std::vector<ProbeRequest> *returns) const;
     void add_place(const AttachTarget &target, const char *program_name, const ProbePlace &place,
                    bool is_return, std::vector<ProbeRequest> *requests) const;
     Outcome attach_request(const ProbeRequest &request, std::vector<ProbeLink> *links);

@@ -46,7 +46,7 @@ bool read_offsets(const Napi::Value &list, std::vector<uint64_t> *offsets) {
     return is_right;
 }
 
-bool read_results(const Napi::Value &list, FunctionPlace *place) {
+bool read_known_places(const Napi::Value &list, std::vector<KnownProbe> *places) {
     const Napi::Array array =
         list.IsArray() ? list.As<Napi::Array>() : Napi::Array::New(list.Env());
     bool is_right = list.IsArray() || list.IsUndefined();
@@ -55,11 +55,14 @@ bool read_results(const Napi::Value &list, FunctionPlace *place) {
         is_right = one.IsObject();
         if (is_right) {
             const auto object = one.As<Napi::Object>();
+            KnownProbe known;
             const auto offset = read_offset(object.Get("offset"));
             const auto cookie = read_offset(object.Get("cookie"));
             is_right = offset.has_value() && cookie.has_value() &&
-                       read_offsets(object.Get("covers"), &place->covered_returns);
-            place->results.push_back({offset.value_or(0), cookie.value_or(0)});
+                       read_offsets(object.Get("covers"), &known.covered_returns);
+            known.place = {offset.value_or(0), cookie.value_or(0)};
+            known.has_return = object.Get("canReturnProbe").ToBoolean();
+            places->push_back(std::move(known));
         }
     }
     return is_right;
@@ -67,9 +70,11 @@ bool read_results(const Napi::Value &list, FunctionPlace *place) {
 
 // Throws, and returns false, when something is not what it has to be.
 bool read_place(const std::string &name, const Napi::Value &offset, const Napi::Value &returns,
-                const Napi::Value &results, FunctionPlace *place) {
+                const Napi::Value &results, const Napi::Value &entries, FunctionPlace *place) {
     const auto entry = read_offset(offset);
-    if (!entry || !read_offsets(returns, &place->returns) || !read_results(results, place)) {
+    if (!entry || !read_offsets(returns, &place->returns) ||
+        !read_known_places(results, &place->results) ||
+        !read_known_places(entries, &place->entries)) {
         throw_argument(offset.Env(),
                        "attach: the offset of " + name + " is not a whole number of bytes");
         return false;
@@ -85,14 +90,16 @@ bool read_target(const Napi::Object &request, AttachTarget *target) {
     const Napi::Value offsets = request.Get("offsets");
     const Napi::Value returns = request.Get("returns");
     const Napi::Value results = request.Get("results");
+    const Napi::Value entries = request.Get("entries");
     const Napi::Value convention = request.Get("convention");
     const bool has_convention = convention.IsString();
     if (!stack.IsString() || !path.IsString() || !offsets.IsObject() ||
         !(returns.IsObject() || returns.IsUndefined()) ||
         !(results.IsObject() || results.IsUndefined()) ||
+        !(entries.IsObject() || entries.IsUndefined()) ||
         !(has_convention || convention.IsUndefined())) {
         throw_argument(request.Env(), "attach takes {stack: string, path: string, offsets: object, "
-                                      "returns?: object, results?: object, "
+                                      "returns?: object, results?: object, entries?: object, "
                                       "convention?: string}");
         return false;
     }
@@ -107,8 +114,10 @@ bool read_target(const Napi::Object &request, AttachTarget *target) {
             returns.IsObject() ? returns.As<Napi::Object>().Get(name) : request.Env().Undefined();
         const Napi::Value known =
             results.IsObject() ? results.As<Napi::Object>().Get(name) : request.Env().Undefined();
+        const Napi::Value known_entries =
+            entries.IsObject() ? entries.As<Napi::Object>().Get(name) : request.Env().Undefined();
         FunctionPlace place;
-        if (!read_place(name, table.Get(name), of_function, known, &place)) {
+        if (!read_place(name, table.Get(name), of_function, known, known_entries, &place)) {
             return false;
         }
         target->places.push_back(std::move(place));

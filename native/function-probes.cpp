@@ -46,8 +46,10 @@ constexpr FunctionProbe kFunctionProbes[] = {
     {"boringssl", "", "SSL_do_handshake", "boringssl_handshake_enter", ExitAt::kReturn,
      "boringssl_handshake_exit"},
     {"boringssl", "", "SSL_free", "boringssl_free_enter", ExitAt::kNever, nullptr},
-    {"gnutls", "", "gnutls_record_recv", "gnutls_recv_enter", ExitAt::kReturn, "call_exit"},
-    {"gnutls", "", "gnutls_record_recv_seq", "gnutls_recv_enter", ExitAt::kReturn, "call_exit"},
+    {"gnutls", "", "gnutls_record_recv", "gnutls_recv_enter", ExitAt::kReturn, "call_exit", nullptr,
+     "gnutls_recv_at", "call_return"},
+    {"gnutls", "", "gnutls_record_recv_seq", "gnutls_recv_enter", ExitAt::kReturn, "call_exit",
+     nullptr, "gnutls_recv_at", "call_return"},
     {"gnutls", "", "gnutls_record_send", "gnutls_send_enter", ExitAt::kReturn, "call_exit"},
     {"gnutls", "", "gnutls_record_send2", "gnutls_send_enter", ExitAt::kReturn, "call_exit"},
     {"gnutls", "", "gnutls_record_send_range", "gnutls_send_enter", ExitAt::kReturn, "call_exit"},
@@ -150,17 +152,20 @@ std::vector<std::string> probed_functions(const std::string &stack) {
 }
 
 bool needs_cookies(const std::string &program) {
-    return std::any_of(std::begin(kFunctionProbes), std::end(kFunctionProbes),
-                       [&](const FunctionProbe &probe) { return is_named(probe.result, program); });
+    return std::any_of(
+        std::begin(kFunctionProbes), std::end(kFunctionProbes), [&](const FunctionProbe &probe) {
+            return is_named(probe.result, program) || is_named(probe.enter_at, program);
+        });
 }
 
 bool is_program_of(const std::string &stack, const std::string &program) {
-    return std::any_of(std::begin(kFunctionProbes), std::end(kFunctionProbes),
-                       [&](const FunctionProbe &probe) {
-                           return stack == probe.stack && (is_named(probe.enter, program) ||
-                                                           is_named(probe.exit, program) ||
-                                                           is_named(probe.result, program));
-                       });
+    return std::any_of(
+        std::begin(kFunctionProbes), std::end(kFunctionProbes), [&](const FunctionProbe &probe) {
+            return stack == probe.stack &&
+                   (is_named(probe.enter, program) || is_named(probe.exit, program) ||
+                    is_named(probe.result, program) || is_named(probe.enter_at, program) ||
+                    is_named(probe.exit_instruction, program));
+        });
 }
 
 std::string comma_separated(const std::vector<std::string> &names) {

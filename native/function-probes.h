@@ -28,6 +28,10 @@ struct FunctionProbe {
     // Runs where the result is known before a return instruction, and is told where it is; needs
     // LinkMethod::kMulti. Null where there is none.
     const char *result = nullptr;
+    // Runs where the function goes on with its arguments, and is told where they are; and the one
+    // for the return instructions that belong to that. The same.
+    const char *enter_at = nullptr;
+    const char *exit_instruction = nullptr;
 };
 
 // Null when there is no such function, stack or convention. A name may end in "#" and a number,

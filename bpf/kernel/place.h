@@ -49,12 +49,19 @@ static __always_inline u64 register_numbered(struct pt_regs *ctx, u64 number) {
 #endif
 }
 
+/* Operand 0 to 2, which is in a register. */
+static __always_inline u64 place_register(struct pt_regs *ctx, u64 place, const u32 index) {
+    return register_numbered(ctx,
+                             place >> (SL_PLACE_OPERAND_SHIFT + index * SL_PLACE_OPERAND_BITS) &
+                                 PLACE_OPERAND_MASK);
+}
+
 /* Operand 0 or 1; 0 where there is none. */
 static __always_inline u64 place_operand(struct pt_regs *ctx, u64 place, const u32 index) {
     u64 operand =
         place >> (SL_PLACE_OPERAND_SHIFT + index * SL_PLACE_OPERAND_BITS) & PLACE_OPERAND_MASK;
     if (operand != SL_PLACE_ON_STACK)
-        return register_numbered(ctx, operand);
+        return place_register(ctx, place, index);
     u64 words = place >> (SL_PLACE_DISTANCE_SHIFT + index * SL_PLACE_WORDS_BITS) & PLACE_WORDS_MASK;
     u64 value = 0;
     bpf_probe_read_user(&value, sizeof(value),

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "../kernel/place.h"
 #include "../kernel/types.h"
 #include <bpf/bpf_tracing.h>
 #include "../maps/calls.h"
@@ -39,6 +40,8 @@ struct call_shape {
     u64 is_empty;
     /* It stores the address of a packet where its buffer would be. */
     u64 is_packet;
+    /* Where it is seen, and the first three arguments there; 0 at its beginning. */
+    u64 place;
 };
 
 /* The object, the buffer and the buffer's size are the first three arguments of all of them. */
@@ -48,14 +51,16 @@ static __always_inline int enter_call(struct pt_regs *ctx, const struct call_sha
         return 0;
     struct call_key key = {
         .pid_tgid = pid_tgid,
-        .stack_pointer = PT_REGS_SP(ctx),
+        .stack_pointer = PT_REGS_SP(ctx) + place_stack_bytes(shape.place),
     };
     struct call call = {
         .enter_ns = bpf_ktime_get_boot_ns(),
         .function = PT_REGS_IP(ctx),
-        .object = PT_REGS_PARM1(ctx),
-        .buffer = shape.has_no_buffer ? 0 : PT_REGS_PARM2(ctx),
-        .capacity = PT_REGS_PARM3(ctx),
+        .object = shape.place ? place_register(ctx, shape.place, 0) : PT_REGS_PARM1(ctx),
+        .buffer = shape.has_no_buffer ? 0
+                  : shape.place       ? place_register(ctx, shape.place, 1)
+                                      : PT_REGS_PARM2(ctx),
+        .capacity = shape.place ? place_register(ctx, shape.place, 2) : PT_REGS_PARM3(ctx),
         .count_address = shape.count_address,
         .direction = shape.direction,
         .stack = shape.stack,
@@ -205,14 +210,15 @@ static __always_inline void finish_call(const struct call *call, u64 pid_tgid, u
 }
 
 /*
- * At the return of a function that was entered by enter_call: takes its call out. False when there
- * is none, or none whose bytes were not handed over yet.
+ * At the return of a function that was entered by enter_call, with the stack pointer that it had at
+ * its entry: takes its call out. False when there is none, or none whose bytes were not handed over
+ * yet.
  */
-static __always_inline bool take_call(struct pt_regs *ctx, u64 pid_tgid,
-                                      const bool is_always_entered, struct call *call) {
+static __always_inline bool take_call_of(struct pt_regs *ctx, u64 pid_tgid, u64 stack_pointer,
+                                         const bool is_always_entered, struct call *call) {
     struct call_key key = {
         .pid_tgid = pid_tgid,
-        .stack_pointer = PT_REGS_SP(ctx) - RETURN_ADDRESS_BYTES,
+        .stack_pointer = stack_pointer,
     };
     struct call *entry = bpf_map_lookup_elem(&calls, &key);
     if (!entry) {
@@ -234,11 +240,19 @@ static __always_inline bool take_call(struct pt_regs *ctx, u64 pid_tgid,
     return !call->is_finished;
 }
 
+/* Where it has returned to. */
+static __always_inline bool take_call(struct pt_regs *ctx, u64 pid_tgid,
+                                      const bool is_always_entered, struct call *call) {
+    return take_call_of(ctx, pid_tgid, PT_REGS_SP(ctx) - RETURN_ADDRESS_BYTES, is_always_entered,
+                        call);
+}
+
 /* The return of a function of which the entry has kept all that differs. */
-static __always_inline int exit_call(struct pt_regs *ctx, const bool is_always_entered) {
+static __always_inline int exit_call_of(struct pt_regs *ctx, u64 stack_pointer,
+                                        const bool is_always_entered) {
     u64 pid_tgid = bpf_get_current_pid_tgid();
     struct call call;
-    if (!take_call(ctx, pid_tgid, is_always_entered, &call))
+    if (!take_call_of(ctx, pid_tgid, stack_pointer, is_always_entered, &call))
         return 0;
     u64 bytes = carried_bytes(&call, PT_REGS_RC(ctx));
     /* Here and not in a program of its own, each of which takes the kernel half a second to verify.
@@ -251,7 +265,17 @@ static __always_inline int exit_call(struct pt_regs *ctx, const bool is_always_e
     return 0;
 }
 
+static __always_inline int exit_call(struct pt_regs *ctx, const bool is_always_entered) {
+    return exit_call_of(ctx, PT_REGS_SP(ctx) - RETURN_ADDRESS_BYTES, is_always_entered);
+}
+
 SEC("uretprobe/call_exit")
 int call_exit(struct pt_regs *ctx) {
     return exit_call(ctx, true);
+}
+
+/* At a return instruction, where that is probed and not the return. */
+SEC("uprobe/call_return")
+int call_return(struct pt_regs *ctx) {
+    return exit_call_of(ctx, PT_REGS_SP(ctx), true);
 }

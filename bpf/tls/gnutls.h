@@ -34,6 +34,18 @@ int gnutls_recv_enter(struct pt_regs *ctx) {
     return enter_call(ctx, shape);
 }
 
+/* Where it goes on with its arguments in registers that the place names. */
+SEC("uprobe/gnutls_recv_at")
+int gnutls_recv_at(struct pt_regs *ctx) {
+    struct call_shape shape = {
+        .stack = SL_STACK_GNUTLS,
+        .direction = SL_DIRECTION_READ,
+        .is_wide = true,
+        .place = bpf_get_attach_cookie(ctx),
+    };
+    return enter_call(ctx, shape);
+}
+
 SEC("uprobe/gnutls_send_enter")
 int gnutls_send_enter(struct pt_regs *ctx) {
     struct call_shape shape = {

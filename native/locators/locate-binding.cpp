@@ -53,6 +53,7 @@ Napi::Array places(Napi::Env env, const std::vector<KnownPlace> &known) {
         place.Set("instruction", known[i].instruction);
         place.Set("value", known[i].value);
         place.Set("covers", numbers(env, known[i].covers));
+        place.Set("canReturnProbe", known[i].can_return_probe);
         array.Set(i, place);
     }
     return array;
@@ -73,6 +74,7 @@ Napi::Object function_object(Napi::Env env, const LocatedFunction &function) {
     object.Set("canReturnProbe", placement.can_return_probe);
     object.Set("returns", numbers(env, function.returns));
     object.Set("results", places(env, function.results));
+    object.Set("entries", places(env, function.entries));
     object.Set("returnsWhy", text_or_nothing(env, function.returns_why));
     return object;
 }

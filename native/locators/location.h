@@ -20,6 +20,8 @@ struct KnownPlace {
     std::string value;
     // File offsets of the return instructions that need no probe because of it.
     std::vector<uint64_t> covers = {};
+    // Of an entry: its return can be probed there too.
+    bool can_return_probe = false;
 };
 
 struct LocatedFunction {
@@ -37,6 +39,9 @@ struct LocatedFunction {
     // Where results are known before a return: of use where the kernel can tell a program at which
     // place it runs.
     std::vector<KnownPlace> results = {};
+    // Places through which all calls come that may succeed, beside `placement`: as above.
+    // `returns` are then those behind the ones that cannot have a return probe.
+    std::vector<KnownPlace> entries = {};
     // Why the returns are probed so; empty where they are not instructions.
     std::string returns_why = "";
 };

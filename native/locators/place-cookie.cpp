@@ -9,6 +9,7 @@ namespace {
 constexpr int64_t kWordBytes = 8;
 constexpr int64_t kWordsEnd = 1 << SL_PLACE_WORDS_BITS;
 constexpr size_t kPartsMax = 2;
+constexpr size_t kOperandsMax = 3;
 
 std::optional<uint64_t> words_of(int64_t bytes) {
     const bool fits = bytes >= 0 && bytes % kWordBytes == 0 && bytes / kWordBytes < kWordsEnd;
@@ -21,6 +22,25 @@ std::string text_of(const ResultPart &part) {
 }
 
 } // namespace
+
+std::optional<KnownPlace> known_place(const ElfFile &file, const EntryPlace &place) {
+    const auto offset = file.offset_of(place.address);
+    const auto stack_words = words_of(place.stack_bytes);
+    if (!offset || !stack_words || place.registers.size() > kOperandsMax) {
+        return std::nullopt;
+    }
+    KnownPlace known{.offset = *offset,
+                     .cookie = *stack_words << SL_PLACE_STACK_SHIFT,
+                     .instruction = instruction_text_at(file, place.address),
+                     .value = "",
+                     .can_return_probe = place.can_return_probe};
+    for (size_t i = 0; i < place.registers.size(); i++) {
+        const uint64_t operand = place.registers[i] + 1;
+        known.cookie |= operand << (SL_PLACE_OPERAND_SHIFT + i * SL_PLACE_OPERAND_BITS);
+        known.value += (i == 0 ? "" : ", ") + register_name(place.registers[i]);
+    }
+    return known;
+}
 
 std::optional<KnownPlace> known_place(const ElfFile &file, const ResultPlace &place) {
     const auto offset = file.offset_of(place.address);

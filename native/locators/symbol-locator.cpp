@@ -1,7 +1,9 @@
 #include "symbol-locator.h"
 
 #include "../elf-symbols.h"
+#include "entry-places.h"
 #include "openssl-internal.h"
+#include "place-cookie.h"
 
 #include <algorithm>
 #include <map>
@@ -120,6 +122,35 @@ bool has_whole_group(const KnownStack &stack, const Symbols &symbols) {
                        [](const auto &entry) { return entry.second; });
 }
 
+// Those that begin with what would be single-stepped, and jump on to what they are made of.
+void place_receiving(const ElfFile &file, const Symbols &symbols, LocatedStack *stack) {
+    for (LocatedFunction &function : stack->functions) {
+        const auto symbol = symbols.find(function.name);
+        const bool is_receiving =
+            function.name == "gnutls_record_recv" || function.name == "gnutls_record_recv_seq";
+        if (!is_receiving || function.placement.is_emulated || symbol == symbols.end()) {
+            continue;
+        }
+        const uint64_t start = symbol->second.address;
+        const uint64_t bytes = std::min<uint64_t>(symbol->second.bytes, UINT64_MAX - start);
+        const auto places =
+            find_entry_places(decode_function(file, {start, start + bytes}), {kRdi, kRsi, kRdx});
+        for (const EntryPlace &place : places.found) {
+            const auto known = known_place(file, place);
+            if (!known) {
+                function.entries.clear();
+                break;
+            }
+            function.entries.push_back(*known);
+        }
+        for (const uint64_t address : places.returns) {
+            if (!function.entries.empty()) {
+                function.returns.push_back(file.offset_of(address).value_or(0));
+            }
+        }
+    }
+}
+
 // Libraries of other kinds may have a function of one of these names by chance, or may call one of
 // their own like it; a part of a group is worth a word.
 void explain(const KnownStack &stack, const Symbols &symbols, Locations *locations) {
@@ -173,6 +204,9 @@ Outcome locate_by_symbols(const ElfFile &file, Locations *locations) {
                 add_function(file, {function.name, function.name, start, end, function.needs},
                              &stack);
             }
+        }
+        if (stack.stack == "gnutls") {
+            place_receiving(file, symbols, &stack);
         }
         stack.evidence = std::to_string(stack.functions.size()) + " functions by name";
         if (stack.stack == "openssl") {

@@ -62,6 +62,8 @@ export interface AttachRequest {
   returns?: Record<string, readonly number[]>;
   /** Function name → where its result is known before some of these; used where the kernel tells programs apart by place. */
   results?: Record<string, readonly ResultPlace[]>;
+  /** Function name → places through which all its calls come, probed instead of `offsets`; used in the same case. */
+  entries?: Record<string, readonly EntryPlace[]>;
   /** How arguments are passed, where that is not one way for the whole stack: Go before and since 1.17. */
   convention?: 'go-register' | 'go-stack';
 }
@@ -151,19 +153,34 @@ export interface LocatedFunction {
   returns: number[];
   /** Emulated instructions at which the result is known, before returns that then need no probe. */
   results: ResultPlace[];
+  /**
+   * Emulated instructions through which all calls come that may succeed, where the function's beginning would be
+   * single-stepped. `returns` are then those behind the ones that cannot have a return probe.
+   */
+  entries: EntryPlace[];
   /** Why the returns are probed so; undefined where they are not instructions. */
   returnsWhy?: string | undefined;
 }
 
-/** An instruction at which a function's result is known. */
-export interface ResultPlace {
+/** An instruction at which a kernel program is told where it finds what it looks for. */
+interface KnownPlace {
   /** Its file offset. */
   offset: number;
-  /** Where the kernel program finds the result: bpf/abi/place.h. */
+  /** bpf/abi/place.h. */
   cookie: number;
   instruction: string;
   /** The same in words. */
   value: string;
+}
+
+/** An instruction at which a function's arguments are in known registers. */
+export interface EntryPlace extends KnownPlace {
+  /** The return address is on top of the stack there, and is probed. */
+  canReturnProbe: boolean;
+}
+
+/** An instruction at which a function's result is known. */
+export interface ResultPlace extends KnownPlace {
   /** File offsets of the return instructions behind it, which are reached only through it. */
   covers: number[];
 }

@@ -46,7 +46,8 @@ function stackJson({ functions, ...stack }: LocatedStack): object {
 
 function functionJson(located: LocatedFunction): object {
   const { name, signature, covers, functionOffset, offset, returns, ...placement } = located;
-  const { chosen, why, instruction, isEmulated, canReturnProbe, results, returnsWhy } = placement;
+  const { chosen, why, instruction, isEmulated, canReturnProbe, results, entries, returnsWhy } =
+    placement;
   return {
     name,
     signature,
@@ -55,6 +56,7 @@ function functionJson(located: LocatedFunction): object {
     probe: { offset, instruction, chosen, why, isEmulated, canReturnProbe },
     returns,
     ...(results.length > 0 ? { results } : {}),
+    ...(entries.length > 0 ? { entries } : {}),
     ...(returnsWhy === undefined ? {} : { returnsWhy }),
   };
 }

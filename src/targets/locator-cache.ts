@@ -244,19 +244,24 @@ function isFunction(value: unknown, sizeBytes: number): boolean {
     Array.isArray(value.returns) &&
     value.returns.every(isOffset) &&
     Array.isArray(value.results) &&
-    value.results.every((one) => isResult(one, isOffset))
+    value.results.every(
+      (one) => isPlace(one, isOffset) && Array.isArray(one.covers) && one.covers.every(isOffset),
+    ) &&
+    Array.isArray(value.entries) &&
+    value.entries.every((one) => isPlace(one, isOffset) && typeof one.canReturnProbe === 'boolean')
   );
 }
 
-function isResult(value: unknown, isOffset: (offset: unknown) => boolean): boolean {
+function isPlace(
+  value: unknown,
+  isOffset: (offset: unknown) => boolean,
+): value is Record<string, unknown> {
   return (
     isRecord(value) &&
     isOffset(value.offset) &&
     Number.isSafeInteger(value.cookie) &&
     isText(value.instruction) &&
-    isText(value.value) &&
-    Array.isArray(value.covers) &&
-    value.covers.every(isOffset)
+    isText(value.value)
   );
 }
 

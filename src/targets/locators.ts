@@ -1,6 +1,7 @@
 /** Finds the TLS functions in a file and where to probe them, from the cache or by searching the file. */
 import type {
   AttachRequest,
+  EntryPlace,
   FileIdentity,
   LocatedStack,
   LocateRefusal,
@@ -86,7 +87,8 @@ export function attachRequest(
   const offsets: Record<string, number> = {};
   const returns: Record<string, readonly number[]> = {};
   const results: Record<string, readonly ResultPlace[]> = {};
-  for (const { name, offset, returns: ends, results: known } of located.functions) {
+  const entries: Record<string, readonly EntryPlace[]> = {};
+  for (const { name, offset, returns: ends, ...known } of located.functions) {
     if (!probed.includes(name.replace(/#\d+$/, ''))) {
       continue;
     }
@@ -94,8 +96,11 @@ export function attachRequest(
     if (ends.length > 0) {
       returns[name] = ends;
     }
-    if (known.length > 0) {
-      results[name] = known;
+    if (known.results.length > 0) {
+      results[name] = known.results;
+    }
+    if (known.entries.length > 0) {
+      entries[name] = known.entries;
     }
   }
   const { stack, convention } = located;
@@ -105,6 +110,7 @@ export function attachRequest(
     offsets,
     ...(Object.keys(returns).length > 0 ? { returns } : {}),
     ...(Object.keys(results).length > 0 ? { results } : {}),
+    ...(Object.keys(entries).length > 0 ? { entries } : {}),
     ...(convention === 'go-register' || convention === 'go-stack' ? { convention } : {}),
   };
 }

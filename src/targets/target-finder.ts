@@ -561,10 +561,14 @@ function hasSameProbes(left: readonly LocatedProbes[], right: readonly LocatedPr
   return JSON.stringify(left.map(placesOf)) === JSON.stringify(right.map(placesOf));
 }
 
-function placesOf({ request: { stack, offsets, returns, results } }: LocatedProbes): unknown {
+function placesOf({
+  request: { stack, offsets, returns, results, entries },
+}: LocatedProbes): unknown {
   return [
     stack,
-    ...[offsets, returns ?? {}, results ?? {}].map((one) => Object.entries(one).sort()),
+    ...[offsets, returns ?? {}, results ?? {}, entries ?? {}].map((one) =>
+      Object.entries(one).sort(),
+    ),
   ];
 }
 

@@ -38,6 +38,7 @@ const STACK: LocatedStack = {
       canReturnProbe: true,
       returns: [],
       results: [],
+      entries: [],
     },
   ],
 };

@@ -106,6 +106,7 @@ function locatedByName(offsets: Readonly<Record<string, number>>): LocatedStack 
       canReturnProbe: true,
       returns: [],
       results: [],
+      entries: [],
     })),
   };
 }
