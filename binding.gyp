@@ -18,6 +18,7 @@
         "native/locators/function-starts.cpp",
         "native/locators/go-locator.cpp",
         "native/locators/instruction.cpp",
+        "native/locators/jump-stubs.cpp",
         "native/locators/locate-binding.cpp",
         "native/locators/locate.cpp",
         "native/locators/openssl-internal.cpp",

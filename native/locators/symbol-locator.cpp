@@ -2,6 +2,7 @@
 
 #include "../elf-symbols.h"
 #include "entry-places.h"
+#include "jump-stubs.h"
 #include "openssl-internal.h"
 #include "place-cookie.h"
 
@@ -151,6 +152,44 @@ void place_receiving(const ElfFile &file, const Symbols &symbols, LocatedStack *
     }
 }
 
+struct Wrapper {
+    const char *outer;
+    const char *inner;
+};
+
+// Two probes for one call are one too many: the outer function does nothing but jump to the inner
+// one, with its first three arguments as they were.
+void leave_out_wrapper(const ElfFile &file, const Symbols &symbols, const Wrapper &wrapper,
+                       LocatedStack *stack) {
+    const auto outer = symbols.find(wrapper.outer);
+    const auto inner = symbols.find(wrapper.inner);
+    const auto probed =
+        std::find_if(stack->functions.begin(), stack->functions.end(),
+                     [&](const LocatedFunction &one) { return one.name == wrapper.inner; });
+    if (outer == symbols.end() || inner == symbols.end() || probed == stack->functions.end()) {
+        return;
+    }
+    const uint64_t start = outer->second.address;
+    const uint64_t bytes = std::min<uint64_t>(outer->second.bytes, UINT64_MAX - start);
+    for (const Instruction &one : decode_function(file, {start, start + bytes})) {
+        const bool is_untouched = (one.writes & (kThreeArguments | register_bit(kRsp))) == 0;
+        if (one.flow == Flow::next && is_untouched) {
+            continue;
+        }
+        const bool is_reached = one.flow == Flow::jump && one.target &&
+                                (*one.target == inner->second.address ||
+                                 symbol_of_stub(file, *one.target) == wrapper.inner);
+        if (!is_reached) {
+            return;
+        }
+        probed->covers = {wrapper.outer, wrapper.inner};
+        std::erase_if(stack->functions, [&](const LocatedFunction &function) {
+            return function.name == wrapper.outer;
+        });
+        return;
+    }
+}
+
 // Libraries of other kinds may have a function of one of these names by chance, or may call one of
 // their own like it; a part of a group is worth a word.
 void explain(const KnownStack &stack, const Symbols &symbols, Locations *locations) {
@@ -207,6 +246,7 @@ Outcome locate_by_symbols(const ElfFile &file, Locations *locations) {
         }
         if (stack.stack == "gnutls") {
             place_receiving(file, symbols, &stack);
+            leave_out_wrapper(file, symbols, {"gnutls_record_send", "gnutls_record_send2"}, &stack);
         }
         stack.evidence = std::to_string(stack.functions.size()) + " functions by name";
         if (stack.stack == "openssl") {

@@ -15,7 +15,10 @@ export function attachLocated(session: Session, path: string, stack: TlsStack): 
   assert.ok(located, `${path}: no ${stack}; ${JSON.stringify(result.refusals)}`);
   const request = attachRequest(path, located, binding.probedFunctions()[stack]);
   session.capture.attach(request);
-  return Object.keys(request.offsets).sort();
+  const names = located.functions
+    .filter(({ name }) => name in request.offsets)
+    .flatMap(({ name, covers }) => [name, ...covers]);
+  return [...new Set(names)].sort();
 }
 
 /** Starts a program that is watched before its first instruction. */
