@@ -1,6 +1,7 @@
 /** The captured events of an agent that answers a customer, and of the probes of its health; also as a recording. */
 import type { CaptureEvent, ConnectionRef } from '../../src/capture/events.ts';
 import { createRecordingWriter } from '../../src/capture/recording.ts';
+import { createDataEvents } from './data-events.ts';
 import { HOST } from './story-pieces.ts';
 
 export const CUSTOMER = 'C-0012345';
@@ -44,8 +45,7 @@ export function agentEvents(paths: readonly string[] = []): CaptureEvent[] {
     object: 4096,
     generation: 90n,
   };
-  const positions = { read: 0, write: 0 };
-  const sequences = { read: 0, write: 0 };
+  const dataOf = createDataEvents(connection);
   let timeNs = 1_000_000n;
   const events: CaptureEvent[] = [
     { ...HOST, timeNs },
@@ -70,20 +70,7 @@ export function agentEvents(paths: readonly string[] = []): CaptureEvent[] {
       `${head}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(text)}\r\n\r\n${text}`,
     );
     timeNs += 1_000_000n;
-    events.push({
-      type: 'data',
-      timeNs,
-      enterNs: timeNs - 1n,
-      tid: AGENT.pid,
-      connection,
-      direction,
-      position: positions[direction],
-      callBytes: bytes.length,
-      callOffset: 0,
-      sequence: sequences[direction]++,
-      bytes,
-    });
-    positions[direction] += bytes.length;
+    events.push(dataOf(direction, bytes, timeNs));
   }
 
   function exchange(agent: string, request: Json, response: Json, path = CHAT_PATH): void {

@@ -1,4 +1,5 @@
 /** Starts the built command as a user would, waits until it says that it is ready, and stops it. */
+import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,6 +11,13 @@ const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 /** Kernel programs are verified first: half a minute and more where others use all processors. */
 const START_TIMEOUT_MS = 90_000;
 const STOP_TIMEOUT_MS = 60_000;
+
+/** No exporter but the file. */
+const FILE_ALONE = {
+  OTEL_TRACES_EXPORTER: 'none',
+  OTEL_METRICS_EXPORTER: 'none',
+  OTEL_LOGS_EXPORTER: 'none',
+};
 
 export interface SightlineOptions {
   command?: 'run' | 'record' | 'exec';
@@ -68,6 +76,20 @@ export function runSightline(
   return collect(child).finished;
 }
 
+/** Replays a recording, with nothing exported but to `file`, and fails when that does. */
+export async function replayToFile(
+  recording: string,
+  file: string,
+  env: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  const replayed = await runSightline(['replay', recording], {
+    SIGHTLINE_FILE: file,
+    ...FILE_ALONE,
+    ...env,
+  });
+  assert.equal(replayed.code, 0, replayed.stderr);
+}
+
 function collect(child: ChildProcess): {
   finished: Promise<FinishedSightline>;
   output: { stdout: string; stderr: string };
@@ -96,9 +118,7 @@ export async function startSightline(options: SightlineOptions = {}): Promise<Ru
     {
       env: cleanEnvironment({
         SIGHTLINE_FILE: file,
-        OTEL_TRACES_EXPORTER: 'none',
-        OTEL_METRICS_EXPORTER: 'none',
-        OTEL_LOGS_EXPORTER: 'none',
+        ...FILE_ALONE,
         ...options.env,
       }),
       stdio: ['ignore', 'pipe', 'pipe'],

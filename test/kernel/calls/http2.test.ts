@@ -12,7 +12,7 @@ import { type Http2ModelServer, startHttp2ModelServer } from '../../support/http
 import { huffman } from '../../support/http2-writer.ts';
 import { requireKernel } from '../../support/kernel-guard.ts';
 import { type FlatSpan, readOtlpFile } from '../../support/otlp-file.ts';
-import { type RunningSightline, runSightline, startSightline } from '../../support/sightline.ts';
+import { type RunningSightline, replayToFile, startSightline } from '../../support/sightline.ts';
 
 const CLIENT = fileURLToPath(new URL('../../support/http2-client.mjs', import.meta.url));
 const CONTENT_ON = { OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT: 'SPAN_ONLY' };
@@ -178,14 +178,7 @@ describe('HTTP/2 on the real kernel', function () {
     );
     assert.equal((await live.stop()).code, 0);
     const file = join(folder, 'replayed.jsonl');
-    const replayed = await runSightline(['replay', recording], {
-      ...CONTENT_ON,
-      SIGHTLINE_FILE: file,
-      OTEL_TRACES_EXPORTER: 'none',
-      OTEL_METRICS_EXPORTER: 'none',
-      OTEL_LOGS_EXPORTER: 'none',
-    });
-    assert.equal(replayed.code, 0, replayed.stderr);
+    await replayToFile(recording, file, CONTENT_ON);
     const spans = chatSpans(readOtlpFile(file).spans).filter(
       (span) => span.attributes['server.port'] === server.port,
     );

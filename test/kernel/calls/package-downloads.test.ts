@@ -5,7 +5,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import {
   createReadStream,
   existsSync,
@@ -16,14 +15,12 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { createServer, type Server } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { readRecording } from '../../../src/index.ts';
+import { type HttpsServer, startHttpsServer } from '../../support/https-server.ts';
 import { requireKernel, skipWithout } from '../../support/kernel-guard.ts';
-import { type Certificate, makeCertificate } from '../../support/model-server/certificate.ts';
 import { startSightline } from '../../support/sightline.ts';
 
 const MIB = 1024 * 1024;
@@ -35,8 +32,7 @@ const run = promisify(execFile);
 describe('packages and repositories over TLS', function () {
   this.timeout(120_000);
   let folder: string;
-  let certificate: Certificate;
-  let server: Server;
+  let server: HttpsServer;
   let base: string;
 
   before(async function () {
@@ -45,9 +41,7 @@ describe('packages and repositories over TLS', function () {
       skipWithout(this, 'git');
     }
     folder = mkdtempSync(join(tmpdir(), 'sightline-packages-'));
-    certificate = makeCertificate();
-    const options = { cert: certificate.certificatePem, key: certificate.keyPem };
-    server = createServer(options, (request, response) => {
+    server = await startHttpsServer((request, response) => {
       const path = join(folder, 'served', decodeURIComponent((request.url ?? '').split('?')[0]!));
       if (!existsSync(path) || !statSync(path).isFile()) {
         response.writeHead(404).end();
@@ -60,20 +54,13 @@ describe('packages and repositories over TLS', function () {
       });
       createReadStream(path).pipe(response);
     });
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    base = `https://localhost:${(server.address() as AddressInfo).port}`;
+    base = `https://localhost:${server.port}`;
     await makeRepository();
     await makePackage();
   });
 
   after(async () => {
-    if (server?.listening) {
-      server.closeAllConnections();
-      server.close();
-      await once(server, 'close');
-    }
-    certificate?.remove();
+    await server?.stop();
     if (folder !== undefined) {
       rmSync(folder, { recursive: true, force: true });
     }
@@ -145,7 +132,7 @@ describe('packages and repositories over TLS', function () {
 
   it('are left out of git clone', async () => {
     const target = join(folder, 'clone');
-    const env = { ...process.env, GIT_SSL_CAINFO: certificate.caPath };
+    const env = { ...process.env, GIT_SSL_CAINFO: server.caPath };
     const sums = await recordWhile(() =>
       run('git', ['clone', '-q', `${base}/big.git`, target], { env }),
     );
@@ -157,7 +144,7 @@ describe('packages and repositories over TLS', function () {
     const target = join(folder, 'install');
     mkdirSync(target);
     const cache = join(folder, 'npm-cache');
-    const flags = ['--registry', base, '--cafile', certificate.caPath, '--cache', cache];
+    const flags = ['--registry', base, '--cafile', server.caPath, '--cache', cache];
     const sums = await recordWhile(() =>
       run('npm', ['install', '--silent', '--no-audit', ...flags, 'big-package'], { cwd: target }),
     );

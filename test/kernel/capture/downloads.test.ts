@@ -3,8 +3,6 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { createServer, type Server } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { loadBinding } from '../../../src/capture/binding.ts';
@@ -12,8 +10,8 @@ import type { CaptureEvent } from '../../../src/capture/events.ts';
 import { createRecordDecoder } from '../../../src/capture/kernel-record.ts';
 import { createHttpStage } from '../../../src/http/http-stage.ts';
 import { createTransport } from '../../../src/transport/transport.ts';
+import { type HttpsServer, startHttpsServer } from '../../support/https-server.ts';
 import { requireKernel, skipWithout } from '../../support/kernel-guard.ts';
-import { type Certificate, makeCertificate } from '../../support/model-server/certificate.ts';
 import { attachLocated } from '../stacks/stack-run.ts';
 
 const MIB = 1024 * 1024;
@@ -24,18 +22,15 @@ const run = promisify(execFile);
 
 describe('a download over TLS', function () {
   this.timeout(60_000);
-  let certificate: Certificate;
-  let server: Server;
+  let server: HttpsServer;
 
   before(async function () {
     requireKernel(this);
     if (!existsSync('/usr/bin/curl')) {
       skipWithout(this, 'curl');
     }
-    certificate = makeCertificate();
-    const options = { cert: certificate.certificatePem, key: certificate.keyPem };
     const block = Buffer.alloc(MIB, 'b');
-    server = createServer(options, async (request, response) => {
+    server = await startHttpsServer(async (request, response) => {
       const length = request.url === '/sized' ? { 'content-length': BYTES } : {};
       response.writeHead(200, { 'content-type': 'application/octet-stream', ...length });
       for (let done = 0; done < BYTES; done += MIB) {
@@ -45,16 +40,9 @@ describe('a download over TLS', function () {
       }
       response.end();
     });
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
   });
   after(async () => {
-    if (server?.listening) {
-      server.closeAllConnections();
-      server.close();
-      await once(server, 'close');
-    }
-    certificate?.remove();
+    await server?.stop();
   });
 
   for (const path of ['/sized', '/chunked']) {
@@ -101,8 +89,8 @@ describe('a download over TLS', function () {
         const folder = process.arch === 'arm64' ? 'aarch64-linux-gnu' : 'x86_64-linux-gnu';
         const session = { capture, events: [], malformed: [], logs: [] };
         attachLocated(session, `/usr/lib/${folder}/libssl.so.3`, 'openssl');
-        const { port } = server.address() as AddressInfo;
-        const flags = ['-s', '--http1.1', '--cacert', certificate.caPath, '-o', '/dev/null'];
+        const { port } = server;
+        const flags = ['-s', '--http1.1', '--cacert', server.caPath, '-o', '/dev/null'];
         const url = `https://localhost:${port}${path}`;
         const download = run('curl', [...flags, '-w', '%{size_download}', url]);
         pid = download.child.pid;

@@ -3,8 +3,6 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer, type Server } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -13,12 +11,12 @@ import { runAgent } from '../../support/agents/run-agent.ts';
 import { runClient } from '../../support/clients/run-client.ts';
 import { chatSpans } from '../../support/compare.ts';
 import { conventionViolations } from '../../support/conventions/check.ts';
+import { type HttpsServer, startHttpsServer } from '../../support/https-server.ts';
 import { requireKernel } from '../../support/kernel-guard.ts';
-import { type Certificate, makeCertificate } from '../../support/model-server/certificate.ts';
 import { startModelServer } from '../../support/model-server/server.ts';
 import { observe } from '../../support/observed-server.ts';
 import { type FlatSpan, type OtlpContent, readOtlpFile } from '../../support/otlp-file.ts';
-import { runSightline, startSightline } from '../../support/sightline.ts';
+import { replayToFile, runSightline, startSightline } from '../../support/sightline.ts';
 
 const MIB = 1024 * 1024;
 const DOWNLOAD_BYTES = 100 * MIB;
@@ -35,17 +33,14 @@ function httpSpans(spans: readonly FlatSpan[], port: number): FlatSpan[] {
 describe('HTTP exchanges that are no model calls', function () {
   this.timeout(120_000);
   const defer = deferToAfterEach();
-  let certificate: Certificate;
-  let server: Server;
+  let server: HttpsServer;
   let port = 0;
   let curl: string[] = [];
 
   before(async function () {
     requireKernel(this);
-    certificate = makeCertificate();
-    const options = { cert: certificate.certificatePem, key: certificate.keyPem };
     const block = Buffer.alloc(MIB, 'b');
-    server = createServer(options, async (request, response) => {
+    server = await startHttpsServer(async (request, response) => {
       const path = request.url?.split('?', 1)[0];
       request.resume();
       if (path === '/missing') {
@@ -69,18 +64,11 @@ describe('HTTP exchanges that are no model calls', function () {
         response.writeHead(201, { 'content-type': 'application/json' }).end('{"a":1}');
       }
     });
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    port = (server.address() as AddressInfo).port;
-    curl = ['-s', '-o', '/dev/null', '--cacert', certificate.caPath];
+    port = server.port;
+    curl = ['-s', '-o', '/dev/null', '--cacert', server.caPath];
   });
   after(async () => {
-    if (server?.listening) {
-      server.closeAllConnections();
-      server.close();
-      await once(server, 'close');
-    }
-    certificate?.remove();
+    await server?.stop();
   });
 
   /** What a Sightline with this environment exports of some curl processes, each with the arguments given. */
@@ -301,15 +289,7 @@ describe('HTTP exchanges that are no model calls', function () {
       assert.equal((await live.stop()).code, 0);
       const replay = async (extra: Record<string, string>): Promise<string> => {
         const file = join(folder, `${Object.keys(extra).length}.jsonl`);
-        const replayed = await runSightline(['replay', recording], {
-          ...env,
-          SIGHTLINE_FILE: file,
-          OTEL_TRACES_EXPORTER: 'none',
-          OTEL_METRICS_EXPORTER: 'none',
-          OTEL_LOGS_EXPORTER: 'none',
-          ...extra,
-        });
-        assert.equal(replayed.code, 0, replayed.stderr);
+        await replayToFile(recording, file, { ...env, ...extra });
         return file;
       };
       const traces = (path: string): string =>

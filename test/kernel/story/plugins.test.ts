@@ -1,10 +1,7 @@
 /** Plugins beside real programs: what each hook does to spans, metrics and events, and what a broken one costs. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { once } from 'node:events';
 import { chmodSync, copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,8 +9,8 @@ import { promisify } from 'node:util';
 import { runAgent } from '../../support/agents/run-agent.ts';
 import { runClient } from '../../support/clients/run-client.ts';
 import { chatSpans } from '../../support/compare.ts';
+import { type HttpsServer, startHttpsServer } from '../../support/https-server.ts';
 import { requireKernel } from '../../support/kernel-guard.ts';
-import { type Certificate, makeCertificate } from '../../support/model-server/certificate.ts';
 import type { ModelServer } from '../../support/model-server/server.ts';
 import { type Observation, observe } from '../../support/observed-server.ts';
 import type { FlatPoint, FlatSpan } from '../../support/otlp-file.ts';
@@ -29,7 +26,7 @@ export default {
   name: 'four-hooks',
   exchange({ process, method, target, status, responseBytes }) {
     const isDropped = target === '/dropped' || process.argv.some((each) => each.endsWith('node-fetch.mjs'));
-    return { drop: isDropped, attributes: { 'seen.exchange': [method, target, String(status)], 'seen.bytes': responseBytes } };
+    return { drop: isDropped, attributes: { 'seen.exchange': [method ?? '', target ?? '', String(status)], 'seen.bytes': responseBytes } };
   },
   call: ({ usage }) => ({ redact, attributes: { 'seen.call': usage.outputTokens ?? -1, 'gen_ai.operation.name': 'forged' } }),
   toolCall: ({ name }) => ({ redact, attributes: { 'seen.tool': name } }),
@@ -53,8 +50,7 @@ const BROKEN = {
 describe('plugins beside real programs', function () {
   this.timeout(120_000);
   let folder = '';
-  let certificate: Certificate;
-  let server: Server;
+  let server: HttpsServer;
   let port = 0;
 
   before(async function () {
@@ -62,23 +58,14 @@ describe('plugins beside real programs', function () {
     folder = mkdtempSync(join(tmpdir(), 'sightline-plugins-'));
     // Root runs only what nobody else can write, whatever the umask is here.
     chmodSync(folder, 0o755);
-    certificate = makeCertificate();
-    const options = { cert: certificate.certificatePem, key: certificate.keyPem };
-    server = createServer(options, (request, response) => {
+    server = await startHttpsServer((request, response) => {
       request.resume();
       response.end('seven b');
     });
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    port = (server.address() as AddressInfo).port;
+    port = server.port;
   });
   after(async () => {
-    if (server?.listening) {
-      server.closeAllConnections();
-      server.close();
-      await once(server, 'close');
-    }
-    certificate?.remove();
+    await server?.stop();
     rmSync(folder, { recursive: true, force: true });
   });
 
@@ -108,7 +95,7 @@ describe('plugins beside real programs', function () {
       OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${receiver.port}`,
     };
     const work = async (model: ModelServer): Promise<void> => {
-      const curl = `curl -s -o /dev/null --cacert ${certificate.caPath} https://127.0.0.1:${port}`;
+      const curl = `curl -s -o /dev/null --cacert ${server.caPath} https://127.0.0.1:${port}`;
       const agent = await runAgent({
         program: 'openai-agent',
         url: model.url,
@@ -208,7 +195,7 @@ describe('plugins beside real programs', function () {
     const { spans, own, finished, truth } = observation;
     assert.equal(finished.code, 0, finished.stderr);
     assert.equal(truth.length, 5);
-    assert.equal(chatSpans(spans).length, 2);
+    assert.equal(chatSpans(spans).length, 2, finished.stderr);
     assert.ok(chatSpans(spans).every(({ attributes }) => 'seen.call' in attributes));
     assert.ok(chatSpans(spans).every(({ attributes }) => !('sightline.damage' in attributes)));
     assert.equal(ofOperation(spans, 'invoke_agent').length, 1);
@@ -256,7 +243,7 @@ describe('plugins beside real programs', function () {
       SIGHTLINE_PLUGINS: example('customer-privacy.mjs'),
       SIGHTLINE_HTTP_SPANS: 'all',
     };
-    const ca = certificate.caPath;
+    const ca = server.caPath;
     const url = `https://127.0.0.1:${port}`;
     const observation = await observe({ env }, async ({ url: base, caPath }) => {
       await runClient({ program: 'node-fetch', url: base, caPath, count: 1 });

@@ -18,7 +18,7 @@ import { runClient } from '../../support/clients/run-client.ts';
 import { requireKernel } from '../../support/kernel-guard.ts';
 import { startModelServer } from '../../support/model-server/server.ts';
 import { parseOtlpLines } from '../../support/otlp-file.ts';
-import { runSightline, startSightline } from '../../support/sightline.ts';
+import { replayToFile, startSightline } from '../../support/sightline.ts';
 
 /** Traces and logs; metrics carry the time of their export. */
 function tracesAndLogs(path: string): string {
@@ -78,14 +78,7 @@ describe('a recording', function () {
     assert.equal(finished.code, 0, finished.stderr);
     assert.doesNotMatch(finished.stderr, /switched off/);
     const file = join(folder, 'replayed.jsonl');
-    const replayed = await runSightline(['replay', recording], {
-      ...env,
-      SIGHTLINE_FILE: file,
-      OTEL_TRACES_EXPORTER: 'none',
-      OTEL_METRICS_EXPORTER: 'none',
-      OTEL_LOGS_EXPORTER: 'none',
-    });
-    assert.equal(replayed.code, 0, replayed.stderr);
+    await replayToFile(recording, file, env);
     // Of this agent alone: others may run on this host.
     const ofAgent = (path: string): string =>
       tracesAndLogs(path)
@@ -145,14 +138,7 @@ describe('a recording', function () {
       const finished = await live.stop();
       assert.equal(finished.code, 0, finished.stderr);
       const file = join(folder, 'replayed.jsonl');
-      const replayed = await runSightline(['replay', recording], {
-        ...env,
-        SIGHTLINE_FILE: file,
-        OTEL_TRACES_EXPORTER: 'none',
-        OTEL_METRICS_EXPORTER: 'none',
-        OTEL_LOGS_EXPORTER: 'none',
-      });
-      assert.equal(replayed.code, 0, replayed.stderr);
+      await replayToFile(recording, file, env);
       const expected = tracesAndLogs(live.file);
       const { spans, logs } = parseOtlpLines(expected);
       assert.ok(spans.length >= 12 + 5, `only ${spans.length} spans`);

@@ -4,6 +4,7 @@ import { gzipSync } from 'node:zlib';
 import type { CaptureEvent, ConnectionRef } from '../../../src/capture/events.ts';
 import { createPipeline } from '../../../src/pipeline.ts';
 import { createCounters } from '../../../src/self/counters.ts';
+import { createDataEvents } from '../../support/data-events.ts';
 import { HOST } from '../../support/story-pieces.ts';
 import { frame, handshake } from '../../support/websocket-wire.ts';
 
@@ -38,28 +39,13 @@ function run(pieces: readonly Piece[], llm = {}): Outcome {
     { host: () => {}, piece: () => {}, call: (call) => damage.push([...call.damage.kinds]) },
     counters,
   );
-  const positions = { read: 0, write: 0 };
-  const sequences = { read: 0, write: 0 };
+  const dataOf = createDataEvents(CONNECTION);
   let timeNs = 1_000_000n;
   const push = (event: CaptureEvent): void => pipeline.push(event);
   push({ ...HOST, timeNs });
   for (const [direction, content] of pieces) {
-    const bytes = Buffer.from(content);
     timeNs += 1_000_000n;
-    push({
-      type: 'data',
-      timeNs,
-      enterNs: timeNs - 1n,
-      tid: PROCESS.pid,
-      connection: CONNECTION,
-      direction,
-      position: positions[direction],
-      callBytes: bytes.length,
-      callOffset: 0,
-      sequence: sequences[direction]++,
-      bytes,
-    });
-    positions[direction] += bytes.length;
+    push(dataOf(direction, Buffer.from(content), timeNs));
   }
   push({ type: 'end', timeNs: timeNs + 1_000_000n });
   const limits: Record<string, number> = {};

@@ -4,6 +4,7 @@ import type { CaptureEvent, ConnectionRef } from '../../../src/capture/events.ts
 import { createPipeline } from '../../../src/pipeline.ts';
 import { createCounters } from '../../../src/self/counters.ts';
 import type { StoryPiece } from '../../../src/session/story.ts';
+import { createDataEvents } from '../../support/data-events.ts';
 import { labelOf } from './story-builder.ts';
 
 const AGENT = { pid: 10, startNs: 10n };
@@ -153,14 +154,13 @@ function play(api: Api, keepContent: boolean): StoryPiece[] {
     createCounters(),
   );
   let timeNs = 100n;
-  const positions = { read: 0, write: 0 };
-  const sequences = { read: 0, write: 0 };
   const connection: ConnectionRef = {
     process: AGENT,
     stack: 'openssl',
     object: 4096,
     generation: 90n,
   };
+  const dataOf = createDataEvents(connection);
 
   function send(direction: 'read' | 'write', head: string, body: Json): void {
     const text = JSON.stringify(body);
@@ -168,20 +168,7 @@ function play(api: Api, keepContent: boolean): StoryPiece[] {
       `${head}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(text)}\r\n\r\n${text}`,
     );
     timeNs += 10n;
-    pipeline.push({
-      type: 'data',
-      timeNs,
-      enterNs: timeNs - 1n,
-      tid: AGENT.pid,
-      connection,
-      direction,
-      position: positions[direction],
-      callBytes: bytes.length,
-      callOffset: 0,
-      sequence: sequences[direction]++,
-      bytes,
-    });
-    positions[direction] += bytes.length;
+    pipeline.push(dataOf(direction, bytes, timeNs));
   }
 
   function exchange(messages: Json[], answer: Json, more: Json = {}): void {
