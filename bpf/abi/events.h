@@ -80,6 +80,8 @@ enum sl_code {
     /* Alerts of RFC 8446, 6. */
     SL_CODE_ALERT_SENT = 6,
     SL_CODE_ALERT_RECEIVED = 7,
+    /* SSL_R_... of BoringSSL's openssl/ssl.h; from 1000 on the alert of the other side. */
+    SL_CODE_BORINGSSL = 8,
 };
 
 enum sl_direction {

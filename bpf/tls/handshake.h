@@ -77,18 +77,31 @@ static __always_inline bool leave_handshake(struct pt_regs *ctx, struct handshak
     return true;
 }
 
-/* The connection whose handshake the thread is in. */
-static __always_inline struct connection *connection_in_handshake(void) {
+/* The key of the connection whose handshake the thread is in. */
+static __always_inline struct connection_key *key_in_handshake(void) {
     u64 pid_tgid = bpf_get_current_pid_tgid();
     struct call_key *found = bpf_map_lookup_elem(&handshake_threads, &pid_tgid);
     if (!found)
         return NULL;
     struct call_key key = *found;
     struct handshake_call *call = bpf_map_lookup_elem(&handshake_calls, &key);
-    if (!call)
+    return call ? &call->connection : NULL;
+}
+
+static __always_inline struct connection *connection_in_handshake(void) {
+    struct connection_key *found = key_in_handshake();
+    if (!found)
         return NULL;
-    struct connection_key connection = call->connection;
-    return bpf_map_lookup_elem(&connections, &connection);
+    struct connection_key key = *found;
+    return bpf_map_lookup_elem(&connections, &key);
+}
+
+/* The first error that is raised within a handshake is why it fails, if it does. */
+static __always_inline int note_handshake_error(u32 code) {
+    struct connection *connection = connection_in_handshake();
+    if (connection && connection->handshake_state == HANDSHAKE_OPEN && !connection->handshake_code)
+        connection->handshake_code = code;
+    return 0;
 }
 
 /* What a function that asks for the verdict on a certificate was asked about. */
@@ -160,10 +173,7 @@ int openssl_handshake_exit(struct pt_regs *ctx) {
 static __always_inline int note_openssl_error(u32 library, u32 code) {
     if (library != OPENSSL_LIBRARY_SSL)
         return 0;
-    struct connection *connection = connection_in_handshake();
-    if (connection && connection->handshake_state == HANDSHAKE_OPEN && !connection->handshake_code)
-        connection->handshake_code = code;
-    return 0;
+    return note_handshake_error(code);
 }
 
 /* Entry of SSL_clear, which every handshake begins with: an object that has carried nothing and

@@ -1,7 +1,9 @@
 #include "boringssl-locator.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
+#include <tuple>
 
 namespace sightline {
 namespace {
@@ -45,6 +47,119 @@ std::set<int64_t> reasons_of(const AddressUser &user) {
         reasons.merge(constants_at(user.code, index, *(position - 1)));
     }
     return reasons;
+}
+
+// <openssl/x509.h>
+constexpr int64_t kNoCertificateToVerify = 122;
+
+// Results of a verification (<openssl/x509.h>, X509_V_ERR_...) that X509_verify_cert itself finds.
+constexpr int64_t kVerifyErrors[] = {
+    2,  // UNABLE_TO_GET_ISSUER_CERT
+    17, // OUT_OF_MEM
+    18, // DEPTH_ZERO_SELF_SIGNED_CERT
+    19, // SELF_SIGNED_CERT_IN_CHAIN
+    20, // UNABLE_TO_GET_ISSUER_CERT_LOCALLY
+    41, // INVALID_EXTENSION
+    65, // INVALID_CALL
+};
+constexpr size_t kVerifyErrorsMin = 3;
+
+// Where X509_verify_cert stores its result in X509_STORE_CTX: the one distance at which several of
+// its results are stored and no other has as many.
+std::optional<int64_t> result_distance(const std::vector<Instruction> &code) {
+    std::map<int64_t, std::set<int64_t>> stored;
+    for (size_t i = 0; i < code.size(); i++) {
+        const auto &[to, from] = std::tie(code[i].to, code[i].from);
+        if (code[i].operation != Operation::move || to.kind != Operand::Kind::memory || to.added ||
+            to.is_scaled) {
+            continue;
+        }
+        std::set<int64_t> values;
+        if (from.kind == Operand::Kind::constant) {
+            values.insert(from.value);
+        } else if (from.kind == Operand::Kind::general_register && from.number && i > 0) {
+            values = constants_before(code, i, *from.number);
+        }
+        for (const int64_t value : values) {
+            if (std::find(std::begin(kVerifyErrors), std::end(kVerifyErrors), value) !=
+                std::end(kVerifyErrors)) {
+                stored[to.value].insert(value);
+            }
+        }
+    }
+    std::optional<int64_t> found;
+    for (const auto &[distance, values] : stored) {
+        if (values.size() >= kVerifyErrorsMin) {
+            if (found) {
+                return std::nullopt;
+            }
+            found = distance;
+        }
+    }
+    return found;
+}
+
+// Instructions between the source file's name and the call, at most.
+constexpr size_t kCallDistance = 10;
+
+// What is called with a source file as its fourth argument at code[index]; nothing when that is not
+// seen.
+std::optional<uint64_t> error_call_after(const std::vector<Instruction> &code, size_t index) {
+    for (size_t steps = 0; steps < kCallDistance && index < code.size(); steps++) {
+        const Instruction &instruction = code[index];
+        if (instruction.flow == Flow::call) {
+            return instruction.target;
+        }
+        if (instruction.flow == Flow::jump && instruction.target) {
+            // Calls with equal ends are merged.
+            const auto at = std::find_if(code.begin(), code.end(), [&](const Instruction &one) {
+                return one.address == *instruction.target;
+            });
+            index = static_cast<size_t>(at - code.begin());
+            continue;
+        }
+        if (instruction.flow != Flow::next) {
+            return std::nullopt;
+        }
+        index++;
+    }
+    return std::nullopt;
+}
+
+// Errors that all go to one function, at least, to take it for the one that notes them.
+constexpr size_t kErrorCallsMin = 10;
+
+struct ErrorFunction {
+    uint64_t address;
+    // The optimizer has dropped the second argument, which is unused.
+    bool is_shortened;
+};
+
+// ERR_put_error: the one function that is given many errors, the source file always in the same
+// register.
+std::optional<ErrorFunction> error_function(const std::vector<AddressUser> &users) {
+    std::map<std::pair<uint64_t, unsigned>, size_t> calls;
+    for (const AddressUser &user : users) {
+        for (const auto &[index, address] : user.uses) {
+            const auto file = register_of_use(user.code[index], address);
+            const auto target = error_call_after(user.code, index);
+            if (file && target) {
+                calls[{*target, *file}]++;
+            }
+        }
+    }
+    std::optional<ErrorFunction> found;
+    for (const auto &[call, count] : calls) {
+        const auto &[target, file] = call;
+        if (count < kErrorCallsMin) {
+            continue;
+        }
+        if (found || (file != kRcx && file != kRdx)) {
+            return std::nullopt;
+        }
+        found = {target, file == kRdx};
+    }
+    return found;
 }
 
 bool is_source_file(const std::string &path) {
@@ -110,7 +225,16 @@ ScanEnd BoringsslLocator::collect(const CodeSearch &search, std::vector<uint64_t
             paths_.push_back(path->address);
         }
     }
+    if (!paths_.empty()) {
+        for (const uint64_t place : search.places_of(KnownText::x509_verify_file)) {
+            const auto path = search.c_string_around(place);
+            if (path && path->text.ends_with("/x509/x509_vfy.cc")) {
+                verify_paths_.push_back(path->address);
+            }
+        }
+    }
     addresses->insert(addresses->end(), paths_.begin(), paths_.end());
+    addresses->insert(addresses->end(), verify_paths_.begin(), verify_paths_.end());
     return ScanEnd::complete;
 }
 
@@ -157,8 +281,7 @@ void BoringsslLocator::settle(const CodeSearch &search, Locations *locations) {
         .arguments = register_bit(kRdi) | register_bit(kRsi) | register_bit(kRdx),
         .wants_return = true,
     };
-    const auto add = [&](const char *name, const Candidate &candidate, const ProbeNeeds &needs) {
-        const FunctionRange &range = candidate.user->range;
+    const auto add = [&](const char *name, const FunctionRange &range, const ProbeNeeds &needs) {
         // Without an unwind entry the end is only a bound.
         const uint64_t function_end = range.has_unwind_entry ? range.end : 0;
         const RegisterMask live =
@@ -166,8 +289,8 @@ void BoringsslLocator::settle(const CodeSearch &search, Locations *locations) {
         return (live & needs.arguments) == needs.arguments && search.starts.is_start(range.start) &&
                add_function(search.file, {name, name, range.start, function_end, needs}, &stack);
     };
-    if (!add("SSL_read", reads[0], three_arguments) ||
-        !add("SSL_write", writes[0], three_arguments)) {
+    if (!add("SSL_read", reads[0].user->range, three_arguments) ||
+        !add("SSL_write", writes[0].user->range, three_arguments)) {
         refuse("what looks like SSL_read (" + describe(reads) + ") and SSL_write (" +
                describe(writes) + ") of BoringSSL does not take three arguments");
         return;
@@ -179,11 +302,35 @@ void BoringsslLocator::settle(const CodeSearch &search, Locations *locations) {
             return candidate.reasons == std::set<int64_t>{reason};
         });
         if (fitting.size() == 1) {
-            add(name, fitting[0], {.arguments = register_bit(kRdi), .wants_return = true});
+            add(name, fitting[0].user->range,
+                {.arguments = register_bit(kRdi), .wants_return = true});
         }
     };
     add_if_sole("SSL_new", kNullContext);
     add_if_sole("SSL_do_handshake", kConnectionTypeNotSet);
+    // Why a handshake fails, where that can be seen.
+    const auto put_error = error_function(users);
+    if (put_error) {
+        const unsigned reason = put_error->is_shortened ? kRsi : kRdx;
+        add(put_error->is_shortened ? "ERR_put_error.shortened" : "ERR_put_error",
+            {.start = put_error->address, .end = 0, .has_unwind_entry = false},
+            {.arguments = register_bit(kRdi) | register_bit(reason), .wants_return = false});
+    }
+    const std::vector<AddressUser> verifiers = users_of(search, verify_paths_);
+    std::vector<const AddressUser *> verify;
+    for (const AddressUser &user : verifiers) {
+        const std::set<int64_t> reasons = reasons_of(user);
+        if (reasons.contains(kNoCertificateToVerify) &&
+            reasons.contains(kShouldNotHaveBeenCalled)) {
+            verify.push_back(&user);
+        }
+    }
+    const auto distance = verify.size() == 1 ? result_distance(verify[0]->code) : std::nullopt;
+    if (distance) {
+        const std::string name = "X509_verify_cert+" + std::to_string(*distance);
+        add(name.c_str(), verify[0]->range,
+            {.arguments = register_bit(kRdi), .wants_return = true});
+    }
     locations->found.push_back(std::move(stack));
 }
 

@@ -19,6 +19,8 @@ class BoringsslLocator : public StrippedLocator {
   private:
     // Of the path of ssl_lib.cc; the linker may keep it more than once.
     std::vector<uint64_t> paths_;
+    // Of x509_vfy.cc.
+    std::vector<uint64_t> verify_paths_;
 };
 
 } // namespace sightline

@@ -68,6 +68,7 @@ const std::vector<std::string> &known_texts() {
         "/src/crypto/cipher.rs",
         "OpenSSL ",
         "SSL_new",
+        "/x509_vfy.c",
     };
     return texts;
 }
@@ -166,6 +167,11 @@ std::set<int64_t> constants_at(const std::vector<Instruction> &code, size_t inde
             break;
         }
     }
+    return constants_before(code, index, register_number);
+}
+
+std::set<int64_t> constants_before(const std::vector<Instruction> &code, size_t index,
+                                   unsigned register_number) {
     BackwardSearch search{code, register_number, {}, {}};
     search.before(index, 0);
     return search.found;

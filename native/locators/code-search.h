@@ -29,6 +29,7 @@ enum class KnownText : uint32_t {
     rustls_cipher,
     openssl_version,
     openssl_new,
+    x509_verify_file,
 };
 
 const std::vector<std::string> &known_texts();
@@ -88,6 +89,10 @@ std::optional<unsigned> register_of_use(const Instruction &instruction, uint64_t
 // of its straight line of code.
 std::set<int64_t> constants_at(const std::vector<Instruction> &code, size_t index,
                                unsigned register_number);
+
+// The same just before code[index].
+std::set<int64_t> constants_before(const std::vector<Instruction> &code, size_t index,
+                                   unsigned register_number);
 
 bool calls(const std::vector<Instruction> &code, uint64_t target);
 

@@ -133,7 +133,8 @@ export type HandshakeCodeKind =
   | 'gnutls-status'
   | 'nss'
   | 'alert-sent'
-  | 'alert-received';
+  | 'alert-received'
+  | 'boringssl';
 
 export interface HandshakeEvent {
   type: 'handshake';

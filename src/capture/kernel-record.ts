@@ -52,6 +52,7 @@ export const KERNEL_ABI = {
   SL_CODE_NSS: 5,
   SL_CODE_ALERT_SENT: 6,
   SL_CODE_ALERT_RECEIVED: 7,
+  SL_CODE_BORINGSSL: 8,
   SL_SERVER_NAME_MAX: 256,
   SL_DIRECTION_READ: 0,
   SL_DIRECTION_WRITE: 1,
@@ -285,6 +286,7 @@ const CODE_KINDS: readonly (HandshakeCodeKind | undefined)[] = [
   'nss',
   'alert-sent',
   'alert-received',
+  'boringssl',
 ];
 
 /** By the kernel's number for it. */

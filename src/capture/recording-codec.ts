@@ -70,6 +70,7 @@ const CODE_KINDS: readonly string[] = [
   'nss',
   'alert-sent',
   'alert-received',
+  'boringssl',
 ];
 const LOSS_REASONS: readonly string[] = [
   'ring-full',

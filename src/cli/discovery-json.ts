@@ -2,6 +2,7 @@
 import type { LocatedFunction, LocatedStack } from '../capture/binding.ts';
 import type { TargetFile } from '../capture/target-tracker.ts';
 import type { DiscoveredProcess } from '../targets/discovery.ts';
+import { showsHandshakes } from '../targets/handshake-functions.ts';
 
 /** Raised when a field is removed or means something else; new ones do not count. */
 const FORMAT_VERSION = 1;
@@ -40,8 +41,10 @@ function fileJson(file: TargetFile): object {
   };
 }
 
-function stackJson({ functions, ...stack }: LocatedStack): object {
-  return { ...stack, functions: functions.map(functionJson) };
+function stackJson(located: LocatedStack): object {
+  const { functions, ...stack } = located;
+  const handshakes = showsHandshakes(located);
+  return { ...stack, handshakes, functions: functions.map(functionJson) };
 }
 
 function functionJson(located: LocatedFunction): object {

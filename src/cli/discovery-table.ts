@@ -1,13 +1,24 @@
 /** `discover` for people: one row for processes that are alike, within the terminal's width. */
 import { posix } from 'node:path';
 import type { DiscoveredProcess } from '../targets/discovery.ts';
+import { showsHandshakes } from '../targets/handshake-functions.ts';
 
-const HEADINGS = ['PID', 'KIND', 'WORKLOAD', 'EXECUTABLE', 'TLS', 'LOCATED BY', 'PROBES', 'STATE'];
+const HEADINGS = [
+  'PID',
+  'KIND',
+  'WORKLOAD',
+  'EXECUTABLE',
+  'TLS',
+  'HANDSHAKES',
+  'LOCATED BY',
+  'PROBES',
+  'STATE',
+];
 const WORKLOAD = 2;
 const EXECUTABLE = 3;
 
 /** Widest that a column gets; what is longer is cut. */
-const MAX_WIDTHS = [16, 7, 28, 48, 24, 16, 14, 10];
+const MAX_WIDTHS = [16, 7, 28, 48, 24, 10, 16, 14, 10];
 /** The two that give way when the terminal is narrow get no narrower than this. */
 const MIN_WIDTH = 10;
 const GAP = '  ';
@@ -62,17 +73,19 @@ function groupsOf(processes: readonly DiscoveredProcess[]): Group[] {
   return [...groups.values()].sort((left, right) => (rank(left) < rank(right) ? -1 : 1));
 }
 
-/** TLS, located by, probes: a line for each stack. */
+/** TLS, handshakes, located by, probes: a line for each stack. */
 function tlsLines({ files }: DiscoveredProcess): string[][] {
   const lines: string[][] = [];
   for (const { located } of files) {
-    for (const { stack, version, locatedBy, functions } of located ?? []) {
+    for (const found of located ?? []) {
+      const { stack, version, locatedBy, functions } = found;
       const emulated = functions.filter(({ isEmulated }) => isEmulated).length;
       const name = version === undefined ? stack : `${stack} ${version}`;
-      lines.push([name, locatedBy, `${emulated}/${functions.length} emulated`]);
+      const handshakes = showsHandshakes(found) ? 'seen' : 'not seen';
+      lines.push([name, handshakes, locatedBy, `${emulated}/${functions.length} emulated`]);
     }
   }
-  return lines.length > 0 ? lines : [['-', '-', '-']];
+  return lines.length > 0 ? lines : [['-', '-', '-', '-']];
 }
 
 /** Why it is not attachable. */

@@ -43,7 +43,15 @@ const OPENSSL: Readonly<Record<number, string>> = {
   294: 'unexpected_eof_while_reading',
 };
 
-/** From here on a reason of OpenSSL is an alert of the other side (SSL_AD_REASON_OFFSET). */
+/** openssl/ssl.h of BoringSSL, whose numbers are its own. */
+const BORINGSSL: Readonly<Record<number, string>> = {
+  125: 'certificate_verify_failed',
+  184: 'no_shared_cipher',
+  240: 'unsupported_protocol',
+  247: 'wrong_version_number',
+};
+
+/** From here on a reason of OpenSSL or BoringSSL is an alert of the other side (SSL_AD_REASON_OFFSET). */
 const OPENSSL_ALERTS = 1000;
 
 /** X509_V_ERR_... of openssl/x509_vfy.h, as OpenSSL names them. */
@@ -112,10 +120,8 @@ const NSS: Readonly<Record<number, string>> = {
 };
 
 const NAMES: Readonly<Record<HandshakeCodeKind, (code: number) => string>> = {
-  openssl: (code) =>
-    code >= OPENSSL_ALERTS
-      ? `alert_${ALERTS[code - OPENSSL_ALERTS] ?? code - OPENSSL_ALERTS}`
-      : (OPENSSL[code] ?? `ssl_error_${code}`),
+  openssl: (code) => opensslName(code, OPENSSL),
+  boringssl: (code) => opensslName(code, BORINGSSL),
   x509: (code) => X509[code] ?? `x509_error_${code}`,
   gnutls: (code) => GNUTLS[code] ?? `gnutls_error_${code}`,
   'gnutls-status': (code) =>
@@ -124,6 +130,12 @@ const NAMES: Readonly<Record<HandshakeCodeKind, (code: number) => string>> = {
   'alert-sent': (code) => `sent_alert_${ALERTS[code] ?? code}`,
   'alert-received': (code) => `alert_${ALERTS[code] ?? code}`,
 };
+
+function opensslName(code: number, reasons: Readonly<Record<number, string>>): string {
+  return code >= OPENSSL_ALERTS
+    ? `alert_${ALERTS[code - OPENSSL_ALERTS] ?? code - OPENSSL_ALERTS}`
+    : (reasons[code] ?? `ssl_error_${code}`);
+}
 
 /** `error.type` of a handshake that was not completed; `_OTHER` where the library's reason was not seen. */
 export function handshakeErrorType({ outcome, codeKind, code }: HandshakeEvent): string {

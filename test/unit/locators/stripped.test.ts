@@ -60,6 +60,20 @@ describe('locators of stripped stacks', function () {
       assert.deepEqual(functionOffsets(stack), subject.offsets);
     });
 
+    it(`finds where BoringSSL notes errors and verifies certificates, ${position}`, () => {
+      for (const distance of [68, 76]) {
+        const subject = subjects.build(`boringssl-verify-${distance}`, 'boringssl.c', {
+          flags: [...flags, `-DVERIFY=${distance}`],
+          functions: ['SSL_read', 'SSL_write', 'ERR_put_error', 'X509_verify_cert'],
+        });
+        const { X509_verify_cert, ...others } = subject.offsets;
+        assert.deepEqual(functionOffsets(only(subject)), {
+          ...others,
+          [`X509_verify_cert+${distance}`]: X509_verify_cert,
+        });
+      }
+    });
+
     it(`finds OpenSSL 3 by the names in its errors, ${position}`, () => {
       const subject = subjects.build('openssl3', 'openssl.c', {
         flags: [...flags, '-DMAJOR=3'],
@@ -159,6 +173,14 @@ describe('locators of stripped stacks', function () {
   it('refuses two functions that both look like SSL_write, and names them', () => {
     const subject = subjects.build('twice', 'boringssl.c', { flags: ['-DTWICE'] });
     assert.match(refusal(subject), /for SSL_write 0x[0-9a-f]+, 0x[0-9a-f]+,/);
+  });
+
+  it('leaves out a verification that keeps its results in two places', () => {
+    const subject = subjects.build('boringssl-elsewhere', 'boringssl.c', {
+      flags: ['-DVERIFY=68', '-DELSEWHERE'],
+      functions: ['SSL_read', 'SSL_write', 'ERR_put_error'],
+    });
+    assert.deepEqual(functionOffsets(only(subject)), subject.offsets);
   });
 
   it('refuses a BoringSSL without SSL_write', () => {
