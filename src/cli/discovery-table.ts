@@ -3,22 +3,12 @@ import { posix } from 'node:path';
 import type { DiscoveredProcess } from '../targets/discovery.ts';
 import { showsHandshakes } from '../targets/handshake-functions.ts';
 
-const HEADINGS = [
-  'PID',
-  'KIND',
-  'WORKLOAD',
-  'EXECUTABLE',
-  'TLS',
-  'HANDSHAKES',
-  'LOCATED BY',
-  'PROBES',
-  'STATE',
-];
+const HEADINGS = ['PID', 'KIND', 'WORKLOAD', 'EXECUTABLE', 'TLS', 'LOCATED BY', 'PROBES', 'STATE'];
 const WORKLOAD = 2;
 const EXECUTABLE = 3;
 
 /** Widest that a column gets; what is longer is cut. */
-const MAX_WIDTHS = [16, 7, 28, 48, 24, 10, 16, 14, 10];
+const MAX_WIDTHS = [16, 7, 28, 48, 24, 16, 14, 10];
 /** The two that give way when the terminal is narrow get no narrower than this. */
 const MIN_WIDTH = 10;
 const GAP = '  ';
@@ -73,24 +63,29 @@ function groupsOf(processes: readonly DiscoveredProcess[]): Group[] {
   return [...groups.values()].sort((left, right) => (rank(left) < rank(right) ? -1 : 1));
 }
 
-/** TLS, handshakes, located by, probes: a line for each stack. */
+/** TLS, located by, probes: a line for each stack. */
 function tlsLines({ files }: DiscoveredProcess): string[][] {
   const lines: string[][] = [];
   for (const { located } of files) {
-    for (const found of located ?? []) {
-      const { stack, version, locatedBy, functions } = found;
+    for (const { stack, version, locatedBy, functions } of located ?? []) {
       const emulated = functions.filter(({ isEmulated }) => isEmulated).length;
       const name = version === undefined ? stack : `${stack} ${version}`;
-      const handshakes = showsHandshakes(found) ? 'seen' : 'not seen';
-      lines.push([name, handshakes, locatedBy, `${emulated}/${functions.length} emulated`]);
+      lines.push([name, locatedBy, `${emulated}/${functions.length} emulated`]);
     }
   }
-  return lines.length > 0 ? lines : [['-', '-', '-', '-']];
+  return lines.length > 0 ? lines : [['-', '-', '-']];
 }
 
-/** Why it is not attachable. */
-function noteOf({ state, reason }: DiscoveredProcess): string {
-  return state === 'attachable' || state === 'attached' ? '' : reason;
+/** Why it is not attachable, or what is not seen of it. */
+function noteOf({ state, reason, files }: DiscoveredProcess): string {
+  if (state !== 'attachable' && state !== 'attached') {
+    return reason;
+  }
+  const silent = files.flatMap(({ located }) =>
+    (located ?? []).filter((found) => !showsHandshakes(found)).map(({ stack }) => stack),
+  );
+  const names = [...new Set(silent)].join(', ');
+  return names === '' ? '' : `its TLS handshakes are not seen (${names})`;
 }
 
 function rowsOf({ first, pids, lines }: Group): { cells: string[]; note: string }[] {
