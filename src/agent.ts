@@ -282,7 +282,11 @@ function createAnalysis(config: Config, parts: AnalysisParts): Analysis {
     },
     ...(recording === undefined
       ? {}
-      : { secret: recording.scrubber.mask, released: recording.scrubber.release }),
+      : {
+          secret: recording.scrubber.mask,
+          decoded: recording.scrubber.decoded,
+          released: recording.scrubber.release,
+        }),
   };
   const pipeline = createPipeline(pipelineSettings(config), output, counters);
   return {

@@ -51,6 +51,9 @@ export function followHealth(
     gauge('sightline.recorder.masked', 'By', 'Bytes masked as credentials.', () => {
       return recorder().maskedBytes;
     });
+    gauge('sightline.recorder.decoded', 'By', 'Compressed bytes recorded as what they are.', () => {
+      return recorder().decodedBytes;
+    });
     gauge('sightline.recorder.unreleased', 'By', 'Bytes masked because none judged them.', () => {
       return recorder().unreleasedBytes;
     });

@@ -3,7 +3,13 @@
  * events alone: no clock, no randomness, no look-ups, so that a recording gives what the live run gave.
  */
 import { basename } from 'node:path';
-import type { CaptureEvent, ConnectionRef, Direction, HostEvent } from './capture/events.ts';
+import type {
+  CaptureEvent,
+  ConnectionRef,
+  DecodedPiece,
+  Direction,
+  HostEvent,
+} from './capture/events.ts';
 import type { VerdictSink } from './capture/verdict.ts';
 import type { LlmHost } from './config/llm-hosts.ts';
 import type { Exchange, ExchangeHandler } from './http/exchange.ts';
@@ -73,7 +79,15 @@ export interface PipelineOutput {
   handshake?(piece: HandshakePiece): void;
   tick?(timeNs: bigint): void;
   /** Where credentials are in the captured streams, and up to where that has been judged. */
-  secret?(connection: ConnectionRef, direction: Direction, position: number, length: number): void;
+  secret?(
+    connection: ConnectionRef,
+    direction: Direction,
+    position: number,
+    length: number,
+    replacement?: Uint8Array,
+  ): void;
+  /** What is to stand in a recording for compressed bytes. Without it all of them are in `secret`. */
+  decoded?(connection: ConnectionRef, direction: Direction, piece: DecodedPiece): void;
   released?(connection: ConnectionRef, direction: Direction, upToPosition: number): void;
   /** `processOf` gives its process: asked for, one that was not known yet is made. */
   exchange?(exchange: Exchange, timeNs: bigint, processOf: () => Process): void;
@@ -179,6 +193,7 @@ export function createPipeline(
       }
     },
     ...(output.secret === undefined ? {} : { onSecret: output.secret }),
+    ...(output.decoded === undefined ? {} : { onDecoded: output.decoded }),
     ...(output.released === undefined ? {} : { onRelease: output.released }),
     ...(output.verdict === undefined ? {} : { onVerdict: output.verdict }),
   });

@@ -47,6 +47,28 @@ export interface DataEvent {
   sequence: number;
   /** Valid only until `push` returns: whoever keeps bytes copies them. */
   bytes: Uint8Array;
+  /**
+   * What the compressed ones among the bytes decoded to when they were recorded: the bytes themselves were overwritten.
+   * Absent: compressed bytes are there. Present, and without a piece for some: nobody knows what those were.
+   */
+  decoded?: readonly DecodedPiece[];
+}
+
+/**
+ * How decoding a piece of a compressed body or message came out. Other than `ok`: the rest of it was not decoded; of the
+ * last piece also what was found when the body ended.
+ */
+export type DecodedOutcome = 'ok' | 'corrupt' | 'limit';
+
+/** A stretch of a stream that was compressed, and what it decoded to, credentials masked. */
+export interface DecodedPiece {
+  /** Of its first byte in this direction's stream. */
+  position: number;
+  /** Bytes that it took there. */
+  length: number;
+  /** May be kept. */
+  content: Uint8Array;
+  outcome: DecodedOutcome;
 }
 
 /**

@@ -3,6 +3,8 @@ import type {
   CaptureEvent,
   ConnectionRef,
   DataEvent,
+  DecodedOutcome,
+  DecodedPiece,
   Direction,
   ProcessRef,
   TlsStack,
@@ -24,7 +26,10 @@ export const RECORDING_MAGIC: Uint8Array = Uint8Array.of(
 );
 
 /** Raised whenever an older reader would misunderstand a newer recording. */
-export const RECORDING_VERSION = 5;
+export const RECORDING_VERSION = 6;
+
+/** From this version on no compressed byte is recorded: what stood there is, decoded, or nothing. */
+export const DECODED_SINCE_VERSION = 6;
 
 /** Magic, version (u16), reserved (u16), length of the JSON header (u32). */
 export const PREAMBLE_BYTES = 16;
@@ -38,10 +43,19 @@ export const MAX_HEADER_BYTES = 64 * 1024;
  */
 export const MAX_FRAME_BYTES = 16 * 1024 * 1024;
 
-const FrameType = { event: 1, data: 2, end: 3 } as const;
+const FrameType = { event: 1, data: 2, end: 3, decoded: 4 } as const;
 
 /** Fixed part of a data frame's payload, before the captured bytes. */
 const DATA_FIXED_BYTES = 84;
+
+/** Fixed part of the payload of a frame of decoded content. */
+const DECODED_FIXED_BYTES = 16;
+
+/** Content of one such frame; more goes on in further ones. */
+const MAX_DECODED_FRAME_BYTES = 4 * 1024 * 1024;
+
+/** Decoded content of one data event. */
+export const MAX_DECODED_EVENT_BYTES = 32 * 1024 * 1024;
 
 /** Length field and type. */
 export const FRAME_HEAD_BYTES = 5;
@@ -59,6 +73,7 @@ const STACKS: readonly TlsStack[] = [
   'rustls',
   'plain',
 ];
+const DECODED_OUTCOMES: readonly DecodedOutcome[] = ['ok', 'corrupt', 'limit'];
 const DIRECTIONS: readonly Direction[] = ['read', 'write'];
 const OUTCOMES: readonly string[] = ['completed', 'failed', 'abandoned', 'unverified'];
 const SIDES: readonly string[] = ['client', 'server'];
@@ -209,6 +224,7 @@ const SHAPES: Shapes = {
 /** What a frame turned out to be. `invalid` says what is wrong with it, for a message. */
 export type DecodedFrame =
   | { kind: 'event'; event: CaptureEvent }
+  | { kind: 'decoded'; piece: DecodedPiece }
   | { kind: 'end'; events: number }
   | { kind: 'invalid'; reason: string };
 
@@ -240,6 +256,25 @@ export function encodeData(event: DataEvent, target: Buffer, offset: number): vo
   target.set(event.bytes, at + DATA_FIXED_BYTES);
 }
 
+/** The frames that go before a data event's own, for one of the pieces that it has `decoded`. */
+export function* encodeDecoded(piece: DecodedPiece): Generator<Buffer> {
+  const { content, outcome } = piece;
+  let from = 0;
+  do {
+    const part = content.subarray(from, from + MAX_DECODED_FRAME_BYTES);
+    from += part.byteLength;
+    const frame = Buffer.alloc(FRAME_HEAD_BYTES + DECODED_FIXED_BYTES + part.byteLength);
+    frame.writeUInt32LE(frame.byteLength - 4, 0);
+    frame[4] = FrameType.decoded;
+    writeInteger(frame, piece.position, FRAME_HEAD_BYTES);
+    frame.writeUInt32LE(piece.length, FRAME_HEAD_BYTES + 8);
+    const isLast = from >= content.byteLength;
+    frame[FRAME_HEAD_BYTES + 12] = DECODED_OUTCOMES.indexOf(isLast ? outcome : 'ok');
+    frame.set(part, FRAME_HEAD_BYTES + DECODED_FIXED_BYTES);
+    yield frame;
+  } while (from < content.byteLength);
+}
+
 /** The whole frame of an event that is kept as JSON. */
 export function encodeJsonEvent(event: JsonEvent): Buffer {
   const text = JSON.stringify(event, (_key, value: unknown) =>
@@ -269,6 +304,8 @@ export function decodeFrame(frame: Buffer): DecodedFrame {
       return decodeData(frame);
     case FrameType.event:
       return decodeJsonEvent(frame);
+    case FrameType.decoded:
+      return decodeDecoded(frame);
     case FrameType.end: {
       if (frame.byteLength !== 1 + END_PAYLOAD_BYTES) {
         return invalid('an end frame of the wrong size');
@@ -325,6 +362,22 @@ function decodeData(frame: Buffer): DecodedFrame {
       bytes: frame.subarray(at + DATA_FIXED_BYTES),
     },
   };
+}
+
+function decodeDecoded(frame: Buffer): DecodedFrame {
+  const at = 1;
+  if (frame.byteLength < at + DECODED_FIXED_BYTES) {
+    return invalid('a frame of decoded content that is too short');
+  }
+  const position = readInteger(frame, at);
+  const outcome = DECODED_OUTCOMES[frame[at + 12] ?? 0xff];
+  if (position === undefined || outcome === undefined) {
+    return invalid('a frame of decoded content with an impossible field');
+  }
+  // Copied: it is handed out with the data event that follows.
+  const content = new Uint8Array(frame.subarray(at + DECODED_FIXED_BYTES));
+  const length = frame.readUInt32LE(at + 8);
+  return { kind: 'decoded', piece: { position, length, content, outcome } };
 }
 
 function decodeJsonEvent(frame: Buffer): DecodedFrame {

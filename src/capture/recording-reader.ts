@@ -3,9 +3,11 @@ import { closeSync, createReadStream, readSync } from 'node:fs';
 import { pipeline } from 'node:stream';
 import { constants, createGunzip } from 'node:zlib';
 import { SightlineError } from '../util/errors.ts';
-import type { CaptureEvent } from './events.ts';
+import type { CaptureEvent, DecodedPiece } from './events.ts';
 import {
+  DECODED_SINCE_VERSION,
   decodeFrame,
+  MAX_DECODED_EVENT_BYTES,
   MAX_FRAME_BYTES,
   MAX_HEADER_BYTES,
   PREAMBLE_BYTES,
@@ -42,24 +44,30 @@ export interface ReadRecordingOptions {
 export async function readRecording(options: ReadRecordingOptions): Promise<ReadOutcome> {
   const { path } = options;
   const { fd, sizeBytes } = openRecordingForReading(path);
-  let bodyStart: number | undefined;
+  let preamble: Preamble | undefined;
   try {
-    bodyStart = readPreamble(fd, path);
+    preamble = readPreamble(fd, path);
   } catch (error) {
     closeSync(fd);
     throw error instanceof SightlineError ? error : unreadable(path, reasonOf(error), error);
   }
   const outcome: ReadOutcome = { path, events: 0, truncated: true, stopped: false };
-  if (bodyStart === undefined || bodyStart >= sizeBytes) {
+  if (preamble === undefined || preamble.bodyStart >= sizeBytes) {
     closeSync(fd);
     return outcome;
   }
-  await readBody(fd, bodyStart, sizeBytes - bodyStart, options, outcome);
+  await readBody(fd, preamble, sizeBytes - preamble.bodyStart, options, outcome);
   return outcome;
 }
 
-/** Returns where the frames begin, or undefined when the file stops within its header. */
-function readPreamble(fd: number, path: string): number | undefined {
+interface Preamble {
+  version: number;
+  /** Where the frames begin. */
+  bodyStart: number;
+}
+
+/** Undefined when the file stops within its header. */
+function readPreamble(fd: number, path: string): Preamble | undefined {
   const preamble = Buffer.alloc(PREAMBLE_BYTES);
   const got = readFully(fd, preamble, 0);
   const magicBytes = Math.min(got, RECORDING_MAGIC.byteLength);
@@ -93,7 +101,7 @@ function readPreamble(fd: number, path: string): number | undefined {
   } catch {
     throw corrupt(path, 'its header is no JSON');
   }
-  return PREAMBLE_BYTES + headerBytes;
+  return { version, bodyStart: PREAMBLE_BYTES + headerBytes };
 }
 
 function readFully(fd: number, target: Buffer, position: number): number {
@@ -110,17 +118,20 @@ function readFully(fd: number, target: Buffer, position: number): number {
 
 async function readBody(
   fd: number,
-  start: number,
+  { version, bodyStart }: Preamble,
   bodyBytes: number,
   options: ReadRecordingOptions,
   outcome: ReadOutcome,
 ): Promise<void> {
   const { path } = options;
-  const file = createReadStream(path, { fd, start, highWaterMark: READ_BYTES });
+  const file = createReadStream(path, { fd, start: bodyStart, highWaterMark: READ_BYTES });
   // Z_SYNC_FLUSH: a file that was cut hands out what can be decompressed instead of failing.
   const gunzip = createGunzip({ finishFlush: constants.Z_SYNC_FLUSH });
   let problem: string | undefined;
   let isEnded = false;
+  /** Of the next data event. */
+  let decodedPieces: DecodedPiece[] = [];
+  let decodedBytes = 0;
   /** What the consumer threw, kept apart from what the file is blamed for. */
   let consumerError: { error: unknown } | undefined;
 
@@ -139,6 +150,14 @@ async function readBody(
         problem = `it holds ${decoded.reason}`;
         return false;
       }
+      if (decoded.kind === 'decoded') {
+        decodedPieces.push(decoded.piece);
+        decodedBytes += decoded.piece.content.byteLength + frame.byteLength;
+        if (decodedBytes > MAX_DECODED_EVENT_BYTES * 2) {
+          problem = 'it holds more decoded content than one event can have';
+        }
+        return problem === undefined;
+      }
       if (decoded.kind === 'end') {
         isEnded = true;
         if (decoded.events !== outcome.events) {
@@ -148,8 +167,14 @@ async function readBody(
         return true;
       }
       outcome.events += 1;
+      const { event } = decoded;
+      if (event.type === 'data' && version >= DECODED_SINCE_VERSION) {
+        event.decoded = decodedPieces;
+        decodedPieces = [];
+        decodedBytes = 0;
+      }
       try {
-        options.onEvent(decoded.event);
+        options.onEvent(event);
       } catch (error) {
         consumerError = { error };
         return false;

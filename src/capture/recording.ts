@@ -6,6 +6,7 @@ import type { CaptureEvent, DataEvent } from './events.ts';
 import {
   dataFrameBytes,
   encodeData,
+  encodeDecoded,
   encodeEnd,
   encodeJsonEvent,
   FRAME_HEAD_BYTES,
@@ -108,6 +109,11 @@ export function createRecordingWriter(options: RecordingWriterOptions): Recordin
   }
 
   function writeData(event: DataEvent): void {
+    for (const piece of event.decoded ?? []) {
+      for (const frame of encodeDecoded(piece)) {
+        writePart(frame);
+      }
+    }
     const frameBytes = dataFrameBytes(event);
     const target = reserve(frameBytes);
     if (target) {
@@ -122,6 +128,13 @@ export function createRecordingWriter(options: RecordingWriterOptions): Recordin
       target.buffer.set(frame, target.offset);
       commit(target, frame.byteLength);
     }
+  }
+
+  /** A frame that is no event by itself. */
+  function writePart(frame: Buffer): void {
+    const { events } = summary;
+    writeOther(frame);
+    summary.events = events;
   }
 
   /** Room for a frame: in the block, or for one larger than any block in a buffer of its own. */

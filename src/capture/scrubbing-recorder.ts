@@ -3,7 +3,15 @@
  * those with as many `*`, so that lengths and positions stay true.
  */
 import { createEventQueue, type EventQueue } from './event-queue.ts';
-import type { CaptureEvent, ConnectionRef, DataEvent, Direction, ProcessRef } from './events.ts';
+import type {
+  CaptureEvent,
+  ConnectionRef,
+  DataEvent,
+  DecodedPiece,
+  Direction,
+  ProcessRef,
+} from './events.ts';
+import { MAX_DECODED_EVENT_BYTES } from './recording-codec.ts';
 
 /** Beyond this the oldest events are written with every byte masked that nobody has vouched for. */
 export const DEFAULT_MAX_HELD_BYTES = 64 * 1024 * 1024;
@@ -22,6 +30,9 @@ const MAX_PENDING_MASKS = 64;
 
 /** What a held event costs beside its payload, roughly: the object, its references, its place in two queues. */
 const HELD_EVENT_BYTES = 400;
+
+/** The same of a decoded piece beside its content. */
+const HELD_PIECE_BYTES = 200;
 
 /**
  * A connection that was closed, or whose process is gone, gets this many ticks for its last bytes to be released
@@ -43,6 +54,8 @@ export interface ScrubbingCounters {
   heldBytes: number;
   /** Bytes overwritten because a stage said so. */
   maskedBytes: number;
+  /** Compressed bytes in whose place stands what they decoded to. */
+  decodedBytes: number;
   /** Bytes overwritten because no stage ever vouched for them. */
   unreleasedBytes: number;
 }
@@ -62,6 +75,8 @@ export interface ScrubbingRecorder {
     length: number,
     replacement?: Uint8Array,
   ): void;
+  /** `piece` was compressed: it is overwritten, and what it decoded to goes with its event. To be called before its release. */
+  decoded(connection: ConnectionRef, direction: Direction, piece: DecodedPiece): void;
   /** Every secret before `upToPosition` has been told. */
   release(connection: ConnectionRef, direction: Direction, upToPosition: number): void;
   /** Writes everything held; bytes never released are masked. */
@@ -75,6 +90,12 @@ interface Held {
   costBytes: number;
 }
 
+interface HeldData extends Held {
+  event: DataEvent;
+  decoded: DecodedPiece[];
+  decodedBytes: number;
+}
+
 interface Range {
   start: number;
   end: number;
@@ -86,7 +107,9 @@ interface Stream {
   seenTo: number;
   /** Secrets that reach beyond `seenTo`. */
   pending: Range[];
-  held: EventQueue<DataEvent>;
+  /** Pieces of bytes not seen yet. */
+  pendingPieces: DecodedPiece[];
+  held: EventQueue<HeldData>;
 }
 
 interface TrackedConnection {
@@ -113,6 +136,7 @@ export function createScrubbingRecorder(options: ScrubbingRecorderOptions): Scru
     heldEvents: 0,
     heldBytes: 0,
     maskedBytes: 0,
+    decodedBytes: 0,
     unreleasedBytes: 0,
   };
 
@@ -160,6 +184,13 @@ export function createScrubbingRecorder(options: ScrubbingRecorderOptions): Scru
     // Copied: the source reuses its memory, and masking must not change what the other stages see.
     const bytes = Uint8Array.prototype.slice.call(incoming.bytes);
     const kept: DataEvent = { ...incoming, bytes };
+    const held: HeldData = {
+      event: kept,
+      stream,
+      costBytes: HELD_EVENT_BYTES + bytes.byteLength,
+      decoded: [],
+      decodedBytes: 0,
+    };
     if (stream) {
       const end = kept.position + bytes.byteLength;
       for (const range of stream.pending) {
@@ -168,12 +199,19 @@ export function createScrubbingRecorder(options: ScrubbingRecorderOptions): Scru
       stream.connection.isRecent = true;
       stream.seenTo = Math.max(stream.seenTo, end);
       stream.pending = stream.pending.filter((range) => range.end > stream.seenTo);
-      stream.held.push(kept);
+      stream.held.push(held);
     } else {
       counters.unreleasedBytes += bytes.byteLength;
       bytes.fill(MASK);
     }
-    hold({ event: kept, stream, costBytes: HELD_EVENT_BYTES + bytes.byteLength });
+    hold(held);
+    if (stream !== undefined && stream.pendingPieces.length > 0) {
+      const pieces = stream.pendingPieces;
+      stream.pendingPieces = [];
+      for (const piece of pieces) {
+        attach(stream, piece);
+      }
+    }
   }
 
   function hold(held: Held): void {
@@ -230,7 +268,7 @@ export function createScrubbingRecorder(options: ScrubbingRecorderOptions): Scru
     }
     const end = position + length;
     for (let index = stream.held.size - 1; index >= 0; index -= 1) {
-      const kept = stream.held.at(index);
+      const kept = stream.held.at(index)?.event;
       if (!kept || kept.position + kept.bytes.byteLength <= position) {
         break;
       }
@@ -244,6 +282,47 @@ export function createScrubbingRecorder(options: ScrubbingRecorderOptions): Scru
         stream.pending = [{ start: Math.max(start, stream.seenTo), end: last }];
       }
     }
+  }
+
+  function decoded(connection: ConnectionRef, direction: Direction, piece: DecodedPiece): void {
+    const stream = streamOf(connection, direction);
+    if (stream) {
+      attach(stream, piece);
+    }
+  }
+
+  /** Of an event that had to be written already, all was masked. */
+  function attach(stream: Stream, piece: DecodedPiece): void {
+    const { position, length } = piece;
+    if (position >= stream.seenTo) {
+      stream.pendingPieces.push(piece);
+      return;
+    }
+    for (let index = stream.held.size - 1; index >= 0; index -= 1) {
+      const held = stream.held.at(index);
+      if (held && held.event.position <= position) {
+        const from = position - held.event.position;
+        const to = Math.min(from + length, held.event.bytes.byteLength);
+        if (from < to) {
+          held.event.bytes.fill(MASK, from, to);
+          counters.decodedBytes += to - from;
+          keepPiece(held, piece);
+        }
+        return;
+      }
+    }
+  }
+
+  function keepPiece(held: HeldData, piece: DecodedPiece): void {
+    const isTooLarge = held.decodedBytes + piece.content.byteLength > MAX_DECODED_EVENT_BYTES;
+    const kept: DecodedPiece = isTooLarge
+      ? { ...piece, content: new Uint8Array(0), outcome: 'limit' }
+      : piece;
+    held.decoded.push(kept);
+    held.event.decoded = held.decoded;
+    held.decodedBytes += kept.content.byteLength;
+    held.costBytes += HELD_PIECE_BYTES + kept.content.byteLength;
+    counters.heldBytes += HELD_PIECE_BYTES + kept.content.byteLength;
   }
 
   function overwrite(kept: DataEvent, start: number, end: number, replacement?: Uint8Array): void {
@@ -371,7 +450,7 @@ export function createScrubbingRecorder(options: ScrubbingRecorderOptions): Scru
     }
   }
 
-  return { event, mask, release, flush, counters: () => ({ ...counters }) };
+  return { event, mask, decoded, release, flush, counters: () => ({ ...counters }) };
 }
 
 function isHolding(connection: TrackedConnection): boolean {
@@ -379,7 +458,14 @@ function isHolding(connection: TrackedConnection): boolean {
 }
 
 function newStream(connection: TrackedConnection): Stream {
-  return { connection, releasedTo: 0, seenTo: 0, pending: [], held: createEventQueue() };
+  return {
+    connection,
+    releasedTo: 0,
+    seenTo: 0,
+    pending: [],
+    pendingPieces: [],
+    held: createEventQueue(),
+  };
 }
 
 function isSame(left: ConnectionRef, right: ConnectionRef): boolean {

@@ -9,7 +9,7 @@ const INTRODUCTION = `# Redaction
 
 Credentials never leave: what a rule finds is overwritten by as many \`*\` as it has characters (bytes, in a recording).
 That holds for spans, log events, metrics, the console tree, \`--print\`, the OTLP file and recordings, whatever the content
-mode is. Masking twice changes nothing.
+mode is. Masking twice changes nothing. Of a private key the line ends stay.
 
 ## Rules of places
 
@@ -68,7 +68,7 @@ masked. A pattern that also matches names of models or ids changes what a replay
 - A secret without a shape, in a place that says nothing: "my password is hunter two" is a text like any other.
 - What is left of a key that somebody cut before the part that tells it, such as the first half of an Azure AI key.
 - Names of models, tools and ids on spans are exported as the wire has them.
-- In recordings: what is inside a compressed body. See [the recording format](recording-format.md#what-is-not-masked).
+- In recordings: little more. See [the recording format](recording-format.md#what-is-not-masked).
 `;
 
 export function redactionPage(): string {

@@ -180,9 +180,13 @@ export function createAwsEventStreamDecoder(options: AwsEventStreamOptions): Aws
   };
 }
 
-/** A recorder wrote stars over a credential in it, and the CRC is that of what was sent. */
+/** A recorder wrote stars over a credential in it, perhaps in Base64, and the CRC is that of what was sent. */
 function isMasked(payload: Buffer): boolean {
-  return payload.includes('*');
+  if (payload.includes('*')) {
+    return true;
+  }
+  const strings = payload.toString('latin1').matchAll(/"([A-Za-z0-9+/_-]{16,})={0,2}"/g);
+  return [...strings].some(([, text = '']) => Buffer.from(text, 'base64').includes('*'));
 }
 
 /** Whether these 12 bytes begin a message: lengths that fit each other, and their CRC. */

@@ -4,7 +4,14 @@
  * A tail of the text is kept and looked at again with what follows, so that a key that is split is found; its
  * bytes are not released to the recorder before. A key that runs on past the end of the text is followed.
  */
-import { findSecretsInText, type SecretFinder, type SecretPlace } from '../util/key-shapes.ts';
+import {
+  findSecretsInText,
+  type SecretFinder,
+  type SecretPlace,
+  secretRuns,
+} from '../util/key-shapes.ts';
+import { createLineEndKeeper, type LineEndKeeper } from '../util/line-end-keeper.ts';
+import { createBase64Secrets } from './base64-secrets.ts';
 import { latin1Text } from './latin1.ts';
 import { createStreamedStrings } from './streamed-strings.ts';
 
@@ -41,8 +48,15 @@ interface Piece {
   position: number;
 }
 
+/** `replacement`, as long as the secret, is to be written in its place instead of asterisks. */
+export type SecretMask = (position: number, length: number, replacement?: Uint8Array) => void;
+
 export interface BodySecretScanner {
   push(bytes: Uint8Array, position: number): void;
+  /** A record is over (a message of several): only strings that come in pieces go on in the next. */
+  endRecord?(): void;
+  /** Nothing came for a while: nothing is held back any longer. A key that was begun is still followed. */
+  letGo(): void;
   /** Nothing that follows belongs to what was pushed so far. */
   end(): void;
   /** First stream position not yet judged; undefined when everything pushed is. */
@@ -50,11 +64,55 @@ export interface BodySecretScanner {
 }
 
 export function createBodySecretScanner(
-  onSecret: (position: number, length: number) => void,
+  onSecret: SecretMask,
   findAdded?: SecretFinder,
 ): BodySecretScanner {
+  return together([
+    createTextScanner(onSecret, findAdded),
+    createBase64Secrets(onSecret, (onFound) => createTextScanner(onFound, findAdded)),
+  ]);
+}
+
+/** Several at once. All of them see the bytes before any of them is asked what it holds. */
+function together(scanners: readonly BodySecretScanner[]): BodySecretScanner {
+  return {
+    push(bytes, position) {
+      for (const scanner of scanners) {
+        scanner.push(bytes, position);
+      }
+    },
+    endRecord() {
+      for (const scanner of scanners) {
+        (scanner.endRecord ?? scanner.end)();
+      }
+    },
+    letGo() {
+      for (const scanner of scanners) {
+        scanner.letGo();
+      }
+    },
+    end() {
+      for (const scanner of scanners) {
+        scanner.end();
+      }
+    },
+    get pendingPosition() {
+      let first: number | undefined;
+      for (const { pendingPosition } of scanners) {
+        if (pendingPosition !== undefined && (first === undefined || pendingPosition < first)) {
+          first = pendingPosition;
+        }
+      }
+      return first;
+    },
+  };
+}
+
+function createTextScanner(onSecret: SecretMask, findAdded?: SecretFinder): BodySecretScanner {
   let tail: Piece[] = [];
   let following: RegExp | undefined;
+  /** Of a secret of several lines that is followed. */
+  let lineEnds: LineEndKeeper | undefined;
 
   function report(pieces: readonly Piece[], index: number, length: number): void {
     let textStart = 0;
@@ -78,7 +136,10 @@ export function createBodySecretScanner(
     }
     const match = following.exec(text);
     const run = match?.[0].length ?? 0;
-    if (run > 0) {
+    if (run > 0 && following === PEM_RUN) {
+      const mask = (from: number, to: number) => onSecret(position + from, to - from);
+      lineEnds?.push(text.slice(0, run), mask);
+    } else if (run > 0) {
       onSecret(position, run);
     }
     if (run < text.length) {
@@ -88,19 +149,33 @@ export function createBodySecretScanner(
     }
   }
 
+  /** What was found may go on behind the text. */
+  function followFound(text: string, { index, length, keepsLineEnds = false }: SecretPlace): void {
+    if (index + length < text.length || isInJson()) {
+      return;
+    }
+    if (keepsLineEnds) {
+      following = PEM_RUN;
+      lineEnds = createLineEndKeeper();
+      lineEnds.push(text.slice(index), () => {});
+    } else if (following !== PEM_RUN) {
+      following = TOKEN_RUN;
+    }
+  }
+
   function push(bytes: Uint8Array, position: number): void {
     const newText = latin1Text(bytes);
     follow(newText, position);
     const pieces = [...tail, { text: newText, position }];
     const text = pieces.length === 1 ? newText : pieces.map((piece) => piece.text).join('');
-    for (const { index, length } of findSecretsInText(text)) {
-      report(pieces, index, length);
+    for (const place of findSecretsInText(text)) {
+      const { length } = place;
+      for (const run of secretRuns(text, place)) {
+        report(pieces, run.index, run.length);
+      }
       // A shorter one is looked at again with what follows, which tells its end exactly.
-      if (index + length === text.length && length > TAIL_BYTES / 2) {
-        const isPem = text.slice(Math.max(0, index - 16), index).endsWith('PRIVATE KEY-----');
-        if (!isInJson()) {
-          following = isPem || following === PEM_RUN ? PEM_RUN : TOKEN_RUN;
-        }
+      if (length > TAIL_BYTES / 2) {
+        followFound(text, place);
       }
     }
     for (const match of text.matchAll(JSON_SECRET)) {
@@ -129,6 +204,13 @@ export function createBodySecretScanner(
 
   return {
     push,
+    letGo() {
+      const text = tail.map((piece) => piece.text).join('');
+      for (const place of findSecretsInText(text)) {
+        followFound(text, place);
+      }
+      tail = [];
+    },
     end() {
       tail = [];
       following = undefined;
@@ -142,18 +224,35 @@ export function createBodySecretScanner(
 /** What is held back for pieces to come; of a key that more bytes lie between, what was released stays as it is. */
 const MAX_HELD_BYTES = 32 * 1024;
 
+/** The same of a WebSocket, where audio of some 10 KiB may lie between two words of its transcript. */
+export const MAX_HELD_SOCKET_BYTES = 512 * 1024;
+
 /** Strings that are followed at once; then the one that got nothing for longest is given up. */
 const MAX_STRINGS = 128;
 
 /**
  * The same for the body of an answer, in which a key may come in pieces too: one in each record of a stream. Bytes are
- * held back for longer, up to `MAX_HELD_BYTES`.
+ * held back for longer, up to `maxHeldBytes`.
  */
 export function createStreamSecretScanner(
-  onSecret: (position: number, length: number) => void,
+  onSecret: SecretMask,
   findAdded?: SecretFinder,
+  maxHeldBytes = MAX_HELD_BYTES,
 ): BodySecretScanner {
-  const whole = createBodySecretScanner(onSecret, findAdded);
+  return together([
+    createPiecesScanner(onSecret, findAdded, maxHeldBytes),
+    createBase64Secrets(onSecret, (onFound) =>
+      createPiecesScanner(onFound, findAdded, maxHeldBytes),
+    ),
+  ]);
+}
+
+function createPiecesScanner(
+  onSecret: SecretMask,
+  findAdded: SecretFinder | undefined,
+  maxHeldBytes: number,
+): BodySecretScanner {
+  const whole = createTextScanner(onSecret, findAdded);
   const strings = new Map<string, BodySecretScanner>();
   let endPosition = 0;
   let isEmpty = true;
@@ -163,13 +262,13 @@ export function createStreamSecretScanner(
 
   /** First position that was certainly not released. */
   function heldFrom(): number {
-    return Math.max(0, endPosition - MAX_HELD_BYTES);
+    return Math.max(0, endPosition - maxHeldBytes);
   }
 
   function scannerOf(name: string): BodySecretScanner {
     let scanner = strings.get(name);
     if (scanner === undefined) {
-      scanner = createBodySecretScanner((position, length) => {
+      scanner = createTextScanner((position, length) => {
         const from = Math.max(position, heldFrom());
         if (from < position + length) {
           onSecret(from, position + length - from);
@@ -191,6 +290,18 @@ export function createStreamSecretScanner(
       pieces.push(bytes, position);
       endPosition = position + bytes.length;
       isEmpty = false;
+    },
+    endRecord() {
+      whole.end();
+      pieces.end();
+    },
+    letGo() {
+      whole.letGo();
+      pieces.letGo();
+      for (const scanner of strings.values()) {
+        scanner.letGo();
+      }
+      isEmpty = true;
     },
     end() {
       whole.end();
@@ -217,8 +328,12 @@ export function createStreamSecretScanner(
 /** A copy of an answer's body with every credential overwritten that is found in it, in pieces or not. */
 export function maskBody(bytes: Uint8Array): Uint8Array {
   const masked = new Uint8Array(bytes);
-  const scanner = createStreamSecretScanner((position, length) => {
-    masked.fill(0x2a, position, position + length);
+  const scanner = createStreamSecretScanner((position, length, replacement) => {
+    if (replacement === undefined) {
+      masked.fill(0x2a, position, position + length);
+    } else {
+      masked.set(replacement, position);
+    }
   });
   scanner.push(bytes, 0);
   return masked;

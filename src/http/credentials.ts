@@ -5,7 +5,7 @@
  */
 
 import {
-  findSecretsInText,
+  findSecretsInLine,
   maskPlaces,
   type SecretFinder,
   type SecretPlace,
@@ -26,7 +26,7 @@ export function findSecretsInTarget(target: string, findAdded?: SecretFinder): S
   if (query >= 0) {
     findSecretParameters(target, query + 1, places);
   }
-  for (const place of findInDecoded(target, findSecretsInText)) {
+  for (const place of findInDecoded(target, findSecretsInLine)) {
     places.push(place);
   }
   return findAdded === undefined ? places : places.concat(findInDecoded(target, findAdded));

@@ -4,7 +4,7 @@
  */
 
 import {
-  findSecretsInText,
+  findSecretsInLine,
   maskPlaces,
   type SecretFinder,
   type SecretPlace,
@@ -204,7 +204,7 @@ export function secretsOfField(
   if (isSecretHeader(name)) {
     return [{ index: 0, length: value.length }];
   }
-  const places = URL_FIELD.test(name) ? findSecretsInTarget(value) : findSecretsInText(value);
+  const places = URL_FIELD.test(name) ? findSecretsInTarget(value) : findSecretsInLine(value);
   // What frames the body must stay readable, or a recording could not be replayed.
   return findAdded === undefined || FRAMING_FIELD.test(name)
     ? places

@@ -1,5 +1,5 @@
 /** What the http room is composed with, and what it counts. */
-import type { ConnectionRef, Direction } from '../capture/events.ts';
+import type { ConnectionRef, DecodedPiece, Direction } from '../capture/events.ts';
 import type { VerdictSink } from '../capture/verdict.ts';
 import type { ConnectionParser } from '../transport/connection.ts';
 import type { SecretFinder } from '../util/key-shapes.ts';
@@ -33,6 +33,11 @@ export interface HttpStageOptions {
     length: number,
     replacement?: Uint8Array,
   ): void;
+  /**
+   * Of a compressed body or message: what a piece of it decodes to, credentials masked. Whoever is told overwrites the
+   * piece's own bytes. Called before they are released. Every compressed byte is in one of these or in `onSecret`.
+   */
+  onDecoded?(connection: ConnectionRef, direction: Direction, piece: DecodedPiece): void;
   /** What is secret besides what the built-in rules find, in Latin-1 text of headers, targets and bodies. */
   findAddedSecrets?: SecretFinder;
   /**

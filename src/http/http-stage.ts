@@ -5,10 +5,11 @@
  * Each later call costs a few byte comparisons until one begins like a message.
  */
 import type { ConnectionRef, Direction } from '../capture/events.ts';
-import type {
-  ChunkTime,
-  ConnectionParser,
-  ConnectionParserFactory,
+import {
+  type ChunkTime,
+  type ConnectionParser,
+  type ConnectionParserFactory,
+  timeFrom,
 } from '../transport/connection.ts';
 import { createHeadProbe, type HeadProbe, type ProbeResult } from './head-probe.ts';
 import { createHttpCounters, type HttpContext, type HttpStageOptions } from './http-options.ts';
@@ -36,6 +37,7 @@ export function createHttpStage(options: HttpStageOptions): ConnectionParserFact
       counters: counters.webSocket,
       ...(options.webSocketLimits === undefined ? {} : { limits: options.webSocketLimits }),
       ...(options.onSecret === undefined ? {} : { onSecret: options.onSecret }),
+      ...(options.onDecoded === undefined ? {} : { onDecoded: options.onDecoded }),
       ...(options.onRelease === undefined ? {} : { onRelease: options.onRelease }),
       ...(options.findAddedSecrets === undefined
         ? {}
@@ -140,8 +142,8 @@ function createSniffedConnection(
     }
     if (start < bytes.length) {
       sniffed.isUntouched = false;
-      const from = { enterNs: at.enterNs, timeNs: at.timeNs, callOffset: 0 };
-      sniff(sniffed, bytes.subarray(start), start === 0 ? at : from, position + start);
+      const from = start === 0 ? at : timeFrom(at, 0);
+      sniff(sniffed, bytes.subarray(start), from, position + start);
     } else {
       context.onRelease?.(connection, sniffed.direction, position + start);
     }
@@ -271,6 +273,9 @@ function createSniffedConnection(
         releaseHeld(sniffed);
         sniffed.probe.reset();
       }
+    },
+    letGo() {
+      parser?.letGo?.();
     },
     end(reason, timeNs) {
       releaseHeld(read);

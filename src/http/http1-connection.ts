@@ -16,11 +16,8 @@ import type { ConnectionRef, Direction } from '../capture/events.ts';
 import { NEVER_COPY } from '../capture/verdict.ts';
 import type { ChunkTime, ConnectionParser } from '../transport/connection.ts';
 import { Damage, type DamageKind } from '../util/damage.ts';
-import {
-  type BodySecretScanner,
-  createBodySecretScanner,
-  createStreamSecretScanner,
-} from './body-secret-scanner.ts';
+import { createEncodedScanner, createPlainScanner } from './body-scanners.ts';
+import type { DecodingScanner } from './decoding-scanner.ts';
 import {
   type BodySink,
   type Exchange,
@@ -32,7 +29,7 @@ import {
 import { withFormParts } from './form-parts.ts';
 import type { ParsedHead } from './head.ts';
 import type { HttpContext } from './http-options.ts';
-import { createMessageBody, type MessageBody } from './message-body.ts';
+import { createMessageBody, isEncoded, type MessageBody } from './message-body.ts';
 import { type BodyFraming, frameRequest, frameResponse, listOf } from './message-framing.ts';
 import { createMessageReader, type LostCause, type MessageReader } from './message-reader.ts';
 import { judgeBody } from './verdicts.ts';
@@ -108,21 +105,12 @@ export function createHttp1Connection(
   /** The body being read is not encoded, so that its text can be searched for keys. */
   let isRequestScanned = false;
   let isResponseScanned = false;
-  const requestScanner = createScanner(requestDirection, createBodySecretScanner);
-  const responseScanner = createScanner(responseDirection, createStreamSecretScanner);
-
-  function createScanner(
-    direction: Direction,
-    create: typeof createBodySecretScanner,
-  ): BodySecretScanner | undefined {
-    const { onSecret } = context;
-    return onSecret === undefined
-      ? undefined
-      : create(
-          (position, length) => onSecret(connection, direction, position, length),
-          context.findAddedSecrets,
-        );
-  }
+  const requestPlace = { connection, direction: requestDirection, isAnswer: false };
+  const responsePlace = { connection, direction: responseDirection, isAnswer: true };
+  const requestScanner = createPlainScanner(requestPlace, context);
+  const responseScanner = createPlainScanner(responsePlace, context);
+  /** Of the newest encoded body. */
+  const decodingScanners: Partial<Record<Direction, DecodingScanner | undefined>> = {};
 
   /** The newest exchanges whose bodies were judged, when the first bytes behind their heads were read. */
   const judged: Record<Direction, OpenExchange | undefined> = { read: undefined, write: undefined };
@@ -313,14 +301,15 @@ export function createHttp1Connection(
     if (framing.kind !== 'none') {
       const { request, damage } = one.exchange;
       const sink = withFormParts(request, one.observer?.requestBody, damage, context);
-      one.requestBody = createBody(sink, headers, codings, one);
+      one.requestBody = createBody(sink, headers, codings, one, requestDirection);
     }
-    isRequestScanned = isScannable(headers, codings);
+    isRequestScanned = !isEncoded(codingsOf(headers, codings));
     return framing;
   }
 
-  function isScannable(headers: Headers, codings: readonly string[]): boolean {
-    return codings.length === 0 && listOf(headers, 'content-encoding').every(isIdentity);
+  /** Transfer codings are undone first. */
+  function codingsOf(headers: Headers, codings: readonly string[]): string[] {
+    return [...listOf(headers, 'content-encoding'), ...codings];
   }
 
   function noteHead(one: OpenExchange, head: ParsedHead, isOverLimit: boolean): void {
@@ -338,12 +327,15 @@ export function createHttp1Connection(
     headers: Headers,
     codings: readonly string[],
     one: OpenExchange,
+    direction: Direction,
   ): MessageBody | undefined {
-    if (sink === undefined) {
-      return undefined;
-    }
-    const encodings = [...listOf(headers, 'content-encoding'), ...codings];
-    return createMessageBody(sink, encodings, context, one.exchange.damage);
+    const place = direction === requestDirection ? requestPlace : responsePlace;
+    const encodings = codingsOf(headers, codings);
+    const scanner = isEncoded(encodings) ? createEncodedScanner(place, context) : undefined;
+    decodingScanners[direction]?.end('ok');
+    decodingScanners[direction] = scanner;
+    const { damage } = one.exchange;
+    return createMessageBody({ sink, codings: encodings, http: context, damage, scanner });
   }
 
   function completeRequest(timeNs: bigint): void {
@@ -425,9 +417,9 @@ export function createHttp1Connection(
     const sink = one.observer?.response?.(response);
     one.responseBody =
       framing.kind === 'none' || framing.kind === 'tunnel'
-        ? createBody(sink, new Headers([]), [], one)
-        : createBody(sink, headers, codings, one);
-    isResponseScanned = isScannable(headers, codings);
+        ? createBody(sink, new Headers([]), [], one, responseDirection)
+        : createBody(sink, headers, codings, one, responseDirection);
+    isResponseScanned = !isEncoded(codingsOf(headers, codings));
     if (one.isPairInferred) {
       responses.doubtBody();
     }
@@ -566,13 +558,14 @@ export function createHttp1Connection(
     message: MessageBase | undefined,
     body: MessageBody | undefined,
     bytes: Uint8Array,
-    timeNs: bigint,
+    at: ChunkTime,
+    position: number,
   ): void {
     if (message) {
       message.bodyBytes += bytes.length;
-      message.endNs = timeNs;
+      message.endNs = at.timeNs;
     }
-    body?.data(bytes, timeNs);
+    body?.data(bytes, at, position);
   }
 
   function addHole(
@@ -602,11 +595,11 @@ export function createHttp1Connection(
       message.skippedBytes = (message.skippedBytes ?? 0) + size;
       message.endNs = timeNs;
     }
-    if (body) {
+    if (body?.isWanted) {
       // Somebody wants it after all: another chain than the one that judged it reads this recording.
       one?.exchange.damage.add('gap');
-      body.gap(timeNs);
     }
+    body?.gap(timeNs);
   }
 
   /** Once a head is known: a body that nobody looks at need not be copied. */
@@ -621,7 +614,7 @@ export function createHttp1Connection(
       return;
     }
     judged[direction] = one;
-    if ((isRequest ? one.requestBody : one.responseBody) !== undefined) {
+    if ((isRequest ? one.requestBody : one.responseBody)?.isWanted) {
       return;
     }
     const verdict = judgeBody({
@@ -643,9 +636,11 @@ export function createHttp1Connection(
       begin: beginRequest,
       head: readRequestHead,
       body(bytes, at, position) {
-        addBody(sending?.exchange.request, sending?.requestBody, bytes, at.timeNs);
+        addBody(sending?.exchange.request, sending?.requestBody, bytes, at, position);
         if (isRequestScanned) {
           requestScanner?.push(bytes, position);
+        } else if (sending === undefined) {
+          reportSecret(requestDirection, position, bytes.length);
         }
       },
       bodyGap(size, at) {
@@ -685,9 +680,11 @@ export function createHttp1Connection(
       begin: beginResponse,
       head: readResponseHead,
       body(bytes, at, position) {
-        addBody(receiving?.exchange.response, receiving?.responseBody, bytes, at.timeNs);
+        addBody(receiving?.exchange.response, receiving?.responseBody, bytes, at, position);
         if (isResponseScanned) {
           responseScanner?.push(bytes, position);
+        } else if (receiving === undefined) {
+          reportSecret(responseDirection, position, bytes.length);
         }
       },
       bodyGap(size, at) {
@@ -737,7 +734,8 @@ export function createHttp1Connection(
     // which may go on.
     const head = reader.headPosition ?? end;
     const pending = scanner?.pendingPosition ?? end;
-    context.onRelease(connection, direction, Math.min(head, pending, end));
+    const decoding = decodingScanners[direction]?.pendingPosition ?? end;
+    context.onRelease(connection, direction, Math.min(head, pending, decoding, end));
   }
 
   return {
@@ -791,6 +789,16 @@ export function createHttp1Connection(
         }
       }
       release(direction, ends[direction]);
+    },
+
+    letGo() {
+      requestScanner?.letGo();
+      responseScanner?.letGo();
+      decodingScanners.read?.letGo();
+      decodingScanners.write?.letGo();
+      tunnel?.letGo?.();
+      release('read', ends.read);
+      release('write', ends.write);
     },
 
     end(reason, timeNs) {
@@ -851,10 +859,6 @@ export function createHttp1Connection(
 function mayGetInterim(one: OpenExchange): boolean {
   const expectation = one.exchange.request?.headers.get('expect');
   return expectation?.toLowerCase() === '100-continue' && !one.isResponseLost;
-}
-
-function isIdentity(coding: string): boolean {
-  return coding === 'identity';
 }
 
 function setTrailers(message: MessageBase | undefined, fields: HeaderField[]): void {

@@ -3,13 +3,15 @@
  * keys: an answer's text comes as `"content":"sk-"`, `"content":"abc"` and so on, with other bytes in between.
  *
  * It knows no API. Pieces belong together when they stand under the same key, with the same values of `index` and its
- * like before them in their records.
+ * like before them in their records, and of a `type` that says which kind of delta it is.
  */
 import { latin1Text } from './latin1.ts';
 
 export interface StreamedStrings {
   push(bytes: Uint8Array, position: number): void;
-  /** Nothing that follows belongs to what came so far. */
+  /** Nothing came for a while: what was not told yet is. */
+  letGo(): void;
+  /** A record is over. Its strings go on in the next where their names are the same. */
   end(): void;
   /** Position of the first byte that belongs to a string that was not told yet; undefined when there is none. */
   readonly pendingPosition: number | undefined;
@@ -22,6 +24,9 @@ const SPACE = 0x20;
 
 /** Longer keys begin no value that is streamed. */
 const MAX_KEY_CHARS = 64;
+
+/** `input_json_delta`, `response.output_text.delta`: of other types a record may have one in its first piece alone. */
+const DELTA_TYPE = /delta$/;
 
 const INDEX_KEY = /(?:^i|I|_i)ndex$/;
 
@@ -38,6 +43,7 @@ export function createStreamedStrings(
   let key = '';
   /** The number behind a key that ends in `index`, as far as it is there. */
   let index: string | undefined;
+  /** What tells strings of one key apart. */
   const indices = new Map<string, string>();
   /** Values whose string ended in an earlier push, or is not known to be a value yet. */
   let waiting: { bytes: Uint8Array; position: number }[] = [];
@@ -58,6 +64,9 @@ export function createStreamedStrings(
       onPiece(name, piece.bytes, piece.position);
     }
     waiting = [];
+    if (key === 'type' && text.length <= MAX_KEY_CHARS && DELTA_TYPE.test(text)) {
+      indices.set(key, text);
+    }
   }
 
   function beginRecord(): void {
@@ -137,6 +146,11 @@ export function createStreamedStrings(
           // Too long for a key: it need not be kept until its end.
           tellValue();
         }
+      }
+    },
+    letGo() {
+      if (waiting.length > 0) {
+        tellValue();
       }
     },
     end() {

@@ -23,6 +23,8 @@ export interface ConnectionEntry {
   lastNs: bigint;
   /** Ended as idle; its positions are kept, because it may speak again. */
   isResting: boolean;
+  /** Nothing came since it let go what it held. */
+  hasLetGo: boolean;
   sameAddress: ConnectionEntry | undefined;
   sameProcess: ConnectionEntry | undefined;
   older: ConnectionEntry | undefined;
@@ -96,6 +98,7 @@ export function createConnectionTable(): ConnectionTable {
       writeNext: 0,
       lastNs: timeNs,
       isResting: false,
+      hasLetGo: false,
       sameAddress: byAddress.get(ref.object),
       sameProcess: byPid.get(ref.process.pid),
       older: undefined,
@@ -110,6 +113,7 @@ export function createConnectionTable(): ConnectionTable {
 
   function touch(entry: ConnectionEntry, timeNs: bigint): void {
     entry.lastNs = timeNs;
+    entry.hasLetGo = false;
     if (entry !== newest) {
       unlinkAge(entry);
       appendNewest(entry);

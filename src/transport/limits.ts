@@ -11,5 +11,8 @@ export const DEFAULT_TRANSPORT_LIMITS: TransportLimits = {
   maxConnections: 16_384,
 };
 
+/** A connection silent for this long lets go what it holds back from a recording. */
+export const LET_GO_AFTER_NS = 5_000_000_000n;
+
 /** A connection silent for this long is ended as incomplete (SIGHTLINE_STREAM_TIMEOUT). */
 export const DEFAULT_IDLE_TIMEOUT_NS = 300_000_000_000n;

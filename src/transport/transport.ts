@@ -17,7 +17,13 @@ import type {
   ServerNameEvent,
   SkipEvent,
 } from '../capture/events.ts';
-import type { ChunkTime, ConnectionParserFactory, EndReason, SkippedFrames } from './connection.ts';
+import {
+  type ChunkTime,
+  type ConnectionParserFactory,
+  type EndReason,
+  type SkippedFrames,
+  timeFrom,
+} from './connection.ts';
 import type { ConnectionFacts } from './connection-facts.ts';
 import {
   type ConnectionEntry,
@@ -29,6 +35,7 @@ import { followHandshake } from './handshake.ts';
 import {
   DEFAULT_IDLE_TIMEOUT_NS,
   DEFAULT_TRANSPORT_LIMITS,
+  LET_GO_AFTER_NS,
   type TransportLimits,
 } from './limits.ts';
 
@@ -232,11 +239,7 @@ export function createTransport(options: TransportOptions): Transport {
     }
     try {
       if (overlap > 0) {
-        const at = {
-          enterNs: event.enterNs,
-          timeNs: event.timeNs,
-          callOffset: event.callOffset + overlap,
-        };
+        const at = timeFrom(event, event.callOffset + overlap);
         parser.data(direction, event.bytes.subarray(overlap), at, expected);
       } else {
         parser.data(direction, event.bytes, event, event.position);
@@ -371,6 +374,20 @@ export function createTransport(options: TransportOptions): Transport {
     nextIdleCheckNs = nowNs + idleTimeoutNs / 20n;
   }
 
+  /** Each tick looks at all that are silent: some microseconds for a thousand. */
+  function letGoSilent(silentSinceNs: bigint): void {
+    for (let entry = table.oldest(); entry && entry.lastNs < silentSinceNs; entry = entry.newer) {
+      if (!entry.hasLetGo) {
+        entry.hasLetGo = true;
+        try {
+          entry.parser?.letGo?.();
+        } catch (error) {
+          fault(entry, error);
+        }
+      }
+    }
+  }
+
   function push(event: CaptureEvent): void {
     endIdle(event.timeNs);
     switch (event.type) {
@@ -397,6 +414,7 @@ export function createTransport(options: TransportOptions): Transport {
         break;
       case 'tick':
         tickHandshakes(event.timeNs);
+        letGoSilent(event.timeNs - LET_GO_AFTER_NS);
         break;
       case 'exit':
       // exec(2) replaces the address space, and with it every TLS object of the process.

@@ -1,10 +1,26 @@
 /** Finds the credentials that the built-in rules describe in any text, and masks them. */
+import { createLineEndKeeper } from './line-end-keeper.ts';
 import { SECRET_RULES, type SecretRule } from './secret-rules.ts';
 
 /** A place in a text: `index` and `length` in UTF-16 units, which are bytes when the text is latin1. */
 export interface SecretPlace {
   index: number;
   length: number;
+  /** Of `secretRuns` only what is no line end is masked. */
+  keepsLineEnds?: boolean;
+}
+
+/** The parts of a place that are masked, in their order. */
+export function secretRuns(text: string, place: SecretPlace): SecretPlace[] {
+  if (!place.keepsLineEnds) {
+    return [place];
+  }
+  const { index, length } = place;
+  const runs: SecretPlace[] = [];
+  createLineEndKeeper().push(text.slice(index, index + length), (from, to) =>
+    runs.push({ index: index + from, length: to - from }),
+  );
+  return runs;
 }
 
 /** `text` with the places replaced by as many `*`; places may overlap and need no order. */
@@ -12,7 +28,8 @@ export function maskPlaces(text: string, places: readonly SecretPlace[]): string
   if (places.length === 0) {
     return text;
   }
-  const sorted = [...places].sort((one, other) => one.index - other.index);
+  const runs = places.flatMap((place) => secretRuns(text, place));
+  const sorted = runs.sort((one, other) => one.index - other.index);
   let masked = '';
   let done = 0;
   for (const { index, length } of sorted) {
@@ -39,6 +56,7 @@ const WORD_BEGIN =
 
 interface CompiledRule {
   shape: RegExp;
+  keepsLineEnds: boolean;
   hint: RegExp | undefined;
   accepts: ((secret: string) => boolean) | undefined;
 }
@@ -59,7 +77,7 @@ export function createSecretFinder(rules: readonly SecretRule[]): SecretFinder {
     if (any?.test(text) === false) {
       return places;
     }
-    for (const { shape, hint, accepts } of compiled) {
+    for (const { shape, hint, accepts, keepsLineEnds } of compiled) {
       if (hint?.test(text) === false) {
         continue;
       }
@@ -68,7 +86,8 @@ export function createSecretFinder(rules: readonly SecretRule[]): SecretFinder {
         const secret = match[1] ?? match[0];
         if (accepts === undefined || accepts(secret)) {
           const index = match.index + match[0].length - secret.length;
-          places.push({ index, length: secret.length });
+          const { length } = secret;
+          places.push(keepsLineEnds ? { index, length, keepsLineEnds } : { index, length });
         }
       }
     }
@@ -85,15 +104,18 @@ function compilePrefixed(rules: readonly SecretRule[]): CompiledRule {
     shape: new RegExp(`(?=[${first}])${WORD_BEGIN}(?:${shapes})`, 'g'),
     hint: anyOf(hints, ''),
     accepts: undefined,
+    keepsLineEnds: false,
   };
 }
 
-function compileRule({ shape, hints, kind, accepts }: SecretRule): CompiledRule {
+function compileRule(rule: SecretRule): CompiledRule {
+  const { shape, hints, kind, accepts, keepsLineEnds = false } = rule;
   const flags = kind === 'words-any-case' ? 'i' : '';
   return {
     shape: new RegExp(shape.replace('WORD_BEGIN', WORD_BEGIN), `g${flags}`),
     hint: hints.length === 0 ? undefined : anyOf(hints, flags),
     accepts,
+    keepsLineEnds,
   };
 }
 
@@ -107,6 +129,10 @@ function quoted(literal: string): string {
 
 /** Well-known credentials in `text`. */
 export const findSecretsInText: SecretFinder = createSecretFinder(SECRET_RULES);
+
+/** The same in a text of one line, as in a header: all of each is masked. */
+export const findSecretsInLine: SecretFinder = (text) =>
+  findSecretsInText(text).map(({ index, length }) => ({ index, length }));
 
 /** A key is shorter than this; what is looked at of a text's end, in UTF-16 units. */
 const MAX_CUT_CHARS = 256;

@@ -18,6 +18,8 @@ export interface SecretRule {
    */
   hints: readonly string[];
   kind: 'prefix' | 'words' | 'words-any-case';
+  /** White space in it and escapes of it are left, so that text masked within JSON says the same once it is decoded. */
+  keepsLineEnds?: boolean;
   /** Says of a match of the shape whether it is one. */
   accepts?(secret: string): boolean;
 }
@@ -255,6 +257,7 @@ export const SECRET_RULES: readonly SecretRule[] = [
     hints: ['PRIVATE KEY'],
     kind: 'words',
     // With real line ends or with the `\n` of JSON. The alphabet has no second hyphen-run, so no backtracking.
+    keepsLineEnds: true,
     shape: '-----BEGIN [A-Z ]{0,32}PRIVATE KEY(?: BLOCK)?-----([A-Za-z0-9+/=\\s\\\\:,.]{16,})',
   },
   prefixed(

@@ -51,6 +51,8 @@ export function observeConnection(
       },
       onSecret: (_connection, direction, position, length) =>
         secrets.add(direction, position, length),
+      onDecoded: (_connection, direction, { position, length }) =>
+        secrets.add(direction, position, length),
       onRelease: (_connection, direction, upToPosition) => secrets.release(direction, upToPosition),
       onVerdict: () => {},
       counters,
@@ -106,7 +108,7 @@ export interface SecretLog {
   all(): unknown;
 }
 
-/** Keeps which bytes are secret, and checks that none becomes so after its release. */
+/** Keeps which bytes are overwritten in a recording, and checks that none becomes so after its release. */
 export function createSecretLog(): SecretLog {
   const released = { read: 0, write: 0 };
   const ranges: Record<Direction, [start: number, end: number][]> = { read: [], write: [] };

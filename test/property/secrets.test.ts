@@ -8,14 +8,21 @@ import { type ModelServer, startModelServer } from '../support/model-server/serv
 import { type Outputs, runChain } from '../support/secrets/chain.ts';
 import { APIS, type Conversation, converse, type Shape } from '../support/secrets/conversations.ts';
 import { createLeakFinder, type PlantedSecret, secretCorpus } from '../support/secrets/corpus.ts';
+import { converseOverSocket, overHttp2 } from '../support/secrets/protocols.ts';
 
-const TEXTS = ['file', 'console', 'notices', 'print', 'recording', 'replayed'] as const;
+const TEXTS = ['file', 'console', 'notices', 'print', 'recording', 'recorded', 'replayed'] as const;
+
+/** How a conversation comes: everything that a recording must take apart to find a key. */
+interface Way extends Omit<Shape, 'api'> {
+  /** Sizes of the DATA frames; absent: HTTP/1.1. */
+  http2FrameBytes?: number;
+}
+
+const PLAIN = { stream: true, deltas: 1, encoding: 'identity', isRefused: false } as const;
 
 describe('planted credentials', function () {
   this.timeout(300_000);
   const corpus = secretCorpus();
-  /** In a JSON text a line end is two bytes, and so two stars in a recording: of keys with line ends a replay differs. */
-  const shortKeys = corpus.filter(({ text }) => !text.includes('\\n'));
   const findLeak = createLeakFinder(corpus);
   let server: ModelServer;
 
@@ -29,14 +36,17 @@ describe('planted credentials', function () {
 
   async function converseAll(
     secrets: readonly PlantedSecret[],
-    shape: Omit<Shape, 'api'>,
+    { http2FrameBytes, ...shape }: Way,
     from: number,
   ): Promise<Conversation[]> {
     const apis = Object.keys(APIS);
     const conversations: Conversation[] = [];
     for (const [index, planted] of secrets.entries()) {
       const api = apis[(index + from) % apis.length] as string;
-      conversations.push(await converse(server, planted, { ...shape, api, seed: index }));
+      const conversation = await converse(server, planted, { ...shape, api, seed: index });
+      conversations.push(
+        http2FrameBytes === undefined ? conversation : overHttp2(conversation, http2FrameBytes),
+      );
     }
     return conversations;
   }
@@ -61,11 +71,22 @@ describe('planted credentials', function () {
   }
 
   for (const [what, shape] of [
-    ['whole answers', { stream: false, deltas: 1, encoding: 'identity', isRefused: false }],
-    ['refusals', { stream: false, deltas: 1, encoding: 'identity', isRefused: true }],
-    ['streams', { stream: true, deltas: 1, encoding: 'identity', isRefused: false }],
-    ['streams in pieces', { stream: true, deltas: 9, encoding: 'identity', isRefused: false }],
-  ] as const) {
+    ['whole answers', { ...PLAIN, stream: false }],
+    ['refusals', { ...PLAIN, stream: false, isRefused: true }],
+    ['streams', PLAIN],
+    ['streams in pieces', { ...PLAIN, deltas: 9 }],
+    ['gzip both ways', { ...PLAIN, stream: false, encoding: 'gzip', requestEncoding: 'gzip' }],
+    [
+      'deflate, streams in pieces',
+      { ...PLAIN, deltas: 9, encoding: 'deflate', requestEncoding: 'deflate' },
+    ],
+    ['brotli, streams in pieces', { ...PLAIN, deltas: 5, encoding: 'br', requestEncoding: 'br' }],
+    ['HTTP/2, streams in pieces', { ...PLAIN, deltas: 9, http2FrameBytes: 40 }],
+    [
+      'HTTP/2 and gzip, streams in pieces',
+      { ...PLAIN, deltas: 9, encoding: 'gzip', requestEncoding: 'gzip', http2FrameBytes: 700 },
+    ],
+  ] as const satisfies [string, Way][]) {
     it(`come out nowhere: ${what}`, async () => {
       let round = 0;
       await fc.assert(
@@ -84,19 +105,40 @@ describe('planted credentials', function () {
     });
   }
 
-  it('leave a recording that replays to what the live run exported', async () => {
-    const shape = { stream: true, deltas: 1, encoding: 'identity', isRefused: false } as const;
-    const conversations = await converseAll(quarter(shortKeys, 1), shape, 0);
-    const outputs = await runChain({ conversations, sizes: [90, 700] });
-    assert.equal(linesOf(outputs.replayed), linesOf(outputs.file));
-  });
+  for (const isRealtime of [false, true]) {
+    for (const isDeflating of [false, true]) {
+      const api = isRealtime ? 'Realtime' : 'Responses';
+      it(`come out nowhere: ${api} over WebSockets${isDeflating ? ', compressed' : ''}`, async () => {
+        const planted = quarter(corpus, isRealtime ? 0 : 1);
+        const outputs = await runChain({
+          conversations: planted.map((one, seed) =>
+            converseOverSocket(one, { isRealtime, isDeflating, deltas: 9, seed }),
+          ),
+          sizes: [90, 700],
+        });
+        assert.ok(outputs.file.split('"spanId"').length > planted.length, 'there are spans');
+        assertClean(outputs, TEXTS);
+        assert.equal(outputs.unreleasedBytes, 0);
+        assert.equal(linesOf(outputs.replayed), linesOf(outputs.file));
+      });
+    }
+  }
 
-  it('are exported nowhere when they come compressed and in pieces', async () => {
-    const shape = { stream: true, deltas: 9, encoding: 'gzip', isRefused: false } as const;
-    const conversations = await converseAll(quarter(corpus, 2), shape, 0);
-    const outputs = await runChain({ conversations, sizes: [90, 700] });
-    assertClean(outputs, ['file', 'console', 'notices']);
-  });
+  for (const [what, shape] of [
+    ['not compressed', PLAIN],
+    ['whole, not compressed', { ...PLAIN, stream: false }],
+    ['gzip', { ...PLAIN, encoding: 'gzip', requestEncoding: 'gzip' }],
+    ['brotli, in pieces', { ...PLAIN, deltas: 9, encoding: 'br', requestEncoding: 'br' }],
+    ['HTTP/2 and deflate', { ...PLAIN, encoding: 'deflate', http2FrameBytes: 300 }],
+  ] as const satisfies [string, Way][]) {
+    it(`leave a recording that replays to what the live run exported: ${what}`, async () => {
+      for (const round of [0, 1]) {
+        const conversations = await converseAll(quarter(corpus, round), shape, round);
+        const outputs = await runChain({ conversations, sizes: [90, 700] });
+        assert.equal(linesOf(outputs.replayed), linesOf(outputs.file));
+      }
+    });
+  }
 });
 
 /** Traces and logs; metrics carry the time of their export. */

@@ -4,6 +4,7 @@ import type {
   CaptureEvent,
   ConnectionRef,
   DataEvent,
+  DecodedPiece,
   HandshakeCodeKind,
   HandshakeOutcome,
   LossReason,
@@ -36,6 +37,18 @@ export function connectionRef(): fc.Arbitrary<ConnectionRef> {
   );
 }
 
+function decodedPiece(): fc.Arbitrary<DecodedPiece> {
+  return fc.record(
+    {
+      position: count(),
+      length: u32(),
+      content: fc.uint8Array({ maxLength: 90 }),
+      outcome: fc.constantFrom('ok', 'corrupt', 'limit'),
+    },
+    PLAIN,
+  );
+}
+
 export function dataEvent(): fc.Arbitrary<DataEvent> {
   return fc.record(
     {
@@ -50,6 +63,7 @@ export function dataEvent(): fc.Arbitrary<DataEvent> {
       callOffset: count(),
       sequence: count(),
       bytes: fc.uint8Array({ maxLength: 600 }),
+      decoded: fc.array(decodedPiece(), { maxLength: 3 }),
     },
     PLAIN,
   );

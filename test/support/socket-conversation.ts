@@ -35,6 +35,7 @@ export interface ChainOptions {
   /** Default true. */
   keepContent?: boolean;
   secret?: PipelineOutput['secret'];
+  decoded?: PipelineOutput['decoded'];
   released?: PipelineOutput['released'];
 }
 
@@ -51,6 +52,7 @@ export function runChain(events: readonly CaptureEvent[], options: ChainOptions 
     },
     {
       ...(options.secret === undefined ? {} : { secret: options.secret }),
+      ...(options.decoded === undefined ? {} : { decoded: options.decoded }),
       ...(options.released === undefined ? {} : { released: options.released }),
       host: () => {},
       piece: (piece) => result.pieces.push(piece),
@@ -78,7 +80,11 @@ export function recordChain(events: readonly CaptureEvent[]): CaptureEvent[] {
   for (const event of events) {
     recorder.event(event);
   }
-  runChain(events, { secret: recorder.mask, released: recorder.release });
+  runChain(events, {
+    secret: recorder.mask,
+    decoded: recorder.decoded,
+    released: recorder.release,
+  });
   const { unreleasedBytes } = recorder.counters();
   recorder.flush();
   if (recorder.counters().unreleasedBytes !== unreleasedBytes) {

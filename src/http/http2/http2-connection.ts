@@ -12,9 +12,8 @@
 import type { ConnectionRef, Direction } from '../../capture/events.ts';
 import type { ChunkTime, ConnectionParser, SkippedFrames } from '../../transport/connection.ts';
 import type { DamageKind } from '../../util/damage.ts';
-import { findSecretsInText, type SecretFinder, type SecretPlace } from '../../util/key-shapes.ts';
+import { findSecretsInLine, type SecretFinder, type SecretPlace } from '../../util/key-shapes.ts';
 import { isSecretHeader } from '../../util/secret-headers.ts';
-import type { BodySecretScanner } from '../body-secret-scanner.ts';
 import { findSecretsInTarget } from '../credentials.ts';
 import type { Exchange } from '../exchange.ts';
 import { secretsOfField } from '../head.ts';
@@ -33,7 +32,7 @@ import { createFrameReader, type FrameReader } from './frame-reader.ts';
 import { type BlockFault, HeaderBlock } from './header-block.ts';
 import { HeaderList } from './header-list.ts';
 import { createHpackDecoder, type HpackDecoder } from './hpack-decoder.ts';
-import { Http2Stream, type StreamContext } from './http2-stream.ts';
+import { type HoldingScanner, Http2Stream, type StreamContext } from './http2-stream.ts';
 
 /** How a connection came to speak HTTP/2, when it was not from its first byte on. */
 export interface Http2Beginning {
@@ -91,7 +90,7 @@ export function createHttp2Connection(
 ): Http2Connection {
   const { limits, counters, streamTimeoutNs } = context;
   const counts = counters.http2;
-  const scanners: Record<Direction, Set<BodySecretScanner>> = {
+  const scanners: Record<Direction, Set<HoldingScanner>> = {
     read: new Set(),
     write: new Set(),
   };
@@ -799,6 +798,15 @@ export function createHttp2Connection(
       release(half);
     },
 
+    letGo() {
+      for (const half of [read, write]) {
+        for (const scanner of scanners[half.direction]) {
+          scanner.letGo();
+        }
+        release(half);
+      }
+    },
+
     end(reason, timeNs) {
       for (const stream of [...streams.values()]) {
         if (reason !== 'timeout' || !stream.rest(timeNs)) {
@@ -827,5 +835,5 @@ function secretsOf(
   if (name.charCodeAt(0) !== 0x3a) {
     return secretsOfField(name, value, findAdded);
   }
-  return name === ':path' ? findSecretsInTarget(value, findAdded) : findSecretsInText(value);
+  return name === ':path' ? findSecretsInTarget(value, findAdded) : findSecretsInLine(value);
 }

@@ -6,10 +6,12 @@ import type { ConnectionRef, Direction } from '../../capture/events.ts';
 import type { ChunkTime } from '../../transport/connection.ts';
 import { Damage, type DamageKind } from '../../util/damage.ts';
 import {
-  type BodySecretScanner,
-  createBodySecretScanner,
-  createStreamSecretScanner,
-} from '../body-secret-scanner.ts';
+  createEncodedScanner,
+  createHeadlessScanner,
+  createPlainScanner,
+} from '../body-scanners.ts';
+import type { BodySecretScanner } from '../body-secret-scanner.ts';
+import type { DecodingScanner } from '../decoding-scanner.ts';
 import {
   type BodySink,
   type Exchange,
@@ -21,12 +23,15 @@ import {
 } from '../exchange.ts';
 import { withFormParts } from '../form-parts.ts';
 import type { HttpContext } from '../http-options.ts';
-import { createMessageBody, type MessageBody } from '../message-body.ts';
+import { createMessageBody, isEncoded, type MessageBody } from '../message-body.ts';
 import { listOf } from '../message-framing.ts';
 import { isWorthSkipping } from '../verdicts.ts';
 import { GrpcMessages } from './grpc-messages.ts';
 import type { HeaderList } from './header-list.ts';
 import { openStreamTunnel, type StreamTunnel } from './stream-tunnel.ts';
+
+/** What holds text back until it is searched. */
+export type HoldingScanner = Pick<BodySecretScanner, 'letGo' | 'pendingPosition'>;
 
 /** What the streams of a connection share. */
 export interface StreamContext {
@@ -34,7 +39,7 @@ export interface StreamContext {
   connection: ConnectionRef;
   role: Role;
   /** Scanners that hold text back, by direction: recordings wait for them. */
-  scanners: Record<Direction, Set<BodySecretScanner>>;
+  scanners: Record<Direction, Set<HoldingScanner>>;
 }
 
 /** One message of the exchange. */
@@ -49,6 +54,8 @@ interface Half {
   lackCause: DamageKind | undefined;
   body: MessageBody | undefined;
   scanner: BodySecretScanner | undefined;
+  /** In its place, of a body that is encoded. */
+  decodingScanner: DecodingScanner | undefined;
   grpc: GrpcMessages | undefined;
   /** It was decided whether a verdict on its body is worth giving. */
   isJudged: boolean;
@@ -163,7 +170,12 @@ export class Http2Stream {
     this.exchange.response = response;
     this.response.hasHead = true;
     this.handle();
-    this.beginBody(this.response, this.observer?.response?.(response), headers);
+    this.beginBody(
+      this.response,
+      this.observer?.response?.(response),
+      headers,
+      headers !== NO_FIELDS,
+    );
   }
 
   /** Its head was lost, or could not be read; `lostBytes` of it are missing. A later one may still come. */
@@ -210,20 +222,24 @@ export class Http2Stream {
 
   // ---- bodies ----------------------------------------------------------------------------------------------
 
-  private beginBody(half: Half, sink: BodySink | undefined, headers: Headers): void {
+  private beginBody(
+    half: Half,
+    sink: BodySink | undefined,
+    headers: Headers,
+    isHeadKnown = true,
+  ): void {
     const { http } = this.context;
-    const encodings = listOf(headers, 'content-encoding');
-    if (sink !== undefined) {
-      half.body = createMessageBody(sink, encodings, http, this.exchange.damage);
+    const codings = listOf(headers, 'content-encoding');
+    const { connection } = this.context;
+    const place = { connection, direction: half.direction, isAnswer: half === this.response };
+    if (isEncoded(codings)) {
+      half.decodingScanner = createEncodedScanner(place, http);
+    } else {
+      const create = isHeadKnown ? createPlainScanner : createHeadlessScanner;
+      half.scanner = create(place, http);
     }
-    const { onSecret } = http;
-    if (onSecret !== undefined && encodings.every((coding) => coding === 'identity')) {
-      const create = half === this.request ? createBodySecretScanner : createStreamSecretScanner;
-      half.scanner = create(
-        (position, length) => onSecret(this.context.connection, half.direction, position, length),
-        http.findAddedSecrets,
-      );
-    }
+    const { damage } = this.exchange;
+    half.body = createMessageBody({ sink, codings, http, damage, scanner: half.decodingScanner });
   }
 
   /** The first frame seen of this direction was no head. `start` is when it began. */
@@ -239,7 +255,7 @@ export class Http2Stream {
       this.setResponse(0, NO_FIELDS, start, start);
     } else {
       this.handle();
-      this.beginBody(half, this.observer?.requestBody, NO_FIELDS);
+      this.beginBody(half, this.observer?.requestBody, NO_FIELDS, false);
     }
   }
 
@@ -248,28 +264,43 @@ export class Http2Stream {
     const message = half === this.request ? this.exchange.request : this.exchange.response;
     if (message) {
       if (this.exchange.protocol === 'grpc') {
-        this.countMessages(half, message, bytes);
+        this.countMessages(half, message, bytes, position);
       }
       message.bodyBytes += bytes.length;
       message.endNs = at.timeNs;
     }
     this.lastNs = at.timeNs;
-    half.body?.data(bytes, at.timeNs);
+    half.body?.data(bytes, at, position);
     this.tunnel?.data(direction, bytes, at, position);
+    if (half.decodingScanner !== undefined) {
+      this.context.scanners[direction].add(half.decodingScanner);
+    }
     if (half.scanner !== undefined) {
       half.scanner.push(bytes, position);
       this.context.scanners[direction].add(half.scanner);
     }
   }
 
-  private countMessages(half: Half, message: MessageBase, bytes: Uint8Array): void {
+  private countMessages(
+    half: Half,
+    message: MessageBase,
+    bytes: Uint8Array,
+    position: number,
+  ): void {
     if (half.grpc === undefined && message.bodyBytes === 0 && !half.isLost) {
       half.grpc = new GrpcMessages();
     }
     if (half.grpc) {
-      half.grpc.push(bytes);
+      half.grpc.push(bytes, (from, to) => this.overwrite(half, position + from, to - from));
       message.grpcMessages = half.grpc.count;
+    } else if (!isUncompressed(message.headers.get('grpc-encoding'))) {
+      this.overwrite(half, position, bytes.length);
     }
+  }
+
+  /** Nobody looks into these bytes. */
+  private overwrite(half: Half, position: number, length: number): void {
+    this.context.http.onSecret?.(this.context.connection, half.direction, position, length);
   }
 
   /** Bytes of the body are missing: where its messages begin is not known any more. */
@@ -286,7 +317,7 @@ export class Http2Stream {
       return false;
     }
     half.isJudged = true;
-    if (half.body !== undefined) {
+    if (half.body?.isWanted) {
       return false;
     }
     const length = Number(message.headers.get('content-length') ?? Infinity);
@@ -306,11 +337,11 @@ export class Http2Stream {
     this.loseMessages(half);
     this.tunnel?.gap(direction, size, at);
     this.endScanner(half);
-    if (half.body) {
+    if (half.body?.isWanted) {
       // Somebody wants it after all: another chain than the one that judged it reads this recording.
       this.exchange.damage.add('gap');
-      half.body.gap(at.timeNs);
     }
+    half.body?.gap(at.timeNs);
   }
 
   /** `size` bytes of the body are missing, and the place of what follows is known. */
@@ -335,6 +366,13 @@ export class Http2Stream {
     }
   }
 
+  /** Once its body is over: that hands over what the scanner held. */
+  private dropDecodingScanner(half: Half): void {
+    if (half.decodingScanner !== undefined) {
+      this.context.scanners[half.direction].delete(half.decodingScanner);
+    }
+  }
+
   // ---- ends ------------------------------------------------------------------------------------------------
 
   /** Its side said that it is over. True when the whole exchange is. */
@@ -356,6 +394,7 @@ export class Http2Stream {
     } else if (half === this.request) {
       this.observer?.requestBody?.end(true, at.timeNs);
     }
+    this.dropDecodingScanner(half);
     return this.isOver;
   }
 
@@ -402,6 +441,8 @@ export class Http2Stream {
     this.tunnel?.end(timeNs);
     request.body?.end(false, timeNs);
     response.body?.end(false, timeNs);
+    this.dropDecodingScanner(request);
+    this.dropDecodingScanner(response);
     const { counters } = this.context.http;
     if (!this.isHandled) {
       counters.unreadableRequests += 1;
@@ -416,6 +457,10 @@ export class Http2Stream {
   }
 }
 
+function isUncompressed(encoding: string | undefined): boolean {
+  return encoding === undefined || encoding === 'identity';
+}
+
 function createHalf(direction: Direction): Half {
   return {
     direction,
@@ -425,6 +470,7 @@ function createHalf(direction: Direction): Half {
     lackCause: undefined,
     body: undefined,
     scanner: undefined,
+    decodingScanner: undefined,
     grpc: undefined,
     isJudged: false,
   };

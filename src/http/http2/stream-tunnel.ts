@@ -4,7 +4,6 @@
  */
 import type { Direction } from '../../capture/events.ts';
 import type { ChunkTime } from '../../transport/connection.ts';
-import type { BodySecretScanner } from '../body-secret-scanner.ts';
 import type { Exchange } from '../exchange.ts';
 import type { HttpContext } from '../http-options.ts';
 
@@ -18,7 +17,8 @@ export interface StreamTunnel {
 }
 
 /** What the tunnel holds back of one direction, as the connection asks scanners for it. */
-interface Pending extends BodySecretScanner {
+interface Pending {
+  letGo(): void;
   pendingPosition: number | undefined;
 }
 
@@ -26,9 +26,13 @@ interface Pending extends BodySecretScanner {
 export function openStreamTunnel(
   exchange: Exchange,
   context: HttpContext,
-  scanners: Record<Direction, Set<BodySecretScanner>>,
+  scanners: Record<Direction, Set<Pending>>,
 ): StreamTunnel | undefined {
-  const pending = { read: createPending(), write: createPending() };
+  const letGo = (): void => parser?.letGo?.();
+  const pending: Record<Direction, Pending> = {
+    read: { letGo, pendingPosition: undefined },
+    write: { letGo, pendingPosition: undefined },
+  };
   const ends = { read: 0, write: 0 };
   // Other streams share the connection: how far it is released is not this one's to say.
   const parser = context.webSockets.upgrade(exchange, (_connection, direction, upTo) => {
@@ -51,8 +55,4 @@ export function openStreamTunnel(
       scanners.write.delete(pending.write);
     },
   };
-}
-
-function createPending(): Pending {
-  return { push() {}, end() {}, pendingPosition: undefined };
 }

@@ -7,7 +7,7 @@
  * the first message after a loss is not lost too.
  */
 import { isUtf8 } from 'node:buffer';
-import type { ChunkTime } from '../../transport/connection.ts';
+import { type ChunkTime, timeFrom } from '../../transport/connection.ts';
 import {
   createFrameHeader,
   createUnmaskTarget,
@@ -172,7 +172,7 @@ export function createFrameSearch(
     }
     const isFrame = readFrameHeader(bytes, size, bytes.length, rules, header) >= 0;
     if (isFrame) {
-      hold(bytes.subarray(size), { ...timeOf(at), callOffset: size }, position + size);
+      hold(bytes.subarray(size), timeFrom(at, size), position + size);
     } else {
       unread(position + size, bytes.length - size);
     }
@@ -193,7 +193,7 @@ export function createFrameSearch(
       unread(position, bytes.length);
       return false;
     }
-    hold(bytes, timeOf(at), position);
+    hold(bytes, timeFrom(at, at.callOffset ?? 0), position);
     if (judge()) {
       return true;
     }
@@ -229,9 +229,4 @@ export function createFrameSearch(
       return held[0]?.position;
     },
   };
-}
-
-/** A copy: what it was taken from may be an event that holds its bytes. */
-function timeOf(at: ChunkTime): ChunkTime {
-  return { enterNs: at.enterNs, timeNs: at.timeNs, callOffset: at.callOffset ?? 0 };
 }

@@ -3,8 +3,8 @@
  * their place: in a masked frame a star must be masked too, or the recording would read something else.
  */
 import type { Direction } from '../../capture/events.ts';
-import { findSecretsInText, type SecretFinder } from '../../util/key-shapes.ts';
-import { createBodySecretScanner } from '../body-secret-scanner.ts';
+import { findSecretsInText, type SecretFinder, secretRuns } from '../../util/key-shapes.ts';
+import { createStreamSecretScanner, MAX_HELD_SOCKET_BYTES } from '../body-secret-scanner.ts';
 import { latin1Text } from '../latin1.ts';
 import { keyByte } from './frame-header.ts';
 
@@ -20,7 +20,11 @@ export interface PayloadSecrets {
   push(bytes: Uint8Array, position: number, offset: number, key: number): void;
   /** The whole payload of a control frame. */
   control(bytes: Uint8Array, position: number, key: number): void;
-  /** What follows is another message, or comes after a hole. */
+  /** What follows is another message, in which keys may go on that come in pieces. */
+  endMessage(): void;
+  /** Nothing came for a while: nothing is held back any longer. */
+  letGo(): void;
+  /** What follows comes after a hole. */
   end(): void;
   readonly pendingPosition: number | undefined;
 }
@@ -42,24 +46,30 @@ export function createPayloadSecrets(
   /** Runs that a secret found later may reach back into. */
   let runs: MaskedRun[] = [];
 
-  function reportMasked(run: MaskedRun, position: number, length: number): void {
+  function reportMasked(
+    run: MaskedRun,
+    position: number,
+    length: number,
+    unmasked?: Uint8Array,
+  ): void {
     const replacement = new Uint8Array(length);
     for (let index = 0; index < length; index += 1) {
-      replacement[index] = STAR ^ keyByte(run.key, position + index - run.zero);
+      const byte = unmasked?.[index] ?? STAR;
+      replacement[index] = byte ^ keyByte(run.key, position + index - run.zero);
     }
     report(direction, position, length, replacement);
   }
 
-  function found(position: number, length: number): void {
+  function found(position: number, length: number, replacement?: Uint8Array): void {
     const run = runs.find(({ zero, end }) => zero <= position && position < end);
     if (run === undefined || run.key === 0) {
-      report(direction, position, length);
+      report(direction, position, length, replacement);
     } else {
-      reportMasked(run, position, length);
+      reportMasked(run, position, length, replacement);
     }
   }
 
-  const scanner = createBodySecretScanner(found, findAdded);
+  const scanner = createStreamSecretScanner(found, findAdded, MAX_HELD_SOCKET_BYTES);
 
   return {
     push(bytes, position, offset, key) {
@@ -79,7 +89,9 @@ export function createPayloadSecrets(
       }
     },
     control(bytes, position, key) {
-      for (const { index, length } of findSecretsInText(latin1Text(bytes))) {
+      const text = latin1Text(bytes);
+      const places = findSecretsInText(text).flatMap((place) => secretRuns(text, place));
+      for (const { index, length } of places) {
         const run = { zero: position, key, end: position + bytes.length };
         if (key === 0) {
           report(direction, position + index, length);
@@ -88,6 +100,10 @@ export function createPayloadSecrets(
         }
       }
     },
+    endMessage() {
+      (scanner.endRecord ?? scanner.end)();
+    },
+    letGo: scanner.letGo,
     end() {
       scanner.end();
       runs = [];

@@ -2,12 +2,15 @@
  * Takes one WebSocket apart: the frames of both directions become messages, and messages become content.
  * RFC 6455 §5.4, https://www.rfc-editor.org/rfc/rfc6455#section-5.4; RFC 7692 for compressed ones.
  */
-import type { ConnectionRef, Direction } from '../../capture/events.ts';
+import type { ConnectionRef, DecodedPiece, Direction } from '../../capture/events.ts';
 import type { ChunkTime, ConnectionParser } from '../../transport/connection.ts';
 import { Damage, type DamageKind } from '../../util/damage.ts';
 import type { SecretFinder } from '../../util/key-shapes.ts';
+import { createStreamSecretScanner, MAX_HELD_SOCKET_BYTES } from '../body-secret-scanner.ts';
 import type { DecodeOutcome } from '../content-decoder.ts';
+import { createDecodingScanner, type DecodingSinks } from '../decoding-scanner.ts';
 import type { BodySink } from '../exchange.ts';
+import { takeDecoded } from '../message-body.ts';
 import type { AgreedExtensions } from './extensions.ts';
 import { type FrameHeader, isControl, MAX_CONTROL_BYTES, Opcode } from './frame-header.ts';
 import { createFrameReader, type FrameLossCause } from './frame-reader.ts';
@@ -34,6 +37,8 @@ export interface WebSocketParserContext {
     length: number,
     replacement?: Uint8Array,
   ): void;
+  /** As of the http room: what pieces of compressed messages decode to. */
+  onDecoded?(connection: ConnectionRef, direction: Direction, piece: DecodedPiece): void;
   onRelease?(connection: ConnectionRef, direction: Direction, upToPosition: number): void;
 }
 
@@ -41,6 +46,7 @@ export interface WebSocketParserContext {
 interface Side {
   data(bytes: Uint8Array, at: ChunkTime, position: number): void;
   gap(size: number | undefined, at: ChunkTime): void;
+  letGo(): void;
   /** `canGoOn`: more may follow. */
   end(timeNs: bigint, canGoOn: boolean): void;
 }
@@ -62,6 +68,10 @@ export function createWebSocketParser(
     },
     gap(direction, size, at) {
       (direction === 'write' ? write : read).gap(size, at);
+    },
+    letGo() {
+      write.letGo();
+      read.letGo();
     },
     end(reason, timeNs) {
       const canGoOn = reason === 'timeout';
@@ -88,7 +98,11 @@ function createSide(
   const keepsContext = !(isClient
     ? extensions.clientNoContextTakeover
     : extensions.serverNoContextTakeover);
-  const inflate = createMessageInflate(keepsContext, limits, deliver);
+  const decodingScanner = context.onSecret && createDecodingScanner(decodingSinks());
+  const inflate = createMessageInflate(keepsContext, limits, (bytes) => {
+    decodingScanner?.content(bytes);
+    deliver(bytes);
+  });
   let ordinal = 0;
   /** The message that is not over, and what of it is wanted. */
   let message: WebSocketMessage | undefined;
@@ -97,6 +111,8 @@ function createSide(
   let isInflating = false;
   /** Its last byte was decompressed. */
   let isInflated = false;
+  /** A recording had what it decodes to: nothing of it was decompressed. */
+  let isGiven = false;
   /** Nothing more of its content is handed out. */
   let isCut = false;
   let nowNs = 0n;
@@ -119,6 +135,21 @@ function createSide(
     if (length > 0) {
       context.onSecret?.(socket.connection, way, position, length, replacement);
     }
+  }
+
+  function decodingSinks(): DecodingSinks {
+    return {
+      onDecoded(piece) {
+        if (context.onDecoded === undefined) {
+          reportSecret(direction, piece.position, piece.length);
+        } else {
+          context.onDecoded(socket.connection, direction, piece);
+        }
+      },
+      onUnread: (position, length) => reportSecret(direction, position, length),
+      createScanner: (onFound) =>
+        createStreamSecretScanner(onFound, context.findAddedSecrets, MAX_HELD_SOCKET_BYTES),
+    };
   }
 
   // ---- messages --------------------------------------------------------------------------------------------
@@ -144,6 +175,7 @@ function createSide(
     isCut = false;
     isInflating = false;
     isInflated = false;
+    isGiven = false;
     sink = undefined;
     const cause = header.isCompressed ? beginInflating() : undefined;
     if (cause !== undefined) {
@@ -160,8 +192,9 @@ function createSide(
     if (socket.compression !== 'permessage-deflate') {
       return isJoinedMidway ? 'joined-midway' : 'decode-error';
     }
-    const cause = observer.message === undefined ? undefined : inflate.begin();
-    isInflating = observer.message !== undefined && cause === undefined;
+    const isNeeded = observer.message !== undefined || decodingScanner !== undefined;
+    const cause = isNeeded ? inflate.begin() : undefined;
+    isInflating = isNeeded && cause === undefined;
     return cause;
   }
 
@@ -201,6 +234,31 @@ function createSide(
     }
   }
 
+  /** Payload of a message whose beginning was lost: it may be compressed. */
+  function pushOrphan(bytes: Uint8Array, position: number, offset: number): void {
+    if (socket.compression === 'none') {
+      secrets?.push(bytes, position, offset, key);
+    } else {
+      decodingScanner?.unread(position, bytes.length);
+    }
+  }
+
+  function inflatePiece(
+    bytes: Uint8Array,
+    isLast: boolean,
+    at: ChunkTime,
+    position: number,
+  ): DecodeOutcome {
+    if (at.decoded !== undefined) {
+      isGiven = true;
+      return takeDecoded(at.decoded, position, bytes.length, deliver);
+    }
+    decodingScanner?.begin(position, bytes.length);
+    const outcome = isLast ? inflate.pushLast(bytes) : inflate.push(bytes);
+    decodingScanner?.outcome(outcome);
+    return outcome;
+  }
+
   function judge(outcome: DecodeOutcome): void {
     if (outcome !== 'ok' && message !== undefined) {
       message.damage.add(outcome === 'limit' ? 'limit' : 'decode-error');
@@ -211,13 +269,16 @@ function createSide(
 
   function finishMessage(complete: boolean, timeNs: bigint): void {
     const finished = message;
-    secrets?.end();
+    secrets?.endMessage();
     if (finished === undefined) {
       return;
     }
-    if (isInflating && complete && !isInflated) {
-      judge(inflate.pushLast(NOTHING));
+    let outcome: DecodeOutcome = 'ok';
+    if (isInflating && complete && !isInflated && !isGiven) {
+      outcome = inflate.pushLast(NOTHING);
+      judge(outcome);
     }
+    decodingScanner?.endRecord(outcome);
     message = undefined;
     finished.complete = complete;
     if (finished.damage.any) {
@@ -304,11 +365,14 @@ function createSide(
           controlBytes += bytes.length;
           return;
         }
-        if (!(message?.isCompressed ?? false)) {
-          secrets?.push(bytes, position, offset, key);
-        }
         if (message === undefined) {
+          pushOrphan(bytes, position, offset);
           return;
+        }
+        if (!message.isCompressed) {
+          secrets?.push(bytes, position, offset, key);
+        } else if (!isInflating) {
+          decodingScanner?.unread(position, bytes.length);
         }
         nowNs = at.timeNs;
         message.endNs = nowNs;
@@ -316,7 +380,7 @@ function createSide(
         if (isInflating) {
           const isLast = isFinalFrame && offset + bytes.length === frameBytes;
           isInflated = isLast;
-          judge(isLast ? inflate.pushLast(bytes) : inflate.push(bytes));
+          judge(inflatePiece(bytes, isLast, at, position));
         } else if (!message.isCompressed) {
           deliver(bytes);
         }
@@ -337,6 +401,7 @@ function createSide(
         if (message.isCompressed) {
           isInflating = false;
           inflate.lose('gap');
+          decodingScanner?.end('ok');
           cut(at.timeNs);
         } else if (!isCut) {
           sink?.gap(at.timeNs);
@@ -363,6 +428,7 @@ function createSide(
           counters.framingErrors += 1;
         }
         inflate.lose(cause);
+        decodingScanner?.end('ok');
         loseMessage(cause, size, at.timeNs);
         observer.gap?.(direction, size, at.timeNs);
       },
@@ -379,7 +445,8 @@ function createSide(
     const held = reader.heldPosition ?? end;
     const pending = secrets?.pendingPosition ?? end;
     const controlStart = isControlFrame && controlBytes > 0 ? controlPosition : end;
-    const upTo = Math.min(held, pending, controlStart, end);
+    const decoding = decodingScanner?.pendingPosition ?? end;
+    const upTo = Math.min(held, pending, decoding, controlStart, end);
     context.onRelease?.(socket.connection, direction, upTo);
   }
 
@@ -393,6 +460,11 @@ function createSide(
       reader.gap(size, at);
       release();
     },
+    letGo() {
+      secrets?.letGo();
+      decodingScanner?.letGo();
+      release();
+    },
     end(timeNs, canGoOn) {
       if (message !== undefined && canGoOn) {
         // What comes of it later is read over; but messages after it may refer to what it held.
@@ -401,6 +473,7 @@ function createSide(
       loseMessage('truncated', undefined, timeNs);
       reader.end();
       secrets?.end();
+      decodingScanner?.end('ok');
       dropControl();
       release();
     },

@@ -4,7 +4,7 @@
  * RFC 6455 §4, https://www.rfc-editor.org/rfc/rfc6455#section-4
  */
 
-import type { ConnectionRef, Direction } from '../../capture/events.ts';
+import type { ConnectionRef, DecodedPiece, Direction } from '../../capture/events.ts';
 import type { ConnectionParser } from '../../transport/connection.ts';
 import type { SecretFinder } from '../../util/key-shapes.ts';
 import type { Exchange, Role } from '../exchange.ts';
@@ -38,6 +38,8 @@ export interface WebSocketStageOptions {
     length: number,
     replacement?: Uint8Array,
   ): void;
+  /** As of the http room: what pieces of compressed messages decode to. Without it all of them are in that. */
+  onDecoded?(connection: ConnectionRef, direction: Direction, piece: DecodedPiece): void;
   onRelease?: ReleaseSink;
   /** What is secret besides what the built-in rules find. */
   findAddedSecrets?: SecretFinder;
@@ -65,6 +67,9 @@ export function createWebSocketStage(options: WebSocketStageOptions): WebSocketS
   }
   if (options.onSecret) {
     context.onSecret = options.onSecret;
+  }
+  if (options.onDecoded) {
+    context.onDecoded = options.onDecoded;
   }
   if (options.onRelease) {
     context.onRelease = options.onRelease;

@@ -59,6 +59,8 @@ function observe(flags: number, calls: readonly InputCall[], pieces?: Pieces) {
     limits: LIMITS,
     onSecret: (_connection, direction, position, length) =>
       secrets.add(direction, position, length),
+    onDecoded: (_connection, direction, { position, length }) =>
+      secrets.add(direction, position, length),
     onRelease: (_connection, direction, upTo) => secrets.release(direction, upTo),
   });
   observeConnection(eventsOf([...handshakeOf(flags), ...calls], pieces), {

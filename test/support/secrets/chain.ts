@@ -12,6 +12,7 @@ import { PRINT_STAGES } from '../../../src/cli/agent-surface.ts';
 import { printLine } from '../../../src/cli/print.ts';
 import { loadConfig } from '../../../src/config/load.ts';
 import type { Config } from '../../../src/config/schema.ts';
+import { createHttpStage } from '../../../src/http/http-stage.ts';
 import { createPipeline, type PipelineOutput } from '../../../src/pipeline.ts';
 import { createPrinter, type Printer } from '../../../src/print-view.ts';
 import { createRedaction } from '../../../src/redaction.ts';
@@ -19,6 +20,7 @@ import { createCounters } from '../../../src/self/counters.ts';
 import { contentPolicy } from '../../../src/telemetry/content.ts';
 import { CONVENTIONS } from '../../../src/telemetry/semconv.ts';
 import { createTelemetry } from '../../../src/telemetry/telemetry.ts';
+import { createTransport } from '../../../src/transport/transport.ts';
 import { HOST } from '../story-pieces.ts';
 import type { Conversation } from './conversations.ts';
 
@@ -32,6 +34,8 @@ export interface Outputs {
   print: string;
   /** Decompressed. */
   recording: string;
+  /** Bodies and messages as they are read from the recording, what is Base64 in them decoded too. */
+  recorded: string;
   /** The OTLP file of a replay of that recording. */
   replayed: string;
   maskedBytes: number;
@@ -59,10 +63,49 @@ export async function runChain(chain: Chain): Promise<Outputs> {
       events.push(event.type === 'data' ? { ...event, bytes: Buffer.from(event.bytes) } : event);
     });
     const again = await analyse(events, directory, 'replay', chain.env);
-    return { ...live, recording: frames.toString('latin1'), replayed: again.file };
+    return {
+      ...live,
+      recording: frames.toString('latin1'),
+      recorded: contentsOf(events) + contentsOf(events.map(withoutDecoded)),
+      replayed: again.file,
+    };
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
+}
+
+/** As if compressed bytes were those that were sent. */
+function withoutDecoded(event: CaptureEvent): CaptureEvent {
+  if (event.type !== 'data') {
+    return event;
+  }
+  const { decoded: _decoded, ...rest } = event;
+  return rest;
+}
+
+/** Every body and message that a reader without rules and limits finds in the events. */
+function contentsOf(events: readonly CaptureEvent[]): string {
+  let contents = '';
+  const keep = (bytes: Uint8Array): void => {
+    contents += Buffer.from(bytes).toString('latin1');
+  };
+  const sink = { data: keep, gap() {}, end: () => keep(Buffer.from('\n')) };
+  const transport = createTransport({
+    createParser: createHttpStage({
+      handler: () => ({ requestBody: sink, response: () => sink }),
+      webSocket: () => ({ message: () => sink }),
+    }),
+    onFault(error) {
+      throw error;
+    },
+  });
+  for (const event of events) {
+    transport.push(event);
+  }
+  const decoded = [...contents.matchAll(/[A-Za-z0-9+/]{24,}={0,2}/g)].map(([text]) =>
+    Buffer.from(text, 'base64').toString('latin1'),
+  );
+  return contents + decoded.join('\n');
 }
 
 async function analyse(
@@ -117,7 +160,9 @@ async function analyse(
     fault(error) {
       throw error;
     },
-    ...(scrubber === undefined ? {} : { secret: scrubber.mask, released: scrubber.release }),
+    ...(scrubber === undefined
+      ? {}
+      : { secret: scrubber.mask, decoded: scrubber.decoded, released: scrubber.release }),
   };
   const pipeline = createPipeline(pipelineSettings(config), output, createCounters());
   for (const event of events) {
@@ -161,7 +206,7 @@ function* eventsOf({ conversations, sizes, argv, env }: Chain): Generator<Captur
   const mask = createRedaction(loadConfig(env ?? {})).argv;
   let timeNs = HOST.timeNs;
   yield HOST;
-  for (const [index, { request, response }] of conversations.entries()) {
+  for (const [index, conversation] of conversations.entries()) {
     timeNs += 1_000_000n;
     const process = { pid: 1000 + index, startNs: timeNs };
     yield {
@@ -178,10 +223,8 @@ function* eventsOf({ conversations, sizes, argv, env }: Chain): Generator<Captur
       comm: 'app',
     };
     const connection = { process, stack: 'openssl', object: 4096, generation: timeNs } as const;
-    for (const [direction, bytes] of [
-      ['write', request],
-      ['read', response],
-    ] as const) {
+    const positions = { read: 0, write: 0 };
+    for (const [direction, bytes] of turnsOf(conversation)) {
       for (let at = 0, turn = index, sequence = 0; at < bytes.length; turn += 1) {
         const piece = Buffer.from(bytes.subarray(at, at + (sizes[turn % sizes.length] ?? 1)));
         timeNs += 1000n;
@@ -192,7 +235,7 @@ function* eventsOf({ conversations, sizes, argv, env }: Chain): Generator<Captur
           tid: process.pid,
           connection,
           direction,
-          position: at,
+          position: positions[direction],
           callBytes: piece.length,
           callOffset: 0,
           sequence,
@@ -200,6 +243,7 @@ function* eventsOf({ conversations, sizes, argv, env }: Chain): Generator<Captur
         };
         piece.fill(0x7e);
         at += piece.length;
+        positions[direction] += piece.length;
         sequence += 1;
       }
     }
@@ -208,11 +252,16 @@ function* eventsOf({ conversations, sizes, argv, env }: Chain): Generator<Captur
       type: 'close',
       timeNs,
       connection,
-      readPosition: response.length,
-      writePosition: request.length,
+      readPosition: positions.read,
+      writePosition: positions.write,
     };
     yield { type: 'exit', timeNs: timeNs + 1n, process, exitCode: 0 };
   }
   yield { type: 'tick', timeNs: timeNs + 1000n };
   yield { type: 'end', timeNs: timeNs + 2000n };
+}
+
+function turnsOf({ opening, request, response }: Conversation): ['read' | 'write', Buffer][] {
+  const before = opening === undefined ? [] : turnsOf(opening);
+  return [...before, ['write', request], ['read', response]];
 }

@@ -1,5 +1,6 @@
 /** Conversations with the tests' model server that carry credentials wherever one can stand, as bytes of a real socket. */
 import { connect } from 'node:net';
+import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import type { Scenario } from '../model-server/scenario.ts';
 import type { ModelServer } from '../model-server/server.ts';
 import type { PlantedSecret } from './corpus.ts';
@@ -7,6 +8,8 @@ import type { PlantedSecret } from './corpus.ts';
 export interface Conversation {
   request: Buffer;
   response: Buffer;
+  /** What came before it on the same connection, and was answered. */
+  opening?: Conversation;
 }
 
 interface Api {
@@ -15,6 +18,7 @@ interface Api {
 }
 
 const MODEL = 'test-model';
+const ENCODERS = { gzip: gzipSync, deflate: deflateSync, br: brotliCompressSync } as const;
 
 /** A history with a secret in every place that a request has. */
 function openAi(text: string, stream: boolean): unknown {
@@ -130,6 +134,8 @@ export const APIS: Readonly<Record<string, Api>> = {
 export interface Shape extends Pick<Scenario, 'deltas' | 'encoding' | 'seed' | 'asciiJson'> {
   api: string;
   stream: boolean;
+  /** Content encoding of the request. Default: none. */
+  requestEncoding?: 'gzip' | 'deflate' | 'br';
   /** The server refuses with a message that quotes the credential. */
   isRefused: boolean;
 }
@@ -140,7 +146,7 @@ export async function converse(
   planted: PlantedSecret,
   shape: Shape,
 ): Promise<Conversation> {
-  const { api, stream, isRefused, ...scenario } = shape;
+  const { api, stream, isRefused, requestEncoding, ...scenario } = shape;
   // Line ends of JSON in the corpus are those of the text here.
   const text = planted.text.replaceAll('\\n', '\n');
   const { target, body } = APIS[api] as Api;
@@ -157,7 +163,8 @@ export async function converse(
   const path = target(stream);
   const query = encodeURIComponent(text).replaceAll('%3A', ':');
   const url = `${path}${path.includes('?') ? '&' : '?'}q=${query}&token=${query}`;
-  const json = JSON.stringify(body(text, stream));
+  const json = Buffer.from(JSON.stringify(body(text, stream)));
+  const sent = requestEncoding === undefined ? json : ENCODERS[requestEncoding](json);
   const line = text.replaceAll('\n', ' ');
   const head = [
     `POST ${url} HTTP/1.1`,
@@ -171,9 +178,10 @@ export async function converse(
     `Referer: https://me:${query}@proxy.example/x?api_key=${query}`,
     'Accept-Encoding: gzip, br, deflate',
     'Connection: close',
-    `Content-Length: ${Buffer.byteLength(json)}`,
+    ...(requestEncoding === undefined ? [] : [`Content-Encoding: ${requestEncoding}`]),
+    `Content-Length: ${sent.length}`,
   ].join('\r\n');
-  return send(server.port, Buffer.from(`${head}\r\n\r\n${json}`));
+  return send(server.port, Buffer.concat([Buffer.from(`${head}\r\n\r\n`), sent]));
 }
 
 function send(port: number, request: Buffer): Promise<Conversation> {

@@ -17,9 +17,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
-import type { CaptureEvent, HostEvent } from '../../../src/capture/events.ts';
+import type {
+  CaptureEvent,
+  DataEvent,
+  DecodedPiece,
+  HostEvent,
+} from '../../../src/capture/events.ts';
 import { createRecordingWriter } from '../../../src/capture/recording.ts';
-import { RECORDING_VERSION } from '../../../src/capture/recording-codec.ts';
+import { DECODED_SINCE_VERSION, RECORDING_VERSION } from '../../../src/capture/recording-codec.ts';
 import { readRecording } from '../../../src/capture/recording-reader.ts';
 import { createReplaySource } from '../../../src/capture/replay-source.ts';
 import { SightlineError } from '../../../src/util/errors.ts';
@@ -46,6 +51,7 @@ const DATA: CaptureEvent = {
   callOffset: 0,
   sequence: 0,
   bytes: Uint8Array.of(0xff, 0x00, 0x80),
+  decoded: [],
 };
 
 const END: CaptureEvent = { type: 'end', timeNs: 9n };
@@ -281,6 +287,39 @@ describe('a replay', () => {
     for (const path of [join(folder, 'none'), folder, '/dev/null']) {
       hasCode('SL_RECORDING_UNREADABLE')((await replay(path)).error);
     }
+  });
+
+  it('has what compressed bytes decode to, in frames of bounded size', async () => {
+    const path = fresh();
+    const large = new Uint8Array(9 * 1024 * 1024).fill(0x61);
+    const decoded: DecodedPiece[] = [
+      { position: 0, length: 1, content: Uint8Array.of(1, 2), outcome: 'ok' },
+      { position: 1, length: 2, content: large, outcome: 'corrupt' },
+    ];
+    write(path, [HOST, { ...DATA, decoded }, DATA, END]);
+    const { events, error } = await replay(path);
+    assert.equal(error, undefined);
+    assert.equal(events.length, 4);
+    const [, first, second] = events as [CaptureEvent, DataEvent, DataEvent];
+    assert.deepEqual(second.decoded, []);
+    const pieces = first.decoded ?? [];
+    assert.deepEqual(pieces[0], decoded[0]);
+    assert.ok(pieces.slice(1).every(({ position, length }) => position === 1 && length === 2));
+    assert.ok(Buffer.concat(pieces.slice(1).map(({ content }) => content)).equals(large));
+    assert.deepEqual(
+      pieces.slice(1).map(({ outcome }) => outcome),
+      ['ok', 'ok', 'corrupt'],
+    );
+  });
+
+  it('of an older version has compressed bytes as they were', async () => {
+    const path = fresh();
+    write(path, [HOST, DATA, END]);
+    const bytes = readFileSync(path);
+    bytes[8] = DECODED_SINCE_VERSION - 1;
+    writeFileSync(path, bytes);
+    const { decoded: _none, ...older } = DATA as DataEvent;
+    assert.deepEqual((await replay(path)).events, [HOST, older, END]);
   });
 
   it('refuses a newer version', async () => {

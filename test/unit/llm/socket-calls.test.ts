@@ -580,8 +580,14 @@ describe('a recording of calls over a WebSocket', () => {
     return JSON.parse(text.replaceAll(KEY, STARS));
   }
 
-  it('has no key, and its replay gives the calls of the live run', () => {
-    const events = captureEvents(wire(said));
+  for (const isDeflating of [false, true]) {
+    const how = isDeflating ? ', compressed' : '';
+    it(`has no key, and its replay gives the calls of the live run${how}`, () => {
+      checkReplay(captureEvents(wire(said, { isDeflating })));
+    });
+  }
+
+  function checkReplay(events: readonly CaptureEvent[]): void {
     const recorded = recordChain(events);
     const replayed = runChain(recorded).calls;
     const live = runChain(events).calls;
@@ -598,16 +604,11 @@ describe('a recording of calls over a WebSocket', () => {
       keyless(live.map(withoutPrints).slice(0, 1)),
     );
     for (const event of recorded) {
+      const contents = event.type === 'data' ? (event.decoded ?? []) : [];
       assert.ok(event.type !== 'data' || !Buffer.from(event.bytes).includes('sk-proj'));
+      assert.ok(contents.every(({ content }) => !Buffer.from(content).includes('sk-proj')));
     }
-  });
-
-  it('compressed, is as it was sent', () => {
-    const events = captureEvents(wire(said, { isDeflating: true }));
-    const bytes = (event: CaptureEvent): unknown =>
-      event.type === 'data' && Buffer.from(event.bytes);
-    assert.deepEqual(recordChain(events).map(bytes), events.map(bytes));
-  });
+  }
 
   it('joined midway, replays the same', () => {
     const events = captureEvents(wire(said.slice(3), { isJoined: true }));

@@ -17,7 +17,13 @@ describe('the own health', () => {
   it('counts what the exports gave up and dropped, each once', () => {
     const counters = createCounters();
     let stats = QUIET;
-    const scrubber = { heldEvents: 1, heldBytes: 2, maskedBytes: 3, unreleasedBytes: 4 };
+    const scrubber = {
+      heldEvents: 1,
+      heldBytes: 2,
+      decodedBytes: 6,
+      maskedBytes: 3,
+      unreleasedBytes: 4,
+    };
     const feed = followHealth(
       counters,
       () => stats,
@@ -49,6 +55,7 @@ describe('the own health', () => {
         ['sightline.queue.logs', 0],
         ['sightline.recorder.held', 2],
         ['sightline.recorder.masked', 3],
+        ['sightline.recorder.decoded', 6],
         ['sightline.recorder.unreleased', 4],
       ],
     );

@@ -126,7 +126,7 @@ describe('websocket credentials', () => {
     });
   }
 
-  it('bytes that cannot be placed are secret, compressed ones stay as they are', () => {
+  it('bytes that cannot be placed are secret, and compressed ones that cannot be read', () => {
     const compressed = frame({
       opcode: 1,
       rsv1: true,
@@ -139,7 +139,10 @@ describe('websocket credentials', () => {
       { direction: 'read', bytes: compressed },
     ]);
     assert.equal(Buffer.from(recorded[0]?.bytes ?? []).toString(), '*'.repeat(noise.length));
-    assert.ok(Buffer.from(recorded[2]?.bytes ?? []).equals(compressed));
+    assert.equal(
+      Buffer.from(recorded[2]?.bytes ?? []).toString('latin1', 4),
+      '*'.repeat(compressed.length - 4),
+    );
   });
 
   it('a control frame that comes in pieces is released only when it was searched', () => {

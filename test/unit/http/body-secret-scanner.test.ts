@@ -1,0 +1,116 @@
+/** What of a body is masked in a recording, and that it makes no difference how the body is cut. */
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import {
+  createBodySecretScanner,
+  createStreamSecretScanner,
+} from '../../../src/http/body-secret-scanner.ts';
+import { redactSecrets } from '../../../src/redaction.ts';
+
+/** The body as it is recorded when it comes in pieces of these sizes, in turn. */
+function recorded(
+  body: string,
+  sizes: readonly number[],
+  create: typeof createStreamSecretScanner = createStreamSecretScanner,
+): string {
+  const bytes = Buffer.from(body);
+  const masked = Buffer.from(bytes);
+  let releasedTo = 0;
+  const scanner = create((position, length, replacement) => {
+    assert.ok(position >= releasedTo, 'a secret is known before its bytes are released');
+    if (replacement === undefined) {
+      masked.fill('*', position, position + length);
+    } else {
+      assert.equal(replacement.length, length);
+      masked.set(replacement, position);
+    }
+  });
+  for (let at = 0, turn = 0; at < bytes.length; turn += 1) {
+    const size = sizes[turn % sizes.length] ?? 1;
+    scanner.push(bytes.subarray(at, at + size), at);
+    at += size;
+    releasedTo = Math.min(scanner.pendingPosition ?? at, at);
+  }
+  return masked.toString();
+}
+
+describe('the masks of a recorded body', () => {
+  const line = 'MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQnrtu0a1b2c3d4+/';
+  const pem = `-----BEGIN PRIVATE KEY-----\n${`${line}\r\n`.repeat(26)}-----END PRIVATE KEY-----\n`;
+  const sizes = fc.array(fc.integer({ min: 1, max: 300 }), { minLength: 1, maxLength: 4 });
+
+  it('leave the line ends of a private key, so that its JSON decodes to what is exported', () => {
+    for (const depth of [1, 2, 3]) {
+      let body = `Here: ${pem} there.`;
+      for (let wrapped = 0; wrapped < depth; wrapped += 1) {
+        body = JSON.stringify({ text: body });
+      }
+      fc.assert(
+        fc.property(sizes, (split) => {
+          let text: string = recorded(body, split);
+          for (let wrapped = 0; wrapped < depth; wrapped += 1) {
+            text = (JSON.parse(text) as { text: string }).text;
+          }
+          assert.equal(text, redactSecrets(`Here: ${pem} there.`));
+          assert.ok(!text.includes('MIIE') && text.includes('*\r\n*'));
+        }),
+        { numRuns: 30 },
+      );
+    }
+  });
+
+  it('leave escapes of line ends by their numbers, and slashes that are escaped', () => {
+    const body = `{"a":"-----BEGIN EC PRIVATE KEY-----\\u000aABCD\\/EFGHIJKLMNOP\\u000a-----END"}`;
+    const masked = `{"a":"-----BEGIN EC PRIVATE KEY-----\\u000a****\\/************\\u000a-----END"}`;
+    fc.assert(fc.property(sizes, (split) => assert.equal(recorded(body, split), masked)));
+  });
+
+  const key = `sk-proj-${'aB3'.repeat(14)}`;
+
+  it('reach into Base64 that is text, in both alphabets, with line ends and escapes, by itself', () => {
+    const text = `Ünïcode? ~~~>>> the key is ${key}. ~~~`;
+    const base64 = Buffer.from(text).toString('base64');
+    const shown = (encoded: string): string =>
+      Buffer.from(encoded.replaceAll(/\\[nr]|\\(?=\/)/g, ''), 'base64').toString();
+    const escaped = base64.replaceAll('/', '\\/').replace(/^.{32}/, '$&\\r\\n');
+    for (const encoded of [base64, Buffer.from(text).toString('base64url'), escaped]) {
+      assert.ok(encoded.length > 60);
+      const body = `{"inlineData":{"mimeType":"text/plain","data":"${encoded}"},"more":"${'x'.repeat(300)}"}`;
+      fc.assert(
+        fc.property(sizes, fc.boolean(), (split, isAnswer) => {
+          const create = isAnswer ? createStreamSecretScanner : createBodySecretScanner;
+          const { inlineData } = JSON.parse(recorded(body, split, create)) as {
+            inlineData: { data: string };
+          };
+          assert.equal(shown(inlineData.data), text.replace(key, '*'.repeat(key.length)));
+        }),
+        { numRuns: 60 },
+      );
+    }
+  });
+
+  it('reach into data URLs, and leave Base64 that is no text', () => {
+    const url = `data:text/plain;base64,${Buffer.from(`my key: ${key}`).toString('base64')}`;
+    const masked = `data:text/plain;base64,${Buffer.from(`my key: ${'*'.repeat(key.length)}`).toString('base64')}`;
+    const image = Buffer.from(`\x89PNG\r\n\x1a\n\0\0\0${key}`, 'latin1').toString('base64');
+    fc.assert(
+      fc.property(sizes, (split) => {
+        const body = recorded(JSON.stringify({ file: url, image }), split);
+        assert.deepEqual(JSON.parse(body), { file: masked, image });
+      }),
+    );
+  });
+
+  it('go on in a key that silence lies in, of which the rest is not let go', () => {
+    const masks: [number, number][] = [];
+    const scanner = createStreamSecretScanner((position, length) => masks.push([position, length]));
+    const first = Buffer.from(`{"delta":"it is ${key.slice(0, 30)}`);
+    scanner.push(first, 0);
+    assert.notEqual(scanner.pendingPosition, undefined);
+    scanner.letGo();
+    assert.equal(scanner.pendingPosition, undefined);
+    masks.length = 0;
+    scanner.push(Buffer.from(`${key.slice(30)}"}`), first.length);
+    assert.deepEqual(masks[0], [first.length, key.length - 30]);
+  });
+});
