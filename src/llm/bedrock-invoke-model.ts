@@ -85,6 +85,7 @@ const PARAMETERS = [
   'inferenceConfig',
   'textGenerationConfig',
   'dimensions',
+  'normalize',
   'output_dimension',
   'embedding_types',
   'embeddingTypes',
@@ -139,6 +140,7 @@ const MESSAGE_V1: JsonPlan = {
 const REQUEST_PLAN = requestPlan(false);
 const REQUEST_PLAN_WITH_CONTENT = requestPlan(true);
 
+const VECTOR_PARAMETERS = ['dimensions', 'normalize', 'embeddingTypes'] as const;
 const GUARDRAIL_ACTION = 'amazon-bedrock-guardrailAction';
 
 /** Whose shape the bodies have. */
@@ -178,7 +180,8 @@ function familyOf(request: CallRequest, body: JsonObject): Family | undefined {
   if ('message' in body) {
     return 'cohere';
   }
-  if ('inputText' in body && (body.dimensions !== undefined || body.embeddingTypes !== undefined)) {
+  // Of Titan's, only an embedding has these.
+  if ('inputText' in body && VECTOR_PARAMETERS.some((name) => name in body)) {
     return 'embeddings';
   }
   if ('prompt' in body || 'inputText' in body) {

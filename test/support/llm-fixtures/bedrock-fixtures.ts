@@ -765,6 +765,15 @@ const NOTHING = { finishReasons: [], messages: [] };
 
 export const BEDROCK_EMBEDDINGS_FIXTURES: readonly Fixture[] = [
   {
+    name: 'Titan of a profile whose ARN does not name it',
+    wire: invoked(
+      PROFILE,
+      { inputText: 'a', normalize: true },
+      { embedding: [0.1], inputTextTokenCount: 3 },
+    ),
+    expected: { ...NOTHING, provider: 'aws.bedrock', usage: { inputTokens: 3 } },
+  },
+  {
     name: 'Titan',
     wire: invoked(
       'amazon.titan-embed-text-v2:0',
