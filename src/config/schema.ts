@@ -307,7 +307,7 @@ export const schema = {
       'SIGHTLINE_PLUGIN_BUDGET',
       duration({ min: 1, max: 10_000 }),
       1,
-      'What a hook of a plugin may take on average; a plugin that takes longer, or 250 times as long once, is switched off; one that gives no answer for 1000 times as long is ended.',
+      'What a hook of a plugin may take on average; a plugin that takes longer, or 250 times as long once, is switched off; one that gives no answer for 1000 times as long (at most 30 s) is ended.',
     ),
   },
   target: processes(

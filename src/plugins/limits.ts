@@ -21,6 +21,8 @@ export const SINGLE_CALL_FACTOR = 250;
  * nothing else is analysed, and the kernel's ring buffer has to last.
  */
 export const DEADLINE_FACTOR = 1000;
+/** However large the budget is. */
+export const MAX_DEADLINE_MS = 30_000;
 
 /** Heap of a plugin's thread; one that needs more is ended. */
 export const PLUGIN_HEAP_MIB = 512;

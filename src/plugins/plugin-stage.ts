@@ -20,7 +20,7 @@ import type { ContentPolicy } from '../telemetry/content.ts';
 import type { Damage } from '../util/damage.ts';
 import { deepFreeze } from './deep-freeze.ts';
 import type { HookFailure, TakenAnswer } from './hook-call.ts';
-import { DEADLINE_FACTOR, SINGLE_CALL_FACTOR } from './limits.ts';
+import { DEADLINE_FACTOR, MAX_DEADLINE_MS, SINGLE_CALL_FACTOR } from './limits.ts';
 import { isContentOn, withCallContent, withToolContent, withTurnContent } from './piece-content.ts';
 import type { HookName } from './plugin.ts';
 import type { LoadedPlugin } from './read-plugin.ts';
@@ -69,7 +69,7 @@ const KEPT: Verdict = { isDropped: false, attributes: {} };
 
 export function createPluginStage(options: PluginStageOptions): PluginStage {
   const { content: policy, counters } = options;
-  const deadlineMs = (options.budgetNs * DEADLINE_FACTOR) / NS_PER_MS;
+  const deadlineMs = Math.min((options.budgetNs * DEADLINE_FACTOR) / NS_PER_MS, MAX_DEADLINE_MS);
   const states: State[] = options.plugins.map((plugin) => ({
     plugin,
     isOff: false,

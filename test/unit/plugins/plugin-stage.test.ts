@@ -399,6 +399,30 @@ describe('a plugin that fails', () => {
     assert.match(warnings[1] ?? '', /on average, more than 1000\.0 ms \(SIGHTLINE_PLUGIN_BUDGET\)/);
   });
 
+  it('is waited for a thousand budgets, but never longer than half a minute', () => {
+    const deadlines: number[] = [];
+    for (const budgetNs of [1_000_000, 10_000_000_000]) {
+      const plugin = readPlugin('test', { default: { call: () => undefined } }, 'p');
+      const stage = createPluginStage({
+        plugins: [
+          {
+            ...plugin,
+            ask(hook, view, deadlineMs) {
+              deadlines.push(deadlineMs);
+              return plugin.ask(hook, view, deadlineMs);
+            },
+          },
+        ],
+        content: contentPolicy('NO_CONTENT'),
+        budgetNs,
+        counters: createCounters(),
+        warn: assert.fail,
+      });
+      stage.piece(callPiece());
+    }
+    assert.deepEqual(deadlines, [1000, 30_000]);
+  });
+
   it('guarded content: none is exported from then on', () => {
     const { span, warnings } = start([{ name: 'guard', guardsContent: true, toolCall: thrower }]);
     const call = makeCall({ error: { type: '500', message: 'words' } });
