@@ -6,6 +6,7 @@ import type { JsonPlan } from '../util/json-scanner.ts';
 import type { Answer } from './answer.ts';
 import { COHERE_USAGE_PLAN, readCohereUsage } from './cohere-usage.ts';
 import { asCount, asObject } from './json-access.ts';
+import { readWholeAnswer } from './whole-answer.ts';
 import type { AnswerReader } from './wire-api.ts';
 
 const PLAN: JsonPlan = {
@@ -18,7 +19,7 @@ const PLAN: JsonPlan = {
 };
 
 export function readBedrockEmbeddings(answer: Answer): AnswerReader {
-  return {
+  return readWholeAnswer({
     plan: PLAN,
     body(root) {
       const body = asObject(root);
@@ -28,9 +29,5 @@ export function readBedrockEmbeddings(answer: Answer): AnswerReader {
         answer.response.usage = { inputTokens: count };
       }
     },
-    event: () => false,
-    gap() {},
-    isDone: false,
-    mayEnd: () => false,
-  };
+  });
 }

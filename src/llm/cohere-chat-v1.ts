@@ -11,7 +11,7 @@ import { createGrowingText } from './growing-text.ts';
 import { asArray, asCount, asName, asObject, type JsonObject } from './json-access.ts';
 import { argumentsText, asText } from './openai-message.ts';
 import { type RecordPlan, readRecord } from './record-json.ts';
-import { createRequestMessages } from './request-messages.ts';
+import { readConversationRequest } from './request-messages.ts';
 import { addToolDefinition, toolDefinitionPlan } from './tool-definition.ts';
 import type { AnswerReader, CallContext, RequestReader, WireApiReader } from './wire-api.ts';
 import { partsOf, type WireItem, type WireMessage } from './wire-message.ts';
@@ -105,18 +105,14 @@ export const cohereChatV1: WireApiReader = {
 
 function readRequest(context: CallContext): RequestReader {
   const { call, content } = context;
-  const messages = createRequestMessages(context, readMessage);
-  return {
-    plan: content.isOn ? REQUEST_PLAN_WITH_CONTENT : REQUEST_PLAN,
-    item(name, value, isWhole) {
-      if (name === 'message') {
-        messages.add(value, isWhole);
-      } else {
-        addToolDefinition(context, 'function', asObject(value) ?? {}, 'parameter_definitions');
-      }
+  return readConversationRequest(context, {
+    plan: REQUEST_PLAN,
+    planWithContent: REQUEST_PLAN_WITH_CONTENT,
+    readMessage,
+    addTool(_, value) {
+      addToolDefinition(context, 'function', asObject(value) ?? {}, 'parameter_definitions');
     },
-    end(root, isWhole) {
-      const body = asObject(root) ?? {};
+    end(body, isWhole, messages) {
       setCohereParameters(call.request, body);
       const conversation = asName(body.conversation_id);
       if (conversation !== undefined) {
@@ -135,7 +131,7 @@ function readRequest(context: CallContext): RequestReader {
       }
       return textPrefix(body.message) !== undefined || !isWhole;
     },
-  };
+  });
 }
 
 const ROLES: ReadonlyMap<string, string> = new Map([

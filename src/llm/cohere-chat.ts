@@ -9,7 +9,7 @@ import { COHERE_USAGE_PLAN, readCohereUsage } from './cohere-usage.ts';
 import { errorOf } from './error-body.ts';
 import { asCount, asName, asObject, type JsonObject, parseObject } from './json-access.ts';
 import { asText, OPENAI_MESSAGE_PLAN, readOpenAiMessage } from './openai-message.ts';
-import { createRequestMessages } from './request-messages.ts';
+import { readConversationRequest } from './request-messages.ts';
 import { addNestedToolDefinition, toolDefinitionPlan } from './tool-definition.ts';
 import type { AnswerReader, CallContext, RequestReader, WireApiReader } from './wire-api.ts';
 import type { WireItem, WireMessage } from './wire-message.ts';
@@ -62,23 +62,17 @@ export const cohereChat: WireApiReader = {
 };
 
 function readRequest(context: CallContext): RequestReader {
-  const { call, content } = context;
-  const messages = createRequestMessages(context, readCohereMessage);
-  return {
-    plan: content.isOn ? REQUEST_PLAN_WITH_CONTENT : REQUEST_PLAN,
-    item(name, value, isWhole) {
-      if (name === 'message') {
-        messages.add(value, isWhole);
-      } else {
-        addNestedToolDefinition(context, value);
-      }
-    },
-    end(root, isWhole) {
-      const body = asObject(root) ?? {};
+  const { call } = context;
+  return readConversationRequest(context, {
+    plan: REQUEST_PLAN,
+    planWithContent: REQUEST_PLAN_WITH_CONTENT,
+    readMessage: readCohereMessage,
+    addTool: addNestedToolDefinition,
+    end(body, isWhole) {
       setCohereParameters(call.request, body);
       return call.request.model !== undefined && ('messages' in body || !isWhole);
     },
-  };
+  });
 }
 
 function readCohereMessage(value: unknown): WireMessage {

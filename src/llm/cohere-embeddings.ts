@@ -8,6 +8,7 @@ import { COHERE_USAGE_PLAN, readCohereUsage } from './cohere-usage.ts';
 import { errorOf } from './error-body.ts';
 import { asArray, asCount, asName, asObject } from './json-access.ts';
 import { setField } from './set-field.ts';
+import { readWholeAnswer } from './whole-answer.ts';
 import type { AnswerReader, CallContext, RequestReader, WireApiReader } from './wire-api.ts';
 
 const ALL: JsonPlan = { keep: 'all' };
@@ -62,7 +63,7 @@ function readRequest({ call }: CallContext): RequestReader {
 }
 
 function readAnswer({ call }: CallContext, answer: Answer): AnswerReader {
-  return {
+  return readWholeAnswer({
     plan: ANSWER_PLAN,
     body(root) {
       if ((call.httpStatus ?? 0) >= 400) {
@@ -79,9 +80,5 @@ function readAnswer({ call }: CallContext, answer: Answer): AnswerReader {
         answer.response.usage = usage;
       }
     },
-    event: () => false,
-    gap() {},
-    isDone: false,
-    mayEnd: () => false,
-  };
+  });
 }

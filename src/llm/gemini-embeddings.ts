@@ -10,6 +10,7 @@ import { geminiTargetOf, setGoogleProvider } from './gemini-target.ts';
 import { GEMINI_USAGE_PLAN, readGeminiUsage } from './gemini-usage.ts';
 import { asArray, asCount, asObject, type JsonObject } from './json-access.ts';
 import { setField } from './set-field.ts';
+import { readWholeAnswer } from './whole-answer.ts';
 import type {
   AnswerReader,
   CallContext,
@@ -133,7 +134,7 @@ function readAnswer({ call }: CallContext, answer: Answer): AnswerReader {
     }
   }
 
-  return {
+  return readWholeAnswer({
     plan: ANSWER_PLAN,
     body(root, isWhole) {
       const isRefused = (call.httpStatus ?? 0) >= 400;
@@ -147,11 +148,7 @@ function readAnswer({ call }: CallContext, answer: Answer): AnswerReader {
         readUsage(body);
       }
     },
-    event: () => false,
-    gap() {},
-    isDone: false,
-    mayEnd: () => false,
-  };
+  });
 }
 
 /** The tokens of every text that was embedded; undefined unless each one's are given. */

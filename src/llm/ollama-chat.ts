@@ -3,11 +3,10 @@
  * https://github.com/ollama/ollama/blob/main/docs/api.md#generate-a-chat-completion
  */
 import type { JsonPlan } from '../util/json-scanner.ts';
-import { asObject } from './json-access.ts';
 import { readOllamaAnswer } from './ollama-answer.ts';
 import { OLLAMA_MESSAGE_PLAN, readOllamaMessage } from './ollama-message.ts';
 import { OLLAMA_REQUEST_MEMBERS, setOllamaOptions } from './ollama-options.ts';
-import { createRequestMessages } from './request-messages.ts';
+import { readConversationRequest } from './request-messages.ts';
 import { addNestedToolDefinition, toolDefinitionPlan } from './tool-definition.ts';
 import type { CallContext, RequestReader, WireApiReader } from './wire-api.ts';
 
@@ -40,23 +39,17 @@ export const ollamaChat: WireApiReader = {
 };
 
 function readRequest(context: CallContext): RequestReader {
-  const { call, content } = context;
-  const messages = createRequestMessages(context, readOllamaMessage);
-  return {
-    plan: content.isOn ? REQUEST_PLAN_WITH_CONTENT : REQUEST_PLAN,
-    item(name, value, isWhole) {
-      if (name === 'message') {
-        messages.add(value, isWhole);
-      } else {
-        addNestedToolDefinition(context, value);
-      }
-    },
-    end(root, isWhole) {
-      const body = asObject(root) ?? {};
+  const { call } = context;
+  return readConversationRequest(context, {
+    plan: REQUEST_PLAN,
+    planWithContent: REQUEST_PLAN_WITH_CONTENT,
+    readMessage: readOllamaMessage,
+    addTool: addNestedToolDefinition,
+    end(body, isWhole) {
       setOllamaOptions(call.request, body);
       // Without messages the model is only loaded, or unloaded.
       const hasMessages = call.request.fingerprints.length > 0 || !isWhole;
       return call.request.model !== undefined && body.id === undefined && hasMessages;
     },
-  };
+  });
 }

@@ -7,6 +7,7 @@ import type { Answer } from './answer.ts';
 import { errorOf } from './error-body.ts';
 import { asCount, asName, asObject } from './json-access.ts';
 import { setField } from './set-field.ts';
+import { readWholeAnswer } from './whole-answer.ts';
 import type { AnswerReader, CallContext, RequestReader, WireApiReader } from './wire-api.ts';
 
 const ALL: JsonPlan = { keep: 'all' };
@@ -56,7 +57,7 @@ function readRequest({ call }: CallContext): RequestReader {
 }
 
 function readAnswer({ call }: CallContext, answer: Answer): AnswerReader {
-  return {
+  return readWholeAnswer({
     plan: ANSWER_PLAN,
     body(root) {
       const isRefused = (call.httpStatus ?? 0) >= 400;
@@ -74,9 +75,5 @@ function readAnswer({ call }: CallContext, answer: Answer): AnswerReader {
         answer.response.usage = { inputTokens: count };
       }
     },
-    event: () => false,
-    gap() {},
-    isDone: false,
-    mayEnd: () => false,
-  };
+  });
 }

@@ -7,7 +7,15 @@ import type { Answer, Choice, ToolSlot } from './answer.ts';
 import { deploymentOf } from './azure-deployment.ts';
 import { createDeltaTemplate } from './delta-template.ts';
 import { errorOf } from './error-body.ts';
-import { asArray, asCount, asName, asNumber, asObject, type JsonObject } from './json-access.ts';
+import {
+  asArray,
+  asCount,
+  asName,
+  asNumber,
+  asObject,
+  type JsonObject,
+  parseObject,
+} from './json-access.ts';
 import {
   argumentsText,
   asText,
@@ -461,12 +469,7 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
         isDone = true;
         return true;
       }
-      let root: JsonObject | undefined;
-      try {
-        root = asObject(JSON.parse(data));
-      } catch {
-        root = undefined;
-      }
+      const root = parseObject(data);
       if (root === undefined) {
         return false;
       }

@@ -6,7 +6,15 @@ import { type JsonPlan, textPrefix } from '../util/json-scanner.ts';
 import type { Answer, Choice } from './answer.ts';
 import { deploymentOf } from './azure-deployment.ts';
 import { errorOf } from './error-body.ts';
-import { asArray, asCount, asName, asNumber, asObject, type JsonObject } from './json-access.ts';
+import {
+  asArray,
+  asCount,
+  asName,
+  asNumber,
+  asObject,
+  type JsonObject,
+  parseObject,
+} from './json-access.ts';
 import { asText } from './openai-message.ts';
 import { OPENAI_USAGE_PLAN, readOpenAiUsage } from './openai-usage.ts';
 import { createRequestMessages } from './request-messages.ts';
@@ -204,12 +212,7 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
         isDone = true;
         return true;
       }
-      let root: JsonObject | undefined;
-      try {
-        root = asObject(JSON.parse(data));
-      } catch {
-        root = undefined;
-      }
+      const root = parseObject(data);
       if (root === undefined) {
         return false;
       }

@@ -5,6 +5,7 @@ import { errorOf } from './error-body.ts';
 import { asObject } from './json-access.ts';
 import type { Usage } from './model-call.ts';
 import { OPENAI_USAGE_PLAN, readOpenAiUsage } from './openai-usage.ts';
+import { readWholeAnswer } from './whole-answer.ts';
 import type { AnswerReader, CallContext } from './wire-api.ts';
 
 const ALL: JsonPlan = { keep: 'all' };
@@ -31,7 +32,7 @@ export function readPlainAnswer(
   answer: Answer,
   adapt: (usage: Usage) => Usage = (usage) => usage,
 ): AnswerReader {
-  return {
+  return readWholeAnswer({
     plan: PLAN,
     body(root) {
       const isRefused = (call.httpStatus ?? 0) >= 400;
@@ -50,9 +51,5 @@ export function readPlainAnswer(
         answer.response.usage = adapt(usage);
       }
     },
-    event: () => false,
-    gap() {},
-    isDone: false,
-    mayEnd: () => false,
-  };
+  });
 }

@@ -4,7 +4,15 @@
  */
 import { type JsonPlan, textPrefix } from '../util/json-scanner.ts';
 import type { Answer } from './answer.ts';
-import { asArray, asCount, asName, asNumber, asObject, type JsonObject } from './json-access.ts';
+import {
+  asArray,
+  asCount,
+  asName,
+  asNumber,
+  asObject,
+  type JsonObject,
+  parseObject,
+} from './json-access.ts';
 import { outputType } from './openai-chat-completions.ts';
 import { isNamedCall, OPENAI_ITEM_PLAN, qualifiedName, readOpenAiItem } from './openai-item.ts';
 import { conversationOf, createResponseEvents } from './openai-response-events.ts';
@@ -248,12 +256,7 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
       if (events.isDone || events.append(data, timeNs)) {
         return true;
       }
-      let root: JsonObject | undefined;
-      try {
-        root = asObject(JSON.parse(data));
-      } catch {
-        root = undefined;
-      }
+      const root = parseObject(data);
       if (root === undefined) {
         return data.trim() === '[DONE]';
       }

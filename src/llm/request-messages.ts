@@ -1,6 +1,8 @@
 /** Takes a request's messages one by one: keeps fingerprints, tool results and, when it is on, content. */
+import type { JsonPlan } from '../util/json-scanner.ts';
+import { asObject, type JsonObject } from './json-access.ts';
 import type { Message, ToolResult } from './model-call.ts';
-import type { CallContext } from './wire-api.ts';
+import type { CallContext, RequestReader } from './wire-api.ts';
 import {
   fingerprintOf,
   partsOf,
@@ -53,5 +55,34 @@ export function createRequestMessages(
         addResults(wire.items);
       }
     },
+  };
+}
+
+/** A request that is messages and tools, besides what `end` reads of the rest of its body. */
+interface ConversationRequest {
+  plan: JsonPlan;
+  planWithContent: JsonPlan;
+  readMessage(value: unknown): WireMessage;
+  addTool(context: CallContext, value: unknown): void;
+  /** The body is over; false: this is no call. */
+  end(body: JsonObject, isWhole: boolean, messages: RequestMessages): boolean;
+}
+
+/** Makes the reader of a request whose plans emit each of its messages as `message`, and each of its tools. */
+export function readConversationRequest(
+  context: CallContext,
+  request: ConversationRequest,
+): RequestReader {
+  const messages = createRequestMessages(context, request.readMessage);
+  return {
+    plan: context.content.isOn ? request.planWithContent : request.plan,
+    item(name, value, isWhole) {
+      if (name === 'message') {
+        messages.add(value, isWhole);
+      } else {
+        request.addTool(context, value);
+      }
+    },
+    end: (root, isWhole) => request.end(asObject(root) ?? {}, isWhole, messages),
   };
 }
