@@ -47,8 +47,9 @@ check "TypeScript, JavaScript and JSON: format and lint" node_modules/.bin/biome
 check "types" node_modules/.bin/tsc -p tsconfig.check.json
 check_files "C and C++: format" '*.c' '*.h' '*.cpp' -- clang-format --dry-run --Werror
 check_files "shell: lint" '*.sh' .ci/run -- shellcheck --external-sources --severity=warning
-if command -v python3 >/dev/null 2>&1 && python3 -c 'import pyflakes' 2>/dev/null; then
-    check_files "Python: lint" '*.py' -- python3 -m pyflakes
+# The distribution's own Python has its packages, whichever comes first on the PATH.
+if /usr/bin/python3 -c 'import pyflakes' 2>/dev/null; then
+    check_files "Python: lint" '*.py' -- /usr/bin/python3 -m pyflakes
 else
     say "*** LEFT OUT: Python: lint (python3-pyflakes is not installed)"
 fi
