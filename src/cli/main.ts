@@ -88,12 +88,21 @@ function endWith(error: unknown): never {
   process.exit(isOurs ? error.exitCode : ExitCode.failed);
 }
 
+/** A pipe takes 64 KiB at once, and what it has not taken would be lost with the process. */
+function stdoutTaken(): Promise<void> {
+  return new Promise((resolve) => {
+    process.stdout.write('', () => resolve());
+  });
+}
+
 process.on('uncaughtException', endWith);
 process.on('unhandledRejection', endWith);
 
 try {
+  const code = await main(process.argv.slice(2), process.env);
+  await stdoutTaken();
   // Left-over timers and sockets of exporters must not keep a finished command alive.
-  process.exit(await main(process.argv.slice(2), process.env));
+  process.exit(code);
 } catch (error) {
   endWith(error);
 }
