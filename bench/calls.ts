@@ -2,10 +2,10 @@
  * What one captured TLS call costs the program that makes it, with probes at the functions' beginnings and at the
  * instructions that the locators choose.
  *
- *     npx tsx bench/calls.ts [--count N] [--bytes N] [--rounds N]
+ *     npx tsx bench/calls.ts [--count N] [--bytes N] [--rounds N] [--only WORD]
  *
- * Needs root, eBPF, the built code, gcc with the headers of OpenSSL, GnuTLS and NSS, Go, and npm for Bun; what is
- * missing is left out. Server and client are one process, so a message is one write and one read (NSS: one write, to a
+ * Needs root, eBPF, the built code, gcc with the headers of OpenSSL, GnuTLS and NSS, Go, and npm for Node, Bun and
+ * Deno; what is missing is left out. Server and client are one process, so a message is one write and one read (NSS: one write, to a
  * server elsewhere). Rounds without probes, with plain and with chosen places take turns in the same process; CPU time
  * counts, user and system, and what is added is shared out among the captured calls.
  */
@@ -22,7 +22,12 @@ import { parseArgs } from 'node:util';
 import { type AttachRequest, loadBinding } from '../src/capture/binding.ts';
 import type { TlsStack } from '../src/capture/events.ts';
 import { attachRequest } from '../src/targets/locators.ts';
-import { BORINGSSL_SUBJECTS, fetchSubject, NODE_SUBJECTS } from '../test/real/npm-subjects.ts';
+import {
+  BORINGSSL_SUBJECTS,
+  fetchSubject,
+  NODE_SUBJECTS,
+  RUSTLS_SUBJECTS,
+} from '../test/real/npm-subjects.ts';
 import { makeCertificate } from '../test/support/model-server/certificate.ts';
 import { spreadOf, spreadText } from './support/statistics.ts';
 
@@ -33,6 +38,7 @@ const { values } = parseArgs({
     count: { type: 'string', default: '5000' },
     bytes: { type: 'string', default: '200' },
     rounds: { type: 'string', default: '7' },
+    only: { type: 'string', default: '' },
   },
 });
 
@@ -56,7 +62,7 @@ interface Built {
 interface Subject extends Built {
   name: string;
   stack: TlsStack;
-  /** The documented functions that the program calls. */
+  /** The documented functions that the program calls; none where there are none: those that are located. */
   functions: string[];
 }
 
@@ -74,11 +80,15 @@ function buildC(name: string, library: string, args: string[] = credentials): Bu
   return { program, args, files: files ?? [] };
 }
 
-function buildScripted(path: string | undefined): Built {
+function buildScripted(path: string | undefined, ...before: string[]): Built {
   if (path === undefined) {
     throw new Error('npm does not give it');
   }
-  return { program: path, args: [join(clients, 'js_pair.mjs'), ...credentials], files: [path] };
+  return {
+    program: path,
+    args: [...before, join(clients, 'js_pair.mjs'), ...credentials],
+    files: [path],
+  };
 }
 
 function buildGo(): Built {
@@ -90,6 +100,9 @@ function buildGo(): Built {
 function subjects(): Subject[] {
   const found: Subject[] = [];
   const add = (name: string, stack: TlsStack, functions: string[], build: () => Built): void => {
+    if (!name.includes(values.only)) {
+      return;
+    }
     try {
       found.push({ name, stack, functions, ...build() });
     } catch (error) {
@@ -106,6 +119,10 @@ function subjects(): Subject[] {
   add(`BoringSSL in Bun ${bun?.version}`, 'boringssl', openssl, () =>
     buildScripted(bun && fetchSubject(bun)),
   );
+  const deno = RUSTLS_SUBJECTS.findLast(({ program }) => program === 'deno');
+  add(`rustls in Deno ${deno?.version}`, 'rustls', [], () =>
+    buildScripted(deno && fetchSubject(deno), 'run', '-A'),
+  );
   add('NSS', 'nss', ['PR_Write', 'SSL_ImportFD'], () =>
     buildC('nss_sender', '-lnspr4 -lssl3 -lnss3 -I/usr/include/nspr -I/usr/include/nss', [
       String((sink.address() as AddressInfo).port),
@@ -120,13 +137,15 @@ function subjects(): Subject[] {
 }
 
 interface Attachments {
-  plain: AttachRequest[];
+  /** Undefined where the chosen places are the functions' first instructions. */
+  plain: AttachRequest[] | undefined;
   chosen: AttachRequest[];
 }
 
 /** The chosen places of a program's files, and the same functions at their first instructions. */
 function attachmentsOf({ stack, files, functions }: Subject): Attachments {
-  const found: Attachments = { plain: [], chosen: [] };
+  const plainOnes: AttachRequest[] = [];
+  const found: Attachments = { plain: undefined, chosen: [] };
   for (const file of files) {
     const located = binding.locateSync(file).stacks.find((one) => one.stack === stack);
     if (located === undefined) {
@@ -135,7 +154,8 @@ function attachmentsOf({ stack, files, functions }: Subject): Attachments {
     const chosen = attachRequest(file, located, binding.probedFunctions()[stack] ?? []);
     const { offsets: named } = binding.locateSymbols(file, functions);
     const offsets: Record<string, number> = {};
-    for (const name of functions) {
+    const wanted = functions.length > 0 ? functions : Object.keys(chosen.offsets);
+    for (const name of wanted) {
       const one = located.functions.find((candidate) => candidate.name === name);
       const offset = one?.functionOffset ?? named[name];
       if (offset !== undefined) {
@@ -144,7 +164,14 @@ function attachmentsOf({ stack, files, functions }: Subject): Attachments {
     }
     found.chosen.push(chosen);
     const { results, entries, ...plain } = chosen;
-    found.plain.push({ ...plain, offsets });
+    plainOnes.push({ ...plain, offsets });
+    const isElsewhere =
+      results !== undefined ||
+      entries !== undefined ||
+      Object.entries(offsets).some(([name, offset]) => chosen.offsets[name] !== offset);
+    if (isElsewhere) {
+      found.plain = plainOnes;
+    }
   }
   return found;
 }
@@ -176,8 +203,8 @@ async function measure(subject: Subject): Promise<void> {
     }
     return [Number(value), records / Number(values.count)];
   };
-  const variants = [[], attachments.plain, attachments.chosen];
-  const results: [number, number][][] = [[], [], []];
+  const variants = [[], attachments.chosen, ...(attachments.plain ? [attachments.plain] : [])];
+  const results: [number, number][][] = variants.map(() => []);
   await round([]);
   for (let i = 0; i < Number(values.rounds); i++) {
     for (const [index, requests] of variants.entries()) {
@@ -185,14 +212,14 @@ async function measure(subject: Subject): Promise<void> {
     }
   }
   child.stdin.end();
-  const [without = [], plain = [], placed = []] = results;
+  const [without = [], placed = [], plain] = results;
   const added = (rounds: readonly [number, number][]): string =>
     spreadText(
       spreadOf(rounds.map(([ns, calls], index) => (ns - (without[index]?.[0] ?? 0)) / calls)),
       0,
     );
   process.stdout.write(
-    `| ${subject.name} | ${spreadText(spreadOf(without.map(([ns]) => ns)), 0)} | ${added(plain)} | ${added(placed)} |\n`,
+    `| ${subject.name} | ${spreadText(spreadOf(without.map(([ns]) => ns)), 0)} | ${plain ? added(plain) : 'the same place'} | ${added(placed)} |\n`,
   );
 }
 

@@ -40,6 +40,7 @@ seed rustls rustls.c -pie -fPIE
 seed rustls-relr rustls.c -pie -fPIE -Wl,-z,pack-relative-relocs
 seed rustls-fixed rustls.c -no-pie -fno-pie
 seed placement placement.S -shared
+seed gnutls gnutls.S -shared -DFORM=CALLS
 for format in 120 116 12; do
     seed "go-$format" go.S -no-pie -DFORMAT="$format" -Wl,-e,_start
 done

@@ -45,6 +45,43 @@ describe('placement of probes', function () {
     return `${one.chosen} +${at} ${text}${cheap}${one.canReturnProbe ? ', return' : ''}`;
   }
 
+  function gnutls(form: string): readonly LocatedFunction[] {
+    const { path } = subjects.build(`gnutls-${form}.so`, 'gnutls.S', {
+      flags: ['-shared', '-nostdlib', `-DFORM=${form}`],
+      isStripped: false,
+    });
+    return loadBinding().locateSync(path).stacks[0]?.functions ?? [];
+  }
+
+  for (const [form, entries, returns] of [
+    ['JUMPS', ['jmp rdi, rdx, rcx, return'], 0],
+    ['CALLS', ['call rdi, rdx, rcx', 'jmp rdi, rdx, rcx, return'], 1],
+    ['SUCCEEDS', [], 0],
+    ['LOSES', [], 0],
+    ['TWICE', [], 0],
+  ] as const) {
+    it(`sees calls where they go on, if none is left out and none counts twice: ${form}`, () => {
+      const receiving = gnutls(form).find(({ name }) => name === 'gnutls_record_recv');
+      assert.equal(receiving?.isEmulated, false);
+      assert.deepEqual(
+        receiving.entries.map(
+          ({ instruction, value, canReturnProbe }) =>
+            `${instruction.split(' ', 1)[0]} ${value}${canReturnProbe ? ', return' : ''}`,
+        ),
+        entries,
+      );
+      assert.equal(receiving.returns.length, returns);
+    });
+  }
+
+  it('leaves out a function that only jumps to another probed one, also through a stub', () => {
+    const sending = gnutls('JUMPS').filter(({ name }) => name.includes('send'));
+    assert.deepEqual(
+      sending.map(({ name, covers }) => [name, covers]),
+      [['gnutls_record_send2', ['gnutls_record_send', 'gnutls_record_send2']]],
+    );
+  });
+
   it('probes the internal function where the exported one begins with a moving stack pointer', () => {
     const { path, offsets } = subjects.build('libexported.so', 'openssl.c', {
       flags: ['-DMAJOR=3', '-shared', '-fPIC', '-Wl,-Bsymbolic'],
