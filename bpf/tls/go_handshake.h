@@ -12,6 +12,17 @@
 #include "go.h"
 #include "handshake.h"
 
+/* In place of a depth: the goroutine's newest handshake as a client, until it has named its server.
+ */
+#define NAMELESS_DEPTH ~0ULL
+
+static __always_inline void note_nameless(const struct goroutine_call_key *frame,
+                                          const struct handshake_call *call) {
+    struct goroutine_call_key key = *frame;
+    key.depth = NAMELESS_DEPTH;
+    bpf_map_update_elem(&goroutine_handshakes, &key, call, BPF_ANY);
+}
+
 static __always_inline int go_handshake(struct pt_regs *ctx, u32 side, const bool has_registers) {
     u64 pid_tgid = bpf_get_current_pid_tgid();
     struct goroutine_call_key key;
@@ -27,6 +38,8 @@ static __always_inline int go_handshake(struct pt_regs *ctx, u32 side, const boo
         return 0;
     if (bpf_map_update_elem(&goroutine_handshakes, &key, &call, BPF_ANY))
         count(SL_DROP_TABLE, 0);
+    if (side == SL_SIDE_CLIENT)
+        note_nameless(&key, &call);
     struct peer_search search = {
         .connection = call.connection,
         .enter_ns = call.enter_ns,
@@ -100,6 +113,8 @@ static __always_inline int go_handshake_end(struct pt_regs *ctx, const bool has_
     if (!entry)
         return 0;
     struct handshake_call call = *entry;
+    bpf_map_delete_elem(&goroutine_handshakes, &key);
+    key.depth = NAMELESS_DEPTH;
     bpf_map_delete_elem(&goroutine_handshakes, &key);
     struct connection *connection = bpf_map_lookup_elem(&connections, &call.connection);
     if (!connection)

@@ -4,12 +4,15 @@
  * - long SSL_ctrl(SSL *, int command, long type, void *name), which SSL_set_tlsext_host_name is.
  * - int gnutls_server_name_set(session, type, const void *name, size_t bytes)
  * - SECStatus SSL_SetURL(PRFileDesc *, const char *name)
+ * - func hostnameInSNI(name string) string of Go's crypto/tls: within a client's handshake, with
+ * the name of its configuration.
  */
 #pragma once
 
 #include "../kernel/bounds.h"
 #include "call.h"
 #include "connection.h"
+#include "go_handshake.h"
 
 static __always_inline int report_server_name(u64 object, u64 name, u64 bytes, u32 stack) {
     u64 pid_tgid = bpf_get_current_pid_tgid();
@@ -71,4 +74,31 @@ int gnutls_server_name_enter(struct pt_regs *ctx) {
 SEC("uprobe/nss_server_name_enter")
 int nss_server_name_enter(struct pt_regs *ctx) {
     return report_server_name(PT_REGS_PARM1(ctx), PT_REGS_PARM2(ctx), ~0ULL, SL_STACK_NSS);
+}
+
+static __always_inline int go_server_name(struct pt_regs *ctx, const bool has_registers) {
+    struct goroutine_call_key key = {
+        .goroutine = goroutine_of(ctx, has_registers),
+        .depth = NAMELESS_DEPTH,
+        .pid = bpf_get_current_pid_tgid() >> 32,
+    };
+    struct handshake_call *found = bpf_map_lookup_elem(&goroutine_handshakes, &key);
+    if (!found)
+        return 0;
+    struct handshake_call call = *found;
+    /* Once: with too small a stack the function begins a second time. */
+    bpf_map_delete_elem(&goroutine_handshakes, &key);
+    u64 name = has_registers ? GO_ARGUMENT_1(ctx) : go_stack_word(ctx, 0);
+    u64 bytes = has_registers ? GO_ARGUMENT_2(ctx) : go_stack_word(ctx, 1);
+    return report_server_name(call.connection.object, name, bytes, SL_STACK_GO);
+}
+
+SEC("uprobe/go_server_name_enter")
+int go_server_name_enter(struct pt_regs *ctx) {
+    return go_server_name(ctx, true);
+}
+
+SEC("uprobe/go_stack_server_name_enter")
+int go_stack_server_name_enter(struct pt_regs *ctx) {
+    return go_server_name(ctx, false);
 }

@@ -24,13 +24,14 @@ constexpr uint32_t kMagic116 = 0xfffffffa;
 constexpr uint32_t kMagic118 = 0xfffffff0;
 constexpr uint32_t kMagic120 = 0xfffffff1;
 
-constexpr std::array<std::string_view, 6> kNames = {
+constexpr std::array<std::string_view, 7> kNames = {
     "crypto/tls.(*Conn).Read",
     "crypto/tls.(*Conn).Write",
     "crypto/tls.(*Conn).Close",
     "crypto/tls.(*Conn).clientHandshake",
     "crypto/tls.(*Conn).serverHandshake",
     "crypto/tls.(*Conn).sendAlert",
+    "crypto/tls.hostnameInSNI",
 };
 
 // The others tell of handshakes; without them the rest is as good.

@@ -10,7 +10,7 @@
 namespace sightline {
 
 // To be raised with every change of what is found in a file: results are kept on disk.
-constexpr uint32_t kLocatorsRevision = 13;
+constexpr uint32_t kLocatorsRevision = 14;
 
 struct LocateResult {
     FileIdentity identity;

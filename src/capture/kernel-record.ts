@@ -2,6 +2,7 @@
  * Decodes the kernel's binary records into capture events. The layout is that of `bpf/abi/events.h`, repeated here as
  * offsets; `test/contract/abi.test.ts` compares them with what the compiler made of the header.
  */
+import { isIP } from 'node:net';
 import type {
   CaptureEvent,
   ConnectionRef,
@@ -525,6 +526,11 @@ export function createRecordDecoder(options: RecordDecoderOptions): RecordDecode
       return false;
     }
     const nameAt = at + abi['sl_server_name_record.name'];
+    const name = textOf(bytes.subarray(nameAt, nameAt + nameBytes));
+    // Go is asked for a name with an address as well, and then sends none.
+    if (stack === 'go' && isIP(name) !== 0) {
+      return true;
+    }
     onEvent({
       type: 'server-name',
       timeNs: readTime(at + abi['sl_server_name_record.time_ns']),
@@ -534,7 +540,7 @@ export function createRecordDecoder(options: RecordDecoderOptions): RecordDecode
         at + abi['sl_server_name_record.generation'],
         stack,
       ),
-      name: textOf(bytes.subarray(nameAt, nameAt + nameBytes)),
+      name,
     });
     return true;
   }

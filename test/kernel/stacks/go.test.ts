@@ -18,6 +18,7 @@ const FUNCTIONS = [
   'crypto/tls.(*Conn).Write',
   'crypto/tls.(*Conn).clientHandshake',
   'crypto/tls.(*Conn).sendAlert',
+  'crypto/tls.hostnameInSNI',
 ];
 /** Newer linkers leave it out of a program that is only a client. */
 const SERVER_SIDE = 'crypto/tls.(*Conn).serverHandshake';
@@ -90,6 +91,10 @@ describe('Go', function () {
             (event) => event.type === 'close' && event.writePosition > 0,
           );
           assert.equal(closes.length, server.conversations().length);
+          const names = session.events.filter((event) => event.type === 'server-name');
+          assert.ok(names.length >= closes.length);
+          assert.ok(names.every(({ name: server }) => server === 'localhost'));
+          assert.equal(new Set(names.map((event) => event.connection.object)).size, names.length);
           if (parallel > 1) {
             // Otherwise this proves nothing of goroutines that go on elsewhere.
             assert.ok(new Set(dataOf(session).map(({ tid }) => tid)).size > 1);
