@@ -44,11 +44,14 @@ export function createHeadlessScanner(
   return (
     scanner && {
       push(bytes, position) {
-        isText &&= !hasControlCharacter(bytes);
-        if (isText) {
-          scanner.push(bytes, position);
-        } else {
-          http.onSecret?.(place.connection, place.direction, position, bytes.length);
+        const textBytes = isText ? textLength(bytes) : 0;
+        if (textBytes > 0) {
+          scanner.push(bytes.subarray(0, textBytes), position);
+        }
+        if (textBytes < bytes.length) {
+          isText = false;
+          const { connection, direction } = place;
+          http.onSecret?.(connection, direction, position + textBytes, bytes.length - textBytes);
         }
       },
       letGo: scanner.letGo,
@@ -60,8 +63,12 @@ export function createHeadlessScanner(
   );
 }
 
-function hasControlCharacter(bytes: Uint8Array): boolean {
-  return bytes.some((byte) => byte < 0x20 && byte !== 0x09 && byte !== 0x0a && byte !== 0x0d);
+/** Bytes before the first one that no text has. */
+function textLength(bytes: Uint8Array): number {
+  const end = bytes.findIndex(
+    (byte) => byte < 0x20 && byte !== 0x09 && byte !== 0x0a && byte !== 0x0d,
+  );
+  return end < 0 ? bytes.length : end;
 }
 
 /** Undefined when nobody records. */

@@ -19,7 +19,12 @@ describe('credentials that an agent handles', function () {
     requireKernel(this);
   });
 
-  it('are in nothing that is exported, printed, logged, recorded or replayed', async () => {
+  for (const encoding of ['identity', 'gzip'] as const) {
+    it(`are in nothing that is exported, printed, logged, recorded or replayed: ${encoding}`, () =>
+      converse(encoding));
+  }
+
+  async function converse(encoding: 'identity' | 'gzip'): Promise<void> {
     // Every rule's first sample that can stand in a shell command as it is.
     const corpus = secretCorpus(1).filter(({ text }) => /^[A-Za-z0-9_.:/=~+-]+$/.test(text));
     const findLeak = createLeakFinder(corpus);
@@ -31,7 +36,7 @@ describe('credentials that an agent handles', function () {
     const folder = mkdtempSync(join(tmpdir(), 'sightline-secrets-'));
     defer(() => rmSync(folder, { recursive: true, force: true }));
     const recording = join(folder, 'run.slrec');
-    const server = await startModelServer({ defaultScenario: { deltas: 5 } });
+    const server = await startModelServer({ defaultScenario: { deltas: 5, encoding } });
     defer(() => server.stop());
     const live = await startSightline({ command: 'record', args: ['-o', recording], env });
     defer(live.discard);
@@ -72,6 +77,7 @@ describe('credentials that an agent handles', function () {
     };
     assert.ok(outputs.exported.includes('echo ****'), 'the commands are exported, masked');
     assert.ok(outputs.recorded.includes('chat/completions'), 'the requests are recorded');
+    assert.ok(outputs.recorded.includes('"tool_calls"'), 'the answers are recorded as text');
     for (const [where, text] of Object.entries(outputs)) {
       const leak = findLeak(text);
       const at = leak === undefined ? -1 : text.indexOf(leak.secret.slice(4, 14));
@@ -79,5 +85,5 @@ describe('credentials that an agent handles', function () {
       assert.equal(leak, undefined, `${leak?.rule} is in what was ${where}: …${context}`);
       assert.ok(!/ACME-12345|ann@acme/.test(text), `a pattern's match is in what was ${where}`);
     }
-  });
+  }
 });

@@ -1,5 +1,6 @@
 /** A recording of HTTP/2 holds no credential, and its replay gives the exchanges of the live run. */
 import assert from 'node:assert/strict';
+import { gzipSync } from 'node:zlib';
 import type { CaptureEvent, DataEvent } from '../../../src/capture/events.ts';
 import { createScrubbingRecorder } from '../../../src/capture/scrubbing-recorder.ts';
 import {
@@ -11,6 +12,7 @@ import {
 } from '../../support/http-generator.ts';
 import { ask, connectPeers } from '../../support/http2-peers.ts';
 import {
+  type Field,
   frame,
   headers,
   PREFACE,
@@ -46,6 +48,7 @@ function record(events: readonly CaptureEvent[]): CaptureEvent[] {
       assert.ok(replacement === undefined || replacement.length === length);
       recorder.mask(connection, direction, position, length, replacement);
     },
+    onDecoded: recorder.decoded,
     onRelease(connection, direction, upTo) {
       assert.ok(upTo >= releasedTo[direction], 'release never goes back');
       releasedTo[direction] = upTo;
@@ -168,5 +171,30 @@ describe('http2 recordings', function () {
     ];
     const recorded = bytesOf(record(captureEvents(calls)), 'write').toString('latin1');
     assert.ok(!recorded.includes(KEY.slice(0, 12)));
+  });
+
+  it('nothing compressed is in them: of gRPC, of a body whose head was lost, of unknown encodings', () => {
+    const packed = gzipSync(Buffer.from(`{"key":"${KEY}"}`.repeat(9)));
+    const message = Buffer.concat([Buffer.from([1, 0, 0, 0, packed.length]), packed]);
+    assert.ok(packed.length < 256);
+    const type = ['content-type', 'application/grpc'] as const;
+    const request = (id: number, fields: Field[], body: Uint8Array): Call[] => [
+      { side: 'request', bytes: headers(id, encoder.block(requestFields('/', fields)), 4) },
+      { side: 'request', bytes: frame('DATA', 1, id, body) },
+    ];
+    const encoder = new TestEncoder();
+    const start: Call = { side: 'request', bytes: Buffer.concat([PREFACE, settings()]) };
+    const grpc = request(1, [type, ['grpc-encoding', 'gzip']], message);
+    const unknown = request(3, [['content-encoding', 'lzma']], packed);
+    const headless: Call = { side: 'request', bytes: frame('DATA', 1, 5, packed) };
+    const calls = [start, ...grpc, ...unknown, headless];
+    for (const cut of [calls, splitEveryByte(calls)]) {
+      const recorded = bytesOf(record(captureEvents(cut)), 'write');
+      assert.ok(recorded.includes(message.subarray(0, 5)), 'where messages begin is there');
+      // The header of gzip begins with a byte that texts may have.
+      for (let at = 4; at + 8 < packed.length; at += 8) {
+        assert.ok(!recorded.includes(packed.subarray(at, at + 8)), `compressed bytes at ${at}`);
+      }
+    }
   });
 });
