@@ -5,10 +5,12 @@
       "sources": [
         "native/addon.cpp",
         "native/abi.cpp",
+        "native/attachment.cpp",
         "native/bpf-agent.cpp",
         "native/bpf-log.cpp",
         "native/capture.cpp",
         "native/elf-symbols.cpp",
+        "native/file-users.cpp",
         "native/function-probes.cpp",
         "native/locators/boringssl-locator.cpp",
         "native/locators/byte-scan.cpp",

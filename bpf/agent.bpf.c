@@ -19,6 +19,7 @@
 #include "process/exec.h"
 #include "process/mapping.h"
 #include "process/rename.h"
+#include "process/resting.h"
 #include "socket/peer.h"
 #include "socket/plain.h"
 

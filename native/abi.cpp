@@ -42,6 +42,7 @@ constexpr Entry kEntries[] = {
     CONSTANT(SL_RECORD_HANDSHAKE),
     CONSTANT(SL_RECORD_SERVER_NAME),
     CONSTANT(SL_RECORD_RENAME),
+    CONSTANT(SL_RECORD_WAKE),
     CONSTANT(SL_SIDE_UNKNOWN),
     CONSTANT(SL_SIDE_CLIENT),
     CONSTANT(SL_SIDE_SERVER),
@@ -162,6 +163,10 @@ constexpr Entry kEntries[] = {
     OFFSET(sl_mapping_record, time_ns),
     OFFSET(sl_mapping_record, process),
     OFFSET(sl_mapping_record, file),
+
+    SIZE(sl_wake_record),
+    OFFSET(sl_wake_record, time_ns),
+    OFFSET(sl_wake_record, process),
 
     SIZE(sl_exit_record),
     OFFSET(sl_exit_record, time_ns),

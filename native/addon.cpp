@@ -14,6 +14,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
     exports.Set("identify", Napi::Function::New(env, identify_js, "identify"));
     exports.Set("locate", Napi::Function::New(env, locate_js, "locate"));
     exports.Set("locateSync", Napi::Function::New(env, locate_sync_js, "locateSync"));
+    exports.Set("findUsers", Napi::Function::New(env, find_users_js, "findUsers"));
     exports.Set("probedFunctions",
                 Napi::Function::New(env, probed_functions_js, "probedFunctions"));
     exports.Set("abi", Napi::Function::New(env, abi, "abi"));

@@ -71,9 +71,28 @@ Failure path_failure(const std::string &path, int error) {
                 "); it may have been removed or replaced, or its process may have ended"};
 }
 
+// As struct connection_key of bpf/maps/connections.h.
+struct connection_key {
+    uint64_t object;
+    uint32_t pid;
+    uint32_t pad;
+};
+
+struct EndingProbes {
+    std::vector<ProbeLink> links;
+    std::shared_ptr<EndOfProbes> end;
+};
+
+void end_probes_of(const EndingProbes &ending) {
+    end_probes(ending.links);
+    if (ending.end) {
+        ending.end->pass();
+    }
+}
+
 void *end_on_thread(void *of) {
-    const std::unique_ptr<std::vector<ProbeLink>> links(static_cast<std::vector<ProbeLink> *>(of));
-    end_probes(*links);
+    const std::unique_ptr<EndingProbes> ending(static_cast<EndingProbes *>(of));
+    end_probes_of(*ending);
     return nullptr;
 }
 
@@ -104,6 +123,7 @@ Outcome BpfAgent::open(const AgentOptions &options) {
     if (!options.plain || !attach_group(kPlain)) {
         attach_group(kPeers);
     }
+    attach_group(kResting);
     return std::nullopt;
 }
 
@@ -124,6 +144,8 @@ Outcome BpfAgent::load(const AgentOptions &options) {
     policies_ = bpf_object__find_map_by_name(object_, "policies");
     verdicts_ = bpf_object__find_map_by_name(object_, "verdicts");
     known_files_ = bpf_object__find_map_by_name(object_, "known_files");
+    connections_ = bpf_object__find_map_by_name(object_, "connections");
+    resting_processes_ = bpf_object__find_map_by_name(object_, "resting_processes");
     counters_ = bpf_object__find_map_by_name(object_, "counters");
     bpf_map *configuration = bpf_object__find_map_by_name(object_, ".rodata.config");
     size_t config_bytes = 0;
@@ -132,8 +154,8 @@ Outcome BpfAgent::load(const AgentOptions &options) {
                        : static_cast<sl_config *>(const_cast<void *>(
                              bpf_map__initial_value(configuration, &config_bytes)));
     if (records_ == nullptr || policies_ == nullptr || verdicts_ == nullptr ||
-        known_files_ == nullptr || counters_ == nullptr || config == nullptr ||
-        config_bytes < sizeof(sl_config)) {
+        known_files_ == nullptr || connections_ == nullptr || resting_processes_ == nullptr ||
+        counters_ == nullptr || config == nullptr || config_bytes < sizeof(sl_config)) {
         return Failure{"SL_BPF_LOAD",
                        "the kernel programs lack a table that is needed; rebuild them with "
                        "\"npm run setup\""};
@@ -279,16 +301,71 @@ Outcome BpfAgent::attach(const AttachTarget &target, int *id) {
     if (failure) {
         return failure;
     }
-    std::vector<ProbeLink> links;
+    Attachment attachment;
     for (const ProbeRequest &request : plan(target)) {
-        failure = attach_request(request, &links);
+        attachment.placed.push_back({.request = request, .links = {}});
+        failure = attach_request(request, &attachment.placed.back().links);
         if (failure) {
-            end_later(std::move(links));
+            end_later(take_all(&attachment));
             return failure;
         }
     }
+    attachment.file = std::make_unique<HeldFile>(target.path);
+    attachment.may_overlap = target.stack != "go";
     *id = next_id_++;
-    attached_.emplace(*id, std::move(links));
+    attached_.emplace(*id, std::move(attachment));
+    return std::nullopt;
+}
+
+Outcome BpfAgent::set_rest(int id, Rest rest, bool *is_any) {
+    *is_any = false;
+    const auto found = attached_.find(id);
+    if (found == attached_.end()) {
+        return std::nullopt;
+    }
+    Attachment &attachment = found->second;
+    *is_any = std::ranges::any_of(attachment.placed, [rest](const PlacedRequest &placed) {
+        return rests(placed.request, rest);
+    });
+    if (attachment.rest == rest) {
+        return std::nullopt;
+    }
+    const std::string path = attachment.file->path();
+    if (path.empty()) {
+        return Failure{"SL_REST", "the file of these probes is not held open, so they stay"};
+    }
+    Outcome failure = put_back(&attachment, path, rest);
+    if (failure) {
+        return failure;
+    }
+    attachment.rest = rest;
+    std::vector<ProbeLink> taken = take_resting(&attachment, rest);
+    if (!taken.empty()) {
+        attachment.end = std::make_shared<EndOfProbes>();
+        end_later(std::move(taken), attachment.end);
+    }
+    return std::nullopt;
+}
+
+// In the order of the plan, for its reason.
+Outcome BpfAgent::put_back(Attachment *attachment, const std::string &path, Rest rest) {
+    for (PlacedRequest &placed : attachment->placed) {
+        if (rests(placed.request, rest) || !placed.links.empty()) {
+            continue;
+        }
+        if (attachment->end && !attachment->may_overlap) {
+            attachment->end->wait();
+            attachment->end = nullptr;
+        }
+        ProbeRequest request = placed.request;
+        request.path = path;
+        Outcome failure = attach_request(request, &placed.links);
+        if (failure) {
+            end_later(std::move(placed.links));
+            placed.links.clear();
+            return failure;
+        }
+    }
     return std::nullopt;
 }
 
@@ -350,14 +427,14 @@ void BpfAgent::plan_returns(const AttachTarget &target, const FunctionPlace &pla
     std::vector<uint64_t> covered;
     if (link_method_ == LinkMethod::kMulti && probe.result != nullptr) {
         for (const KnownProbe &result : place.results) {
-            add_place(target, probe.result, result.place, false, requests);
+            add_place(target, probe, probe.result, result.place, false, requests);
             covered.insert(covered.end(), result.covered_returns.begin(),
                            result.covered_returns.end());
         }
     }
     for (const uint64_t offset : place.returns) {
         if (std::find(covered.begin(), covered.end(), offset) == covered.end()) {
-            add_place(target, probe.exit, {offset}, false, requests);
+            add_place(target, probe, probe.exit, {offset}, false, requests);
         }
     }
 }
@@ -366,13 +443,13 @@ void BpfAgent::plan_entries(const AttachTarget &target, const FunctionPlace &pla
                             const FunctionProbe &probe, std::vector<ProbeRequest> *entries,
                             std::vector<ProbeRequest> *returns) const {
     for (const KnownProbe &entry : place.entries) {
-        add_place(target, probe.enter_at, entry.place, false, entries);
+        add_place(target, probe, probe.enter_at, entry.place, false, entries);
         if (entry.has_return) {
-            add_place(target, probe.exit, entry.place, true, returns);
+            add_place(target, probe, probe.exit, entry.place, true, returns);
         }
     }
     for (const uint64_t offset : place.returns) {
-        add_place(target, probe.exit_instruction, {offset}, false, returns);
+        add_place(target, probe, probe.exit_instruction, {offset}, false, returns);
     }
 }
 
@@ -389,10 +466,10 @@ std::vector<ProbeRequest> BpfAgent::plan(const AttachTarget &target) const {
             continue;
         }
         if (probe->enter != nullptr) {
-            add_place(target, probe->enter, {place.offset}, false, &entries);
+            add_place(target, *probe, probe->enter, {place.offset}, false, &entries);
         }
         if (probe->exit_at == ExitAt::kReturn) {
-            add_place(target, probe->exit, {place.offset}, true, &requests);
+            add_place(target, *probe, probe->exit, {place.offset}, true, &requests);
         }
         if (probe->exit_at == ExitAt::kInstructions) {
             plan_returns(target, place, *probe, &requests);
@@ -403,13 +480,15 @@ std::vector<ProbeRequest> BpfAgent::plan(const AttachTarget &target) const {
     return requests;
 }
 
-void BpfAgent::add_place(const AttachTarget &target, const char *program_name,
-                         const ProbePlace &place, bool is_return,
+void BpfAgent::add_place(const AttachTarget &target, const FunctionProbe &probe,
+                         const char *program_name, const ProbePlace &place, bool is_return,
                          std::vector<ProbeRequest> *requests) const {
+    const bool is_read = is_reader(probe);
     bpf_program *program =
         bpf_object__find_program_by_name(stacks_.find(target.stack), program_name);
     for (ProbeRequest &request : *requests) {
-        if (request.program == program && request.is_return == is_return) {
+        if (request.program == program && request.is_return == is_return &&
+            request.is_read == is_read) {
             // Two names of one function: once.
             if (std::none_of(
                     request.places.begin(), request.places.end(),
@@ -419,7 +498,7 @@ void BpfAgent::add_place(const AttachTarget &target, const char *program_name,
             return;
         }
     }
-    requests->push_back({program, target.path, {place}, is_return});
+    requests->push_back({program, target.path, {place}, is_return, is_read});
 }
 
 Outcome BpfAgent::attach_request(const ProbeRequest &request, std::vector<ProbeLink> *links) {
@@ -452,20 +531,20 @@ void BpfAgent::detach(int id) {
     if (found == attached_.end()) {
         return;
     }
-    end_later(std::move(found->second));
+    end_later(take_all(&found->second));
     attached_.erase(found);
 }
 
 // The end of a probe takes too long for the thread that JavaScript runs on: see end_probes.
-void BpfAgent::end_later(std::vector<ProbeLink> links) {
+void BpfAgent::end_later(std::vector<ProbeLink> links, std::shared_ptr<EndOfProbes> end) {
     if (detaching_.size() >= kMaxDetaching) {
         pthread_join(detaching_.front(), nullptr);
         detaching_.erase(detaching_.begin());
     }
-    auto owned = std::make_unique<std::vector<ProbeLink>>(std::move(links));
+    auto owned = std::make_unique<EndingProbes>(std::move(links), std::move(end));
     pthread_t thread;
     if (pthread_create(&thread, nullptr, end_on_thread, owned.get()) != 0) {
-        end_probes(*owned);
+        end_probes_of(*owned);
         return;
     }
     // The thread's now.
@@ -476,7 +555,8 @@ void BpfAgent::end_later(std::vector<ProbeLink> links) {
 void BpfAgent::detach_all() {
     std::vector<ProbeLink> all = std::move(tracepoints_);
     tracepoints_.clear();
-    for (const auto &[id, links] : attached_) {
+    for (auto &[id, attachment] : attached_) {
+        const std::vector<ProbeLink> links = take_all(&attachment);
         all.insert(all.end(), links.begin(), links.end());
     }
     attached_.clear();
@@ -509,12 +589,7 @@ Outcome BpfAgent::set_policy(uint32_t pid, sl_policy policy, uint64_t exec_id) {
 }
 
 Outcome BpfAgent::set_verdict(uint32_t pid, uint64_t object, const sl_verdict &verdict) {
-    // As struct connection_key of bpf/maps/connections.h.
-    const struct {
-        uint64_t object;
-        uint32_t pid;
-        uint32_t pad;
-    } key = {object, pid, 0};
+    const connection_key key = {.object = object, .pid = pid, .pad = 0};
     if (bpf_map_update_elem(bpf_map__fd(verdicts_), &key, &verdict, BPF_ANY) != 0) {
         return Failure{"SL_VERDICT", "the verdict on a connection of process " +
                                          std::to_string(pid) + " cannot be kept (" +
@@ -523,7 +598,29 @@ Outcome BpfAgent::set_verdict(uint32_t pid, uint64_t object, const sl_verdict &v
     return std::nullopt;
 }
 
-Outcome BpfAgent::set_file_known(const sl_file &file) {
+Outcome BpfAgent::set_resting(uint32_t pid, bool is_resting) {
+    const int processes = bpf_map__fd(resting_processes_);
+    const uint32_t yes = 1;
+    if (!is_resting) {
+        bpf_map_delete_elem(processes, &pid);
+    } else if (bpf_map_update_elem(processes, &pid, &yes, BPF_ANY) != 0) {
+        return Failure{"SL_REST", "process " + std::to_string(pid) +
+                                      " cannot be marked as resting (" + strerror(errno) +
+                                      "); its probes stay"};
+    }
+    return std::nullopt;
+}
+
+void BpfAgent::forget_connection(uint32_t pid, uint64_t object) {
+    const connection_key key = {.object = object, .pid = pid, .pad = 0};
+    bpf_map_delete_elem(bpf_map__fd(connections_), &key);
+}
+
+Outcome BpfAgent::set_file_known(const sl_file &file, bool is_known) {
+    if (!is_known) {
+        bpf_map_delete_elem(bpf_map__fd(known_files_), &file);
+        return std::nullopt;
+    }
     const uint32_t known = 1;
     if (bpf_map_update_elem(bpf_map__fd(known_files_), &file, &known, BPF_ANY) != 0) {
         return Failure{"SL_FILE_KNOWN", std::string("a file cannot be marked as known (") +
@@ -566,6 +663,8 @@ void BpfAgent::close() {
     policies_ = nullptr;
     verdicts_ = nullptr;
     known_files_ = nullptr;
+    connections_ = nullptr;
+    resting_processes_ = nullptr;
     counters_ = nullptr;
 }
 

@@ -2,6 +2,7 @@
 // counters. Knows nothing of JavaScript.
 #pragma once
 
+#include "attachment.h"
 #include "failure.h"
 #include "function-probes.h"
 #include "probe-links.h"
@@ -84,6 +85,14 @@ class BpfAgent {
     Outcome attach(const AttachTarget &target, int *id);
     // Returns at once; the probes are gone within a second.
     void detach(int id);
+    // Takes away what `rest` says of an attachment's probes, and puts the others back. What is put
+    // back is in place when it returns; that may take a tenth of a second when it was taken away
+    // just before. What is taken away is gone within as long. `*is_any`: some of them rest now.
+    Outcome set_rest(int id, Rest rest, bool *is_any);
+    // A resting process wakes user space when it connects to a host or forks.
+    Outcome set_resting(uint32_t pid, bool is_resting);
+    // The object's next call begins another connection.
+    void forget_connection(uint32_t pid, uint64_t object);
     // No program runs any more once it returns; what they wrote stays readable.
     void detach_all();
 
@@ -92,8 +101,8 @@ class BpfAgent {
     // Of the connection at `object` in `pid`; what is not a connection of this kernel side is kept
     // unused until others push it out.
     Outcome set_verdict(uint32_t pid, uint64_t object, const sl_verdict &verdict);
-    // Its mappings are not reported any more.
-    Outcome set_file_known(const sl_file &file);
+    // Its mappings are not reported any more, or are again.
+    Outcome set_file_known(const sl_file &file, bool is_known);
     // Whether executable mappings are reported, and plain HTTP is captured: on most kernels.
     bool has_group(const std::string &group) const {
         return stacks_.find(group) != nullptr;
@@ -126,10 +135,12 @@ class BpfAgent {
     void plan_entries(const AttachTarget &target, const FunctionPlace &place,
                       const FunctionProbe &probe, std::vector<ProbeRequest> *entries,
                       std::vector<ProbeRequest> *returns) const;
-    void add_place(const AttachTarget &target, const char *program_name, const ProbePlace &place,
-                   bool is_return, std::vector<ProbeRequest> *requests) const;
+    void add_place(const AttachTarget &target, const FunctionProbe &probe, const char *program_name,
+                   const ProbePlace &place, bool is_return,
+                   std::vector<ProbeRequest> *requests) const;
+    Outcome put_back(Attachment *attachment, const std::string &path, Rest rest);
     Outcome attach_request(const ProbeRequest &request, std::vector<ProbeLink> *links);
-    void end_later(std::vector<ProbeLink> links);
+    void end_later(std::vector<ProbeLink> links, std::shared_ptr<EndOfProbes> end = nullptr);
 
     // What belongs to no stack, and all tables.
     bpf_object *object_ = nullptr;
@@ -140,11 +151,13 @@ class BpfAgent {
     bpf_map *policies_ = nullptr;
     bpf_map *verdicts_ = nullptr;
     bpf_map *known_files_ = nullptr;
+    bpf_map *connections_ = nullptr;
+    bpf_map *resting_processes_ = nullptr;
     std::string missing_;
     bpf_map *counters_ = nullptr;
     LinkMethod link_method_ = LinkMethod::kSingle;
     std::vector<ProbeLink> tracepoints_;
-    std::map<int, std::vector<ProbeLink>> attached_;
+    std::map<int, Attachment> attached_;
     // Threads that end probes, oldest first.
     std::vector<pthread_t> detaching_;
     int next_id_ = 1;

@@ -148,6 +148,17 @@ constexpr PolicyName kPolicyNames[] = {
     {"unwanted", SL_POLICY_UNWANTED},
 };
 
+struct RestName {
+    std::string_view name;
+    Rest rest;
+};
+
+constexpr RestName kRestNames[] = {
+    {"nothing", Rest::kNothing},
+    {"reads", Rest::kReads},
+    {"everything", Rest::kEverything},
+};
+
 class Capture : public Napi::ObjectWrap<Capture> {
   public:
     explicit Capture(const Napi::CallbackInfo &info) : Napi::ObjectWrap<Capture>(info) {
@@ -164,6 +175,9 @@ class Capture : public Napi::ObjectWrap<Capture> {
                                InstanceMethod<&Capture::set_process>("setProcess"),
                                InstanceMethod<&Capture::set_verdict>("setVerdict"),
                                InstanceMethod<&Capture::set_file_known>("setFileKnown"),
+                               InstanceMethod<&Capture::set_rest>("setRest"),
+                               InstanceMethod<&Capture::set_resting>("setResting"),
+                               InstanceMethod<&Capture::forget_connection>("forgetConnection"),
                                InstanceMethod<&Capture::features>("features"),
                                InstanceMethod<&Capture::counters>("counters"),
                                InstanceMethod<&Capture::close>("close"),
@@ -186,6 +200,9 @@ class Capture : public Napi::ObjectWrap<Capture> {
     Napi::Value set_process(const Napi::CallbackInfo &info);
     Napi::Value set_verdict(const Napi::CallbackInfo &info);
     Napi::Value set_file_known(const Napi::CallbackInfo &info);
+    Napi::Value set_rest(const Napi::CallbackInfo &info);
+    Napi::Value set_resting(const Napi::CallbackInfo &info);
+    Napi::Value forget_connection(const Napi::CallbackInfo &info);
     Napi::Value features(const Napi::CallbackInfo &info);
     Napi::Value counters(const Napi::CallbackInfo &info);
     Napi::Value close(const Napi::CallbackInfo &info);
@@ -437,19 +454,73 @@ Napi::Value Capture::set_file_known(const Napi::CallbackInfo &info) {
     if (!require_open(env)) {
         return env.Undefined();
     }
-    if (info.Length() < 1 || !info[0].IsTypedArray() ||
+    if (info.Length() < 2 || !info[0].IsTypedArray() || !info[1].IsBoolean() ||
         info[0].As<Napi::TypedArray>().ByteLength() != sizeof(sl_file)) {
-        throw_argument(env, "setFileKnown takes the file of a mapping record");
+        throw_argument(env, "setFileKnown takes the file of a mapping record, and a boolean");
         return env.Undefined();
     }
     const auto bytes = info[0].As<Napi::TypedArray>();
     sl_file file;
     memcpy(&file, static_cast<uint8_t *>(bytes.ArrayBuffer().Data()) + bytes.ByteOffset(),
            sizeof(file));
-    const Outcome failure = agent_->set_file_known(file);
+    const Outcome failure = agent_->set_file_known(file, info[1].As<Napi::Boolean>().Value());
     if (failure) {
         throw_failure(env, *failure);
     }
+    return env.Undefined();
+}
+
+Napi::Value Capture::set_rest(const Napi::CallbackInfo &info) {
+    Napi::Env env = info.Env();
+    if (!require_open(env)) {
+        return env.Undefined();
+    }
+    const std::string name =
+        info.Length() >= 2 && info[1].IsString() ? info[1].As<Napi::String>().Utf8Value() : "";
+    const auto *known = std::ranges::find(kRestNames, name, &RestName::name);
+    if (!info[0].IsNumber() || known == std::end(kRestNames)) {
+        throw_argument(env, "setRest takes the number that attach returned, and 'nothing', "
+                            "'reads' or 'everything'");
+        return env.Undefined();
+    }
+    bool is_any = false;
+    const Outcome failure =
+        agent_->set_rest(info[0].As<Napi::Number>().Int32Value(), known->rest, &is_any);
+    if (failure) {
+        throw_failure(env, *failure);
+        return env.Undefined();
+    }
+    return Napi::Boolean::New(env, is_any);
+}
+
+Napi::Value Capture::set_resting(const Napi::CallbackInfo &info) {
+    Napi::Env env = info.Env();
+    if (!require_open(env)) {
+        return env.Undefined();
+    }
+    if (info.Length() < 2 || !info[0].IsNumber() || !info[1].IsBoolean()) {
+        throw_argument(env, "setResting takes the id of a process, and a boolean");
+        return env.Undefined();
+    }
+    const Outcome failure = agent_->set_resting(info[0].As<Napi::Number>().Uint32Value(),
+                                                info[1].As<Napi::Boolean>().Value());
+    if (failure) {
+        throw_failure(env, *failure);
+    }
+    return env.Undefined();
+}
+
+Napi::Value Capture::forget_connection(const Napi::CallbackInfo &info) {
+    Napi::Env env = info.Env();
+    if (!require_open(env)) {
+        return env.Undefined();
+    }
+    if (info.Length() < 2 || !info[0].IsNumber() || !info[1].IsNumber()) {
+        throw_argument(env, "forgetConnection takes the id of a process, and an address");
+        return env.Undefined();
+    }
+    agent_->forget_connection(info[0].As<Napi::Number>().Uint32Value(),
+                              static_cast<uint64_t>(info[1].As<Napi::Number>().DoubleValue()));
     return env.Undefined();
 }
 
@@ -462,6 +533,7 @@ Napi::Value Capture::features(const Napi::CallbackInfo &info) {
     result.Set("mappings", Napi::Boolean::New(env, agent_->has_group(kMappings) ||
                                                        agent_->has_group(kTouchedMappings)));
     result.Set("plain", Napi::Boolean::New(env, agent_->has_group(kPlain)));
+    result.Set("resting", Napi::Boolean::New(env, agent_->has_group(kResting)));
     result.Set("missing", Napi::String::New(env, agent_->missing()));
     return result;
 }

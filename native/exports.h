@@ -13,6 +13,8 @@ Napi::Value locate_symbols_js(const Napi::CallbackInfo &info);
 Napi::Value identify_js(const Napi::CallbackInfo &info);
 Napi::Value locate_js(const Napi::CallbackInfo &info);
 Napi::Value locate_sync_js(const Napi::CallbackInfo &info);
+// findUsers(inodes).
+Napi::Value find_users_js(const Napi::CallbackInfo &info);
 // open(options).
 Napi::Value open_capture(const Napi::CallbackInfo &info);
 // probedFunctions().

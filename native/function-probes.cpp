@@ -126,6 +126,10 @@ void add_once(const char *name, std::vector<std::string> *names) {
     }
 }
 
+// Entries of functions that hand over what came from a peer.
+constexpr const char *kReaders[] = {"openssl_read_enter", "openssl_read_ex_enter",
+                                    "boringssl_read_enter", "go_read_enter", "go_stack_read_enter"};
+
 bool is_named(const char *name, const std::string &wanted) {
     return name != nullptr && wanted == name;
 }
@@ -177,6 +181,11 @@ bool is_program_of(const std::string &stack, const std::string &program) {
                     is_named(probe.result, program) || is_named(probe.enter_at, program) ||
                     is_named(probe.exit_instruction, program));
         });
+}
+
+bool is_reader(const FunctionProbe &probe) {
+    return std::any_of(std::begin(kReaders), std::end(kReaders),
+                       [&](const char *reader) { return is_named(probe.enter, reader); });
 }
 
 std::string comma_separated(const std::vector<std::string> &names) {

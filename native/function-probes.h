@@ -46,6 +46,10 @@ std::vector<std::string> probed_functions(const std::string &stack);
 bool needs_cookies(const std::string &program);
 bool is_program_of(const std::string &stack, const std::string &program);
 
+// Of the stacks whose probes may be taken away for a time: the function hands over what came from a
+// peer, so that without it what is asked of the peer is still seen.
+bool is_reader(const FunctionProbe &probe);
+
 // For messages.
 std::string comma_separated(const std::vector<std::string> &names);
 

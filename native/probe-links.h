@@ -46,6 +46,8 @@ struct ProbeRequest {
     std::vector<ProbePlace> places;
     // The return of the functions that begin at these places, instead of the places themselves.
     bool is_return;
+    // It serves functions that read, and only those.
+    bool is_read = false;
 };
 
 // 0, or the error number. On failure what was attached of the request is in `links` as well.

@@ -15,6 +15,9 @@ std::vector<std::string> tracing_programs_of(const std::string &group) {
     if (group == kPeers) {
         return {"peer_sent", "peer_received", "peer_closed"};
     }
+    if (group == kResting) {
+        return {"resting_connect", "resting_fork"};
+    }
     return {};
 }
 

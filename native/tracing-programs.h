@@ -14,6 +14,8 @@ constexpr const char *kTouchedMappings = "touched mappings";
 constexpr const char *kPlain = "plain";
 // Whom TLS connections are with, by the sockets that carry them: where that is all.
 constexpr const char *kPeers = "peers";
+// What processes do whose probes were taken away.
+constexpr const char *kResting = "resting";
 
 // Empty when there is no such group.
 std::vector<std::string> tracing_programs_of(const std::string &group);

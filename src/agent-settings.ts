@@ -18,13 +18,14 @@ import type {
 
 const NS_PER_MS = 1_000_000n;
 
-/** Throws a SightlineError for a configuration that cannot be used. */
-export function pipelineSettings(config: Config): PipelineSettings {
+/** Throws a SightlineError for a configuration that cannot be used. `wantsAll`: somebody looks at every exchange. */
+export function pipelineSettings(config: Config, wantsAll = true): PipelineSettings {
   const added = createRedaction(config).inBytes;
   return {
     streamTimeoutNs: BigInt(config.capture.streamTimeoutMs) * NS_PER_MS,
     turnTimeoutNs: BigInt(config.capture.turnTimeoutMs) * NS_PER_MS,
     followsServers: config.capture.kinds.includes('server'),
+    leavesOutServed: !wantsAll && !config.capture.kinds.includes('server'),
     keepContent: isContentOn(config),
     maxContentBytes: config.content.maxBytes,
     llmHosts: config.llm.hosts,

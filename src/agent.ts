@@ -7,14 +7,15 @@ import {
   telemetryOptions,
 } from './agent-settings.ts';
 import { loadBinding } from './capture/binding.ts';
-import type { CaptureEvent, HostEvent } from './capture/events.ts';
-import { createLiveSource, type LiveSource } from './capture/live-source.ts';
+import type { CaptureEvent, ConnectionRef, HostEvent } from './capture/events.ts';
+import { createLiveSource, type LiveSource, type Wake } from './capture/live-source.ts';
 import { readStat } from './capture/proc-process.ts';
 import type { Judgement, ProcessSelection } from './capture/process-selection.ts';
 import { createRecordingWriter, type RecordingWriter } from './capture/recording.ts';
 import { createReplaySource } from './capture/replay-source.ts';
 import { createScrubbingRecorder, type ScrubbingRecorder } from './capture/scrubbing-recorder.ts';
 import type { TargetFile } from './capture/target-tracker.ts';
+import type { RestLevel } from './capture/traffic-watch.ts';
 import type { VerdictSink } from './capture/verdict.ts';
 import type {
   Agent,
@@ -69,6 +70,7 @@ export async function createLiveAgent(config: Config, options: LiveAgentOptions)
     recording,
     plugins,
     verdict: (connection, verdict) => source.setVerdict(connection, verdict),
+    wanted: (connection) => source.setWanted(connection),
   });
   const { maxRemembered, maxAttached, maxWaiting } = config.limits.targets;
   const cache = createLocatorCache();
@@ -97,6 +99,8 @@ export async function createLiveAgent(config: Config, options: LiveAgentOptions)
     ringBytes: config.capture.ringBytes,
     plain: config.capture.kinds.includes('plain'),
     loadAhead: config.capture.kinds.includes('tls'),
+    letsProbesRest: config.capture.probeRest && !analysis.wantsAll,
+    onRest: (file, level, wake) => reportRest({ file, level, wake }, counters, log),
     onMissing: (reason) =>
       log.warn(`unencrypted HTTP is not captured: this kernel cannot do it (${reason})`),
     limits: config.limits.capture,
@@ -218,6 +222,8 @@ function openTelemetry(
 }
 
 interface Analysis {
+  /** Somebody looks at every exchange, and at its end. */
+  wantsAll: boolean;
   push(event: CaptureEvent): void;
   totals: Pipeline['totals'];
 }
@@ -225,6 +231,7 @@ interface Analysis {
 interface AnalysisParts extends Pick<LiveAgentOptions, 'log' | 'print'> {
   /** Absent where the bytes are there anyway: in a replay. */
   verdict?: VerdictSink;
+  wanted?: (connection: ConnectionRef) => void;
   counters: Counters;
   telemetry: Telemetry;
   recording: Recording | undefined;
@@ -252,6 +259,7 @@ function createAnalysis(config: Config, parts: AnalysisParts): Analysis {
       printer?.taps.exchange?.(exchange, timeNs, processOf);
     },
     ...(parts.verdict === undefined ? {} : { verdict: parts.verdict }),
+    ...(parts.wanted === undefined ? {} : { wanted: parts.wanted }),
     host: telemetry.host,
     tick: telemetry.tick,
     servedCall(served) {
@@ -288,8 +296,10 @@ function createAnalysis(config: Config, parts: AnalysisParts): Analysis {
           released: recording.scrubber.release,
         }),
   };
-  const pipeline = createPipeline(pipelineSettings(config), output, counters);
+  const wantsAll = printer !== undefined || recording !== undefined || parts.plugins.length > 0;
+  const pipeline = createPipeline(pipelineSettings(config, wantsAll), output, counters);
   return {
+    wantsAll,
     push(event) {
       events(event);
       printer?.event(event);
@@ -459,15 +469,39 @@ const LATE_CLASSES_MS: readonly [number, string][] = [
   [1000, '1s'],
 ];
 
+function timeClass(timeNs: bigint): string {
+  const timeMs = Number(timeNs) / 1e6;
+  return LATE_CLASSES_MS.find(([limitMs]) => timeMs <= limitMs)?.[1] ?? 'more';
+}
+
 function reportLate({ pid, file, lateNs }: LateAttach, counters: Counters, log: Log): void {
   const lateMs = Number(lateNs) / 1e6;
-  const within = LATE_CLASSES_MS.find(([limitMs]) => lateMs <= limitMs)?.[1] ?? 'more';
+  const within = timeClass(lateNs);
   for (const stack of file.stacks ?? []) {
     counters.counter('sightline.late_attaches', { stack, within }).add();
   }
   log.info(
     `${file.path} was new: process ${pid} ran it for ${lateMs.toFixed(0)} ms before it could be observed; requests of that time are not seen`,
   );
+}
+
+interface RestReport {
+  file: TargetFile;
+  /** Undefined: the probes are back. */
+  level: RestLevel | undefined;
+  wake: Wake | undefined;
+}
+
+function reportRest({ file, level, wake }: RestReport, counters: Counters, log: Log): void {
+  if (level !== undefined) {
+    counters.counter('sightline.rests', { level }).add();
+    log.debug(`${file.path}: there is nothing to see in it, so its probes rest (${level})`);
+  } else if (wake !== undefined) {
+    const { reason, lateNs } = wake;
+    counters.counter('sightline.wakes', { reason, within: timeClass(lateNs) }).add();
+    const lateMs = (Number(lateNs) / 1e6).toFixed(1);
+    log.debug(`${file.path}: its probes are back (${reason}), after ${lateMs} ms`);
+  }
 }
 
 function reportLosses(source: LiveSource, log: Log): void {

@@ -56,6 +56,8 @@ export interface PipelineSettings {
   findAddedSecrets?: SecretFinder;
   /** Exchanges for which it is false are dropped. Absent: none is. */
   httpFilter?: CelCondition;
+  /** Nobody wants to know of connections on which a process only answers. */
+  leavesOutServed?: boolean;
   /** Whose HTTP exchanges are told that are no model calls. Absent: nobody's. */
   httpSpans?: HttpSpans;
   /** What models cost; absent: no cost is estimated. */
@@ -96,6 +98,8 @@ export interface PipelineOutput {
   call?(call: ModelCall): void;
   /** Told which bytes nobody wants, so that the kernel need not copy them. */
   verdict?: VerdictSink;
+  /** Told of connections with an exchange that somebody looks at, or that will be told. */
+  wanted?(connection: ConnectionRef): void;
   /** Sees every ordered stream that is taken apart. */
   wrapParser?(factory: ConnectionParserFactory): ConnectionParserFactory;
   /** Sees every exchange with its bodies. */
@@ -195,6 +199,7 @@ export function createPipeline(
     ...(output.secret === undefined ? {} : { onSecret: output.secret }),
     ...(output.decoded === undefined ? {} : { onDecoded: output.decoded }),
     ...(output.released === undefined ? {} : { onRelease: output.released }),
+    leavesOutServed: settings.leavesOutServed ?? false,
     ...(output.verdict === undefined ? {} : { onVerdict: output.verdict }),
   });
   const transport = createTransport({
@@ -218,8 +223,12 @@ export function createPipeline(
       if (facts) {
         exchange.facts = facts;
       }
-      session.exchangeBegan(exchange);
-      return next(exchange);
+      const isTold = session.exchangeBegan(exchange);
+      const observer = next(exchange);
+      if (isTold || observer !== undefined) {
+        output.wanted?.(exchange.connection);
+      }
+      return observer;
     };
   }
 
@@ -227,8 +236,11 @@ export function createPipeline(
   function withModelSockets(next: WebSocketHandler): WebSocketHandler {
     return (socket) => {
       const observer = next(socket);
-      if (observer !== undefined && socket.upgrade !== undefined) {
-        modelExchanges.add(socket.upgrade);
+      if (observer !== undefined) {
+        output.wanted?.(socket.connection);
+        if (socket.upgrade !== undefined) {
+          modelExchanges.add(socket.upgrade);
+        }
       }
       return observer;
     };

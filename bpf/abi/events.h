@@ -13,7 +13,7 @@
 #include <linux/types.h>
 
 /* Bumped with every change of a record's layout. */
-#define SL_ABI_VERSION 6
+#define SL_ABI_VERSION 7
 
 /* Largest payload of one data or argument record; a slab of user space must hold one such record.
  */
@@ -47,6 +47,7 @@ enum sl_record_kind {
     SL_RECORD_HANDSHAKE = 11,
     SL_RECORD_SERVER_NAME = 12,
     SL_RECORD_RENAME = 13,
+    SL_RECORD_WAKE = 14,
 };
 
 enum sl_side {
@@ -230,7 +231,7 @@ struct sl_stream_record {
     __u64 sequence;
     /* Of a skip with a stream: from its end to the next frame header. */
     __u64 call_bytes;
-    /* Of a skip with a stream: frame headers in it. */
+    /* Of a skip: calls in it; with a stream, frame headers. */
     __u64 call_offset;
     /* Of the payload, or lost, or skipped. */
     __u64 bytes;
@@ -337,6 +338,13 @@ struct sl_mapping_record {
     __u64 time_ns;
     struct sl_process process;
     struct sl_file file;
+};
+
+/* A process whose probes were taken away connects to another host, or makes a child. */
+struct sl_wake_record {
+    struct sl_record_header header;
+    __u64 time_ns;
+    struct sl_process process;
 };
 
 struct sl_exit_record {

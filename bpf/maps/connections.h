@@ -45,10 +45,11 @@ struct connection {
     u64 skipped_bytes[2];
     u64 skipped_since_ns[2];
     u64 skipped_ns[2];
-    /* Of HTTP/2 content: its stream, the frame headers in it, and where the next one is. */
+    /* Calls in it; of HTTP/2 content its stream, the frame headers in it instead of the calls, and
+     * where the next one is. */
     u64 skipped_next_at[2];
     u32 skipped_stream[2];
-    u32 skipped_headers[2];
+    u32 skipped_count[2];
     /* HTTP/2: where the next frame header is, as many bytes of it as there are, and the stream of
      * the frame under way if that is content and nothing else. */
     u64 frame_at[2];

@@ -8,8 +8,9 @@
 #include "http2_frames.h"
 #include "stream.h"
 
-/* A long skip is reported in parts, so that a connection that is busy is not taken for idle. */
-#define SKIP_REPORT_NS 1000000000ULL
+/* A long skip is reported in parts, so that a connection that is busy is not taken for idle, and
+ * one that is very busy is known soon. */
+#define SKIP_REPORT_NS 250000000ULL
 
 /* Reports what was skipped of one direction. Without room for that it becomes a loss. */
 static __noinline void report_skip(const struct transfer *call, struct connection *connection,
@@ -36,10 +37,10 @@ static __noinline void report_skip(const struct transfer *call, struct connectio
     describe_stream(record, &skipped, connection->sequence[direction], 0);
     record->bytes = bytes;
     record->reason = SL_DROP_NONE;
+    record->call_offset = connection->skipped_count[direction];
     if (connection->skipped_stream[direction]) {
         record->frame_stream = connection->skipped_stream[direction];
         record->call_bytes = connection->skipped_next_at[direction] - (skipped.position + bytes);
-        record->call_offset = connection->skipped_headers[direction];
     }
     submit(record, sizeof(*record), pending);
 }
@@ -85,12 +86,12 @@ static __always_inline bool skip_call(const struct connection_key *key,
         connection->skipped_position[direction] = call->position;
         connection->skipped_since_ns[direction] = call->enter_ns;
         connection->skipped_stream[direction] = stream;
-        connection->skipped_headers[direction] = 0;
+        connection->skipped_count[direction] = 0;
     }
     connection->skipped_bytes[direction] += call->bytes;
     connection->skipped_ns[direction] = call->time_ns;
     connection->skipped_next_at[direction] = connection->frame_at[direction];
-    connection->skipped_headers[direction] += stream ? headers : 0;
+    connection->skipped_count[direction] += stream ? headers : 1;
     /* At its end the message is over, and a message's end has a time. */
     if (call->position + call->bytes == verdict->until[direction] ||
         call->time_ns - connection->skipped_since_ns[direction] > SKIP_REPORT_NS)

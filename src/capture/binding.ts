@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { ExitCode, SightlineError } from '../util/errors.ts';
 import type { ConnectionRef, TlsStack } from './events.ts';
+import type { RestLevel } from './traffic-watch.ts';
 import type { ConnectionVerdict } from './verdict.ts';
 
 /**
@@ -87,6 +88,8 @@ export interface NativeFeatures {
   mappings: boolean;
   /** Plain HTTP is captured; never true unless asked for. */
   plain: boolean;
+  /** Processes that rest are reported: `setResting`. */
+  resting: boolean;
   /** Why something that was wanted is missing; empty when nothing is. */
   missing: string;
 }
@@ -99,8 +102,17 @@ export interface NativeCapture {
   setProcess(pid: number, policy: ProcessPolicy, execId?: bigint): void;
   /** Two map operations: cheap enough for every response. Of an unknown connection it changes nothing. */
   setVerdict(connection: ConnectionRef, verdict: ConnectionVerdict): void;
-  /** `file` is that of a mapping record, whose file is not reported again. */
-  setFileKnown(file: Uint8Array): void;
+  /** `file` is that of a mapping record, whose file is not reported again, or is from now on. */
+  setFileKnown(file: Uint8Array, isKnown: boolean): void;
+  /**
+   * Takes probes of one attachment away, or puts them back: then they are in place when it returns, which may take a tenth of a
+   * second if they were taken away just before. Returns whether any of its probes rests now.
+   */
+  setRest(id: number, rest: RestLevel | 'nothing'): boolean;
+  /** A process that rests is reported when it connects to a host or forks: see `RecordDecoderOptions.onWake`. */
+  setResting(pid: number, isResting: boolean): void;
+  /** The next call on this TLS object begins another connection. */
+  forgetConnection(pid: number, object: number): void;
   features(): NativeFeatures;
   counters(): NativeCounters;
   /** Detaches, then hands over, synchronously through onSlab, all that the ring still holds; frees everything. */
@@ -239,6 +251,8 @@ export interface NativeBinding {
   locate(path: string, options?: LocateOptions): Promise<NativeLocations>;
   /** The same on the calling thread: up to a third of a second for a file of 300 MB. */
   locateSync(path: string, options?: LocateOptions): NativeLocations;
+  /** Processes of this host that run code of the files with these inodes, for each; looks on a thread of its own. */
+  findUsers(inodes: readonly bigint[]): Promise<number[][]>;
   /**
    * TLS stack → names of the functions that there are probes for, as their documentation has them. Beside those:
    * - openssl: `ssl_read_internal`, `ssl_write_internal` and, with flags before the count (3.3), `ssl_write_internal_flags`,

@@ -75,7 +75,8 @@ export interface DecodedPiece {
  * Bytes of a connection that the kernel could not hand over.
  * `ring-full`: no space in the ring; `fault`: the process's memory was not readable; `call-limit`: beyond the
  * largest size copied of one call; `orphan`: the beginning and the end of a call were not both seen; `bad-length`:
- * a call claimed more than its buffer has.
+ * a call claimed more than its buffer has; `rested`: the probes had
+ * been taken away, so that bytes, none or many, may be missing here.
  */
 export interface LossEvent {
   type: 'loss';
@@ -100,6 +101,8 @@ export interface SkipEvent {
   direction: Direction;
   position: number;
   skippedBytes: number;
+  /** Calls that carried them, where the kernel has just counted them; not of one HTTP/2 stream. */
+  calls?: number;
   /** HTTP/2: the bytes are DATA frames of this stream, and nothing else. */
   frameStream?: number;
   /** HTTP/2: frame headers among the bytes. */
@@ -108,7 +111,7 @@ export interface SkipEvent {
   frameRemainderBytes?: number;
 }
 
-export type LossReason = 'ring-full' | 'fault' | 'call-limit' | 'orphan' | 'bad-length';
+export type LossReason = 'ring-full' | 'fault' | 'call-limit' | 'orphan' | 'bad-length' | 'rested';
 
 /** The TLS object was freed. The final positions uncover a loss at the very end. */
 export interface CloseEvent {

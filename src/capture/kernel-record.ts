@@ -18,7 +18,7 @@ import { ipAddressText } from './ip-address.ts';
 
 /** Offsets and constants of the ABI header, under the names by which the addon's `abi()` reports them. */
 export const KERNEL_ABI = {
-  SL_ABI_VERSION: 6,
+  SL_ABI_VERSION: 7,
   SL_CHUNK_MAX: 65536,
   SL_CALL_MAX: 4194304,
   SL_ARGV_MAX: 524288,
@@ -38,6 +38,7 @@ export const KERNEL_ABI = {
   SL_RECORD_HANDSHAKE: 11,
   SL_RECORD_SERVER_NAME: 12,
   SL_RECORD_RENAME: 13,
+  SL_RECORD_WAKE: 14,
   SL_SIDE_UNKNOWN: 0,
   SL_SIDE_CLIENT: 1,
   SL_SIDE_SERVER: 2,
@@ -159,6 +160,10 @@ export const KERNEL_ABI = {
   'sl_mapping_record.process': 16,
   'sl_mapping_record.file': 32,
 
+  'sizeof.sl_wake_record': 32,
+  'sl_wake_record.time_ns': 8,
+  'sl_wake_record.process': 16,
+
   'sizeof.sl_exit_record': 40,
   'sl_exit_record.time_ns': 8,
   'sl_exit_record.process': 16,
@@ -237,6 +242,8 @@ export interface RecordDecoderOptions {
   onMapping?(mapping: MappedFile): void;
   /** No event either: it decides over what is observed. */
   onRename?(renamed: RenamedProcess): void;
+  /** A process that rests (`setResting`) connects to a host, or forks. */
+  onWake?(pid: number, timeNs: bigint): void;
   /** Gets exec events instead of `onEvent`, with the kernel's number of the program in its process. */
   onProgram?(event: ExecEvent, execId: bigint): void;
   maxCachedConnections?: number;
@@ -393,7 +400,7 @@ export function createRecordDecoder(options: RecordDecoderOptions): RecordDecode
         position: readNumber(at + abi['sl_stream_record.position']),
         skippedBytes: count,
         ...(frameStream === 0
-          ? {}
+          ? { calls: readNumber(at + abi['sl_stream_record.call_offset']) }
           : {
               frameStream,
               frameHeaders: readNumber(at + abi['sl_stream_record.call_offset']),
@@ -576,6 +583,13 @@ export function createRecordDecoder(options: RecordDecoderOptions): RecordDecode
     return true;
   }
 
+  function decodeWake(at: number): boolean {
+    const processAt = at + abi['sl_wake_record.process'];
+    const pid = view.getUint32(processAt + abi['sl_process.pid'], true);
+    options.onWake?.(pid, readTime(at + abi['sl_wake_record.time_ns']));
+    return true;
+  }
+
   function decodeExit(at: number): boolean {
     const process = readProcess(at + abi['sl_exit_record.process']);
     const timeNs = readTime(at + abi['sl_exit_record.time_ns']);
@@ -688,6 +702,8 @@ export function createRecordDecoder(options: RecordDecoderOptions): RecordDecode
         return size >= abi['sizeof.sl_argv_record'] && decodeArgv(at, size);
       case abi.SL_RECORD_RENAME:
         return size === abi['sizeof.sl_rename_record'] && decodeRename(at);
+      case abi.SL_RECORD_WAKE:
+        return size === abi['sizeof.sl_wake_record'] && decodeWake(at);
       case abi.SL_RECORD_MAPPING:
         return size === abi['sizeof.sl_mapping_record'] && decodeMapping(at);
       default:
@@ -713,7 +729,7 @@ export function createRecordDecoder(options: RecordDecoderOptions): RecordDecode
           onMalformed({ reason: 'size', kind, skippedBytes: end - at });
           break;
         }
-        if (kind < abi.SL_RECORD_DATA || kind > abi.SL_RECORD_RENAME) {
+        if (kind < abi.SL_RECORD_DATA || kind > abi.SL_RECORD_WAKE) {
           onMalformed({ reason: 'kind', kind, skippedBytes: size });
         } else if (!decode(kind, at, size)) {
           onMalformed({ reason: 'field', kind, skippedBytes: size });

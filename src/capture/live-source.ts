@@ -1,4 +1,5 @@
 /** Captures from the kernel of this host: processes, and the plaintext of their TLS connections. */
+import { statSync } from 'node:fs';
 import { maskArguments } from '../util/argument-secrets.ts';
 import { ExitCode, SightlineError } from '../util/errors.ts';
 import type { NativeBinding, NativeCapture, NativeCounters, NativeFeatures } from './binding.ts';
@@ -6,6 +7,8 @@ import { type CgroupPaths, createCgroupPaths } from './cgroup-paths.ts';
 import type {
   CaptureEvent,
   ConnectionRef,
+  DataEvent,
+  Direction,
   ExecEvent,
   ProcessRef,
   SnapshotEvent,
@@ -32,7 +35,8 @@ import {
 } from './selected-processes.ts';
 import { isSightlineInstance } from './sightline-instance.ts';
 import type { CaptureSink, CaptureSource } from './source.ts';
-import type { AttachPort, TargetFile, TargetTracker } from './target-tracker.ts';
+import type { AttachPort, TargetFile, TargetTracker, WakeReason } from './target-tracker.ts';
+import { createTrafficWatch, type RestLevel } from './traffic-watch.ts';
 import type { VerdictSink } from './verdict.ts';
 
 /** Interval of `tick` events. */
@@ -63,12 +67,20 @@ const MAX_SETTLE_MS = 10_000;
 /** How deep a chain of descendants is followed when a running process is watched. */
 const MAX_WATCH_ROUNDS = 16;
 
+/** Probes that were taken away may still run for so long. */
+const ENDING_NS = 150_000_000n;
+
 /** The decoder's named limits; see `createRecordDecoder` for their defaults. */
 export interface CaptureLimits {
   /** Connections whose names the decoder keeps at hand. */
   maxCachedConnections: number;
   /** Command lines of which not every part has arrived. */
   maxPendingArgvBytes: number;
+}
+
+export interface Wake {
+  reason: WakeReason;
+  lateNs: bigint;
 }
 
 export interface LiveSourceOptions {
@@ -88,6 +100,13 @@ export interface LiveSourceOptions {
   plain?: boolean;
   /** True: the kernel programs of every TLS stack are there before the first program that needs them. */
   loadAhead?: boolean;
+  /**
+   * Probes are taken away from files in which there is nothing to see. Needs `setVerdict` and `setWanted` to be told
+   * what is. Default: false.
+   */
+  letsProbesRest?: boolean;
+  /** Probes of a file were taken away, or (`level` undefined) put back `lateNs` after what called for them. */
+  onRest?(file: TargetFile, level: RestLevel | undefined, wake: Wake | undefined): void;
   /** Told when something that was asked for cannot be done on this kernel, and why. */
   onMissing?(reason: string): void;
   /** A line of libbpf's log. */
@@ -106,6 +125,8 @@ export interface LiveSource extends CaptureSource {
   watch(pid: number): void;
   /** Tells the kernel what nobody wants of a connection. Without effect unless the source runs. */
   setVerdict: VerdictSink;
+  /** Somebody looks at the bodies of an exchange on this connection. */
+  setWanted(connection: ConnectionRef): void;
   /** Which TLS stacks were found where, and whether they are covered. */
   discoveries(): TargetFile[];
   /** The kernel side's counters; after `stop` the last ones. */
@@ -128,6 +149,10 @@ export function createLiveSource(options: LiveSourceOptions): LiveSource {
   /** Other instances on this host. Exclusion in the kernel begins when they are recognised; this covers the rest. */
   const muted = new Set<number>();
   const suspects = new Map<number, number>();
+  /** Processes whose probes were taken away, and since when nothing but news comes of them. */
+  const restedNs = new Map<number, bigint>();
+  /** Processes whose probes were put back, and since when they are in place. */
+  const backNs = new Map<number, bigint>();
   const exited: ProcessRef[] = [];
   let state: 'new' | 'running' | 'stopped' = 'new';
   let capture: NativeCapture | undefined;
@@ -139,8 +164,12 @@ export function createLiveSource(options: LiveSourceOptions): LiveSource {
   let lastTickNs = 0n;
   let tickCount = 0;
   let counters: NativeCounters | undefined;
+  const traffic = createTrafficWatch({
+    onUnwanted: (pid, level) => targets.rest?.begin(pid, level),
+  });
   const decoder = createRecordDecoder({
     ...options.limits,
+    onWake: (pid, timeNs) => wake(pid, 'connect', timeNs),
     onEvent: onKernelEvent,
     onProgram,
     onMalformed: (record) => options.onMalformed?.(record),
@@ -153,7 +182,13 @@ export function createLiveSource(options: LiveSourceOptions): LiveSource {
       return;
     }
     try {
-      targets.mapped(pid, inode, timeNs, () => capture?.setFileKnown(key));
+      if (targets.rest?.mapped(pid, inode, timeNs)) {
+        return;
+      }
+      targets.mapped(pid, inode, timeNs, () => {
+        capture?.setFileKnown(key, true);
+        targets.rest?.fileKnown(inode, key);
+      });
     } catch (error) {
       options.onDefect?.(error);
     }
@@ -200,8 +235,12 @@ export function createLiveSource(options: LiveSourceOptions): LiveSource {
         if (pid === ownPid || (muted.size > 0 && muted.has(pid)) || isLeftOut(event)) {
           return;
         }
+        watchTraffic(event);
         event.connection = identities.resolveConnection(event.connection);
         emit(event);
+        if (isBeforeReturn(event)) {
+          emitRested(event.connection, 'read');
+        }
         return;
       }
       case 'fork':
@@ -217,6 +256,10 @@ export function createLiveSource(options: LiveSourceOptions): LiveSource {
           event.process = identities.resolve(event.process);
           muted.delete(event.process.pid);
           suspects.delete(event.process.pid);
+          traffic.push(event);
+          targets.rest?.exited(event.process.pid, event.timeNs);
+          restedNs.delete(event.process.pid);
+          backNs.delete(event.process.pid);
           // Forgotten at the next tick: records of its other threads may still follow.
           exited.push(event.process);
           emit(event);
@@ -225,6 +268,108 @@ export function createLiveSource(options: LiveSourceOptions): LiveSource {
       default:
         emit(event);
     }
+  }
+
+  // ---- probes that rest --------------------------------------------------------------------------------------
+
+  function watchTraffic(event: Extract<CaptureEvent, { connection: ConnectionRef }>): void {
+    if (!options.letsProbesRest) {
+      return;
+    }
+    traffic.push(event);
+    const { pid } = event.connection.process;
+    const sinceNs = restedNs.get(pid);
+    if (sinceNs === undefined || event.timeNs <= sinceNs) {
+      return;
+    }
+    if (event.type === 'data') {
+      // Until all its probes are gone, a server may be seen to get requests.
+      const isOver = event.timeNs > sinceNs + ENDING_NS;
+      if (isOver || traffic.isAsking(event.connection)) {
+        wake(pid, 'traffic', event.timeNs);
+      }
+    }
+  }
+
+  /** The process has asked before its probes were back: of the answer some may be missing, or all. */
+  function isBeforeReturn(event: CaptureEvent): event is DataEvent {
+    return (
+      backNs.size > 0 &&
+      event.type === 'data' &&
+      event.direction === 'write' &&
+      event.timeNs < (backNs.get(event.connection.process.pid) ?? 0n)
+    );
+  }
+
+  function wake(pid: number, reason: WakeReason, timeNs: bigint): void {
+    try {
+      targets.rest?.wake(pid, reason, timeNs);
+    } catch (error) {
+      options.onDefect?.(error);
+    }
+  }
+
+  /** A program that runs from a file whose probes were taken away, or takes the place of one that did. */
+  function wakeForProgram(pid: number, timeNs: bigint): void {
+    const { rest } = targets;
+    if (rest === undefined || rest.count === 0) {
+      return;
+    }
+    wake(pid, 'user', timeNs);
+    const inode = statSync(`/proc/${pid}/exe`, { bigint: true, throwIfNoEntry: false })?.ino;
+    if (inode !== undefined) {
+      rest.mapped(pid, inode, timeNs);
+    }
+  }
+
+  function onRest(file: TargetFile, level: RestLevel, pids: readonly number[]): void {
+    const nowNs = clock.bootNs();
+    for (const pid of pids) {
+      restedNs.set(pid, nowNs);
+    }
+    options.onRest?.(file, level, undefined);
+  }
+
+  /** What has passed meanwhile is in no position of the kernel's: connections begin anew. */
+  function beforeWake(pids: readonly number[]): void {
+    for (const pid of pids) {
+      const sinceNs = restedNs.get(pid) ?? 0n;
+      for (const { ref, lastDataNs } of traffic.connectionsOf(pid)) {
+        if (lastDataNs <= sinceNs) {
+          emitRested(ref, 'read');
+          emitRested(ref, 'write');
+          capture?.forgetConnection(pid, ref.object);
+          traffic.forget(ref);
+        }
+      }
+    }
+  }
+
+  function onWoken(
+    file: TargetFile,
+    reason: WakeReason,
+    pids: readonly number[],
+    lateNs: bigint,
+  ): void {
+    const nowNs = clock.bootNs();
+    for (const pid of pids) {
+      restedNs.delete(pid);
+      backNs.set(pid, nowNs);
+    }
+    options.onRest?.(file, undefined, { reason, lateNs });
+  }
+
+  /** How much was missed is not known; perhaps nothing. */
+  function emitRested(ref: ConnectionRef, direction: Direction): void {
+    emit({
+      type: 'loss',
+      timeNs: clock.bootNs(),
+      connection: identities.resolveConnection(ref),
+      direction,
+      position: 0,
+      lostBytes: 0,
+      reason: 'rested',
+    });
   }
 
   function leaveOut({ kind }: Judgement, bytes = 0): void {
@@ -300,6 +445,8 @@ export function createLiveSource(options: LiveSourceOptions): LiveSource {
     const { pid } = event.process;
     // First of all, because the program is running: its next instructions may be a TLS handshake.
     targets.executed(pid, event.timeNs);
+    traffic.push(event);
+    wakeForProgram(pid, event.timeNs);
     identities.fromKernel(event.process);
     event.process = identities.resolve(event.process);
     event.parent = identities.resolve(event.parent);
@@ -588,7 +735,10 @@ export function createLiveSource(options: LiveSourceOptions): LiveSource {
       capture.setProcess(ownPid, 'excluded');
       emit(readHost(clock));
       reportMissing(capture.features());
-      targets.begin(portOf(capture));
+      targets.begin(portOf(capture, binding));
+      if (options.letsProbesRest) {
+        targets.rest?.follow({ ...traffic, onRest, beforeWake, onWake: onWoken });
+      }
       if (watchAll) {
         snapshotHost();
       }
@@ -639,7 +789,9 @@ export function createLiveSource(options: LiveSourceOptions): LiveSource {
         // Then the bytes are copied, which harms nobody.
         options.onDefect?.(error);
       }
+      traffic.judged(connection, verdict);
     },
+    setWanted: traffic.wanted,
     discoveries: () => targets.discoveries(),
     counters() {
       return capture ? capture.counters() : counters;
@@ -653,10 +805,15 @@ function passed(timeMs: number): Promise<void> {
   });
 }
 
-function portOf(capture: NativeCapture): AttachPort {
+function portOf(capture: NativeCapture, binding: NativeBinding): AttachPort {
   return {
+    findUsers: (inodes) => binding.findUsers(inodes),
     reportsMappings: capture.features().mappings,
     attach: (request) => capture.attach(request),
     detach: (id) => capture.detach(id),
+    canRest: capture.features().resting,
+    setRest: (id, rest) => capture.setRest(id, rest),
+    setResting: (pid, isResting) => capture.setResting(pid, isResting),
+    setFileKnown: (file, isKnown) => capture.setFileKnown(file, isKnown),
   };
 }

@@ -93,6 +93,7 @@ const LOSS_REASONS: readonly string[] = [
   'call-limit',
   'orphan',
   'bad-length',
+  'rested',
 ];
 
 const MAX_U64 = 0xffff_ffff_ffff_ffffn;
@@ -138,6 +139,7 @@ const SHAPES: Shapes = {
     direction: 'direction',
     position: 'integer',
     skippedBytes: 'integer',
+    calls: 'integer?',
     frameStream: 'integer?',
     frameHeaders: 'integer?',
     frameRemainderBytes: 'integer?',

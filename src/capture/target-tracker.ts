@@ -1,6 +1,7 @@
 /** What a live capture needs of the room that knows where TLS libraries are (src/targets/). */
 import type { AttachRequest, LocatedBy, LocatedStack } from './binding.ts';
 import type { TlsStack } from './events.ts';
+import type { RestLevel } from './traffic-watch.ts';
 
 /**
  * - `attached`: its probes are in place.
@@ -40,8 +41,55 @@ export interface TargetFile {
 export interface AttachPort {
   /** Executable mappings are told of by `mapped`: nobody need look again for them. */
   readonly reportsMappings?: boolean;
+  /** Processes whose probes were taken away say so before they have a new connection. */
+  readonly canRest?: boolean;
   attach(request: AttachRequest): number;
   detach(id: number): void;
+  /** See `NativeCapture`. */
+  setRest(id: number, rest: RestLevel | 'nothing'): boolean;
+  setResting(pid: number, isResting: boolean): void;
+  /** See `NativeBinding`. */
+  findUsers(inodes: readonly bigint[]): Promise<number[][]>;
+  setFileKnown(file: Uint8Array, isKnown: boolean): void;
+}
+
+/**
+ * Why probes are put back: the process connects to another host or forks (`connect`), or was seen to send something
+ * (`traffic`); another process began to use the file (`user`); nobody uses it any more (`exit`); they could not be taken
+ * away (`failed`).
+ */
+export type WakeReason = 'connect' | 'traffic' | 'user' | 'exit' | 'failed';
+
+export interface RestOptions {
+  /** Nothing that is known of this process would be missed. */
+  isQuiet(pid: number, timeNs: bigint): boolean;
+  /** And it was seen to do nothing but answer. */
+  onlyServes(pid: number, timeNs: bigint): boolean;
+  onRest(file: TargetFile, level: RestLevel, pids: readonly number[]): void;
+  /** The probes of these processes are about to be put back. */
+  beforeWake(pids: readonly number[]): void;
+  /** They are back, `lateNs` after what called for them. */
+  onWake(file: TargetFile, reason: WakeReason, pids: readonly number[], lateNs: bigint): void;
+}
+
+/** Takes probes away where there is nothing to see. */
+export interface ProbeRest {
+  /** Until this is called, nothing rests. */
+  follow(options: RestOptions): void;
+  /** Nothing is changed any more. */
+  stop(): void;
+  /** There is nothing to see in this process: takes away what no other process needs of its probes. */
+  begin(pid: number, level: RestLevel): void;
+  /** Puts back every probe of the files that the process uses, because of something at `timeNs` (boot clock). */
+  wake(pid: number, reason: WakeReason, timeNs: bigint): void;
+  /** A process runs code of this file. False: it is none that the file rests for, or the file does not rest. */
+  mapped(pid: number, inode: bigint, timeNs: bigint): boolean;
+  exited(pid: number, timeNs: bigint): void;
+  isResting(pid: number): boolean;
+  /** The mappings of this file are not reported any more. */
+  fileKnown(inode: bigint, key: Uint8Array): void;
+  /** Files that rest. */
+  readonly count: number;
 }
 
 export interface TargetTracker {
@@ -65,6 +113,8 @@ export interface TargetTracker {
   settled(): Promise<void>;
   /** Every file with TLS in it that was found, and why others of interest were refused. */
   discoveries(): TargetFile[];
+  /** Absent where probes stay as long as the capture runs. */
+  readonly rest?: ProbeRest | undefined;
   /** Ends what is scheduled. Probes are removed by the capture itself. */
   stop(): void;
 }

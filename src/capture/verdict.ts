@@ -20,10 +20,15 @@ export interface ConnectionVerdict {
   readStream?: number | undefined;
   /** The same of what is written. */
   writeStream?: number | undefined;
+  /** The process only answers on this connection, and nobody wants what it answers. */
+  isServed?: boolean;
 }
 
 /** Nothing of the connection is wanted any more, whatever comes. */
 export const NEVER_COPY: ConnectionVerdict = { readUntil: Infinity, writeUntil: Infinity };
+
+/** The same because the process is the server. */
+export const NEVER_COPY_SERVED: ConnectionVerdict = { ...NEVER_COPY, isServed: true };
 
 /** Takes a verdict; never throws. */
 export type VerdictSink = (connection: ConnectionRef, verdict: ConnectionVerdict) => void;

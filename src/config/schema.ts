@@ -253,6 +253,12 @@ export const schema = {
       ['tls', 'plain', 'process'],
       "What is captured: tls (plaintext of TLS connections), plain (unencrypted HTTP), server (the server's side of model calls too, for metrics of servers), process (programs that start and end).",
     ),
+    probeRest: required(
+      'SIGHTLINE_PROBE_REST',
+      boolean(),
+      true,
+      'True: probes are taken away from programs while all that they do over TLS is a download that is no model call, or answering requests, and put back when they connect to another host.',
+    ),
     ringBytes: required(
       'SIGHTLINE_RING_BYTES',
       size({ min: 64 * 1024, max: 1024 ** 3, powerOfTwo: true }),

@@ -59,6 +59,8 @@ export interface HttpStageOptions {
    * itself. Undefined, of all of them: the bytes are skipped.
    */
   upgrade?(exchange: Exchange): ConnectionParser | undefined;
+  /** Nobody wants anything of connections on which the process only answers. */
+  leavesOutServed?: boolean;
   /** Told which bytes nobody wants: of bodies without an observer, and of connections that are no HTTP. */
   onVerdict?: VerdictSink;
   /** Counted in place. */

@@ -5,6 +5,7 @@
  * Each later call costs a few byte comparisons until one begins like a message.
  */
 import type { ConnectionRef, Direction } from '../capture/events.ts';
+import { NEVER_COPY_SERVED } from '../capture/verdict.ts';
 import {
   type ChunkTime,
   type ConnectionParser,
@@ -111,6 +112,10 @@ function createSniffedConnection(
     at: ChunkTime,
     position: number,
   ): void {
+    if (isServed(sniffed, result, position)) {
+      leaveOutServed(sniffed, bytes, position);
+      return;
+    }
     if (result === 'http2') {
       context.counters.http2Connections += 1;
       parser = context.http2?.(connection) ?? guess ?? createHttp2Connection(connection, context);
@@ -132,6 +137,27 @@ function createSniffedConnection(
       parser.data(sniffed.direction, held, sniffed.heldAt, sniffed.heldPosition);
     }
     parser.data(sniffed.direction, bytes, at, position);
+  }
+
+  /** The very first bytes of the connection are a request that the process gets: it is the server. */
+  function isServed(sniffed: Sniffed, result: ProbeResult, position: number): boolean {
+    const first = sniffed.probe.held.length > 0 ? sniffed.heldPosition : position;
+    return (
+      context.leavesOutServed === true &&
+      context.onVerdict !== undefined &&
+      result !== 'response' &&
+      sniffed.direction === 'read' &&
+      first === 0 &&
+      ends.write === 0 &&
+      !joinedMidway
+    );
+  }
+
+  function leaveOutServed(sniffed: Sniffed, bytes: Uint8Array, position: number): void {
+    dropHeld(sniffed);
+    parser = createUnwantedParser(skip);
+    skip(sniffed.direction, bytes, position);
+    context.onVerdict?.(connection, NEVER_COPY_SERVED);
   }
 
   /** Leaves out line ends before the first message. */
@@ -282,6 +308,18 @@ function createSniffedConnection(
       releaseHeld(write);
       parser?.end(reason, timeNs);
     },
+  };
+}
+
+/** Of a connection that nobody wants; what still comes of it was on its way when the kernel was told. */
+function createUnwantedParser(
+  skip: (direction: Direction, bytes: Uint8Array, position: number) => void,
+): ConnectionParser {
+  return {
+    data: (direction, bytes, _at, position) => skip(direction, bytes, position),
+    gap: () => {},
+    skip: () => {},
+    end: () => {},
   };
 }
 

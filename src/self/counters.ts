@@ -62,6 +62,18 @@ export const COUNTERS = {
       'Processes that ran a TLS stack before its probes were in place, by stack and by how long at most.',
     attributes: ['stack', 'within'],
   },
+  'sightline.rests': {
+    unit: '{rest}',
+    description:
+      'Times that the probes of a file were taken away because there was nothing to see, by level.',
+    attributes: ['level'],
+  },
+  'sightline.wakes': {
+    unit: '{wake}',
+    description:
+      'Times that they were put back, by reason and by how long that took at most after what called for it.',
+    attributes: ['reason', 'within'],
+  },
   'sightline.missed_files': {
     unit: '{file}',
     description:

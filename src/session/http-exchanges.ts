@@ -12,8 +12,8 @@ import type { ProcessSpan, Turn } from './turn.ts';
 export type HttpSpans = 'off' | 'agents' | 'all';
 
 export interface HttpExchanges {
-  /** The request is known. It belongs where its process is at this time. */
-  began(exchange: Exchange): void;
+  /** The request is known. It belongs where its process is at this time. Returns whether it will be told, as far as is known. */
+  began(exchange: Exchange): boolean;
   /** It is over, and was no model call. `isGivenUp`: observation of it ended, whatever became of it. */
   ended(exchange: Exchange, isGivenUp: boolean): void;
 }
@@ -37,14 +37,16 @@ export function createHttpExchanges(options: HttpExchangesOptions): HttpExchange
   // Weak: known as long as the exchange is under way.
   const places = new WeakMap<Exchange, Turn | ProcessSpan>();
 
-  function began(exchange: Exchange): void {
+  function began(exchange: Exchange): boolean {
     if (which === 'off' || exchange.role !== 'client') {
-      return;
+      return false;
     }
-    const place = options.placeOf(options.processOf(exchange));
+    const process = options.processOf(exchange);
+    const place = options.placeOf(process);
     if (place !== undefined) {
       places.set(exchange, place);
     }
+    return which === 'all' || (place?.workload ?? options.workloadOf(process)).isAgent;
   }
 
   function ended(exchange: Exchange, isGivenUp: boolean): void {

@@ -64,7 +64,7 @@ export interface SessionStage extends ModelCallObserver {
   /** The observer's `toolCall` is always there. */
   toolCall(call: ModelCall, toolCall: ToolCall): void;
   /** The request of an exchange is known. */
-  exchangeBegan(exchange: Exchange): void;
+  exchangeBegan(exchange: Exchange): boolean;
   /** It is over, and was no model call. `isGivenUp`: observation of it ended, whatever became of it. */
   exchangeEnded(exchange: Exchange, isGivenUp: boolean): void;
   /** A program started in the process; it is the last of `process.programs`. */

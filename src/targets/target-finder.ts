@@ -9,16 +9,23 @@ import {
   statSync,
 } from 'node:fs';
 import { LRUCache } from 'lru-cache';
+import type { TlsStack } from '../capture/events.ts';
 import { createHostClock } from '../capture/host-clock.ts';
 import { listProcesses } from '../capture/proc-process.ts';
 import { rootPrefix } from '../capture/process-root.ts';
 import { readLink } from '../capture/small-file.ts';
-import type { AttachPort, TargetFile, TargetTracker } from '../capture/target-tracker.ts';
+import type {
+  AttachPort,
+  ProbeRest,
+  TargetFile,
+  TargetTracker,
+} from '../capture/target-tracker.ts';
 import { messageOf } from '../util/errors.ts';
 import { commandFiles } from './command-files.ts';
 import { createFileSearches } from './file-searches.ts';
 import { agentCommands, librariesBeside, runtimesOnPath, systemLibraries } from './known-files.ts';
 import { createMappingWatch } from './mapping-watch.ts';
+import { createProbeRest, type RestableFile } from './probe-rest.ts';
 import { type FileMapping, readExecutableMappings } from './process-maps.ts';
 import { createRelookSchedule, type RelookScheduleOptions } from './relook-schedule.ts';
 import type { LocatedProbes, TlsLocation, TlsLocator } from './tls-location.ts';
@@ -38,6 +45,9 @@ export const DEFAULT_SWEEP_INTERVAL_MS = 30_000;
 
 /** Processes remembered to have run a file while it was searched. */
 const MAX_USERS = 1024;
+
+/** Stacks whose connections are followed again without harm after some of their calls were not seen. */
+const RESTABLE_STACKS: ReadonlySet<TlsStack> = new Set(['openssl', 'boringssl', 'go']);
 
 /** OVERLAYFS_SUPER_MAGIC of linux/magic.h. */
 const OVERLAY_MAGIC = 0x794c7630;
@@ -112,6 +122,8 @@ interface Attached {
   file: TargetFile;
   /** One a stack; empty when nothing captures: the finder was used for looking only. */
   ids: number[];
+  /** Those of them whose probes may be taken away for a time. */
+  restableIds: number[];
   stamp: string;
   probes: readonly LocatedProbes[];
   isOverlay: boolean;
@@ -148,11 +160,23 @@ export function createTargetFinder(options: TargetFinderOptions): TargetFinder {
     onMissed: (pid) => options.onMissed?.(pid),
   });
   const bootNs = options.bootNs ?? createHostClock().bootNs;
+  /** Files that any program may be using at the next moment. */
+  const shared = new WeakSet<TargetFile>();
   let port: AttachPort | undefined;
+  let rest: ProbeRest | undefined;
   let sweepTimer: NodeJS.Timeout | undefined;
 
   function begin(to: AttachPort): void {
     port = to;
+    if (to.canRest) {
+      rest = createProbeRest({
+        port: to,
+        filesOf: restableFilesOf,
+        onLost: loseProbes,
+        onDefect: (error) => options.onDefect?.(error),
+        bootNs,
+      });
+    }
     sweepTimer = setInterval(sweep, options.sweepIntervalMs ?? DEFAULT_SWEEP_INTERVAL_MS);
     sweepTimer.unref();
     const searchPath = options.searchPath ?? process.env.PATH ?? '';
@@ -160,7 +184,13 @@ export function createTargetFinder(options: TargetFinderOptions): TargetFinder {
     const agents = agentCommands(searchPath).flatMap((path) => commandFiles([path], place));
     const known = options.knownPrograms?.() ?? [];
     const runtimes = runtimesOnPath(searchPath);
-    for (const path of new Set([...systemLibraries(), ...runtimes, ...agents, ...known])) {
+    for (const path of new Set([...systemLibraries(), ...runtimes, ...agents])) {
+      const file = examinePath(path);
+      if (file !== undefined) {
+        shared.add(file);
+      }
+    }
+    for (const path of known) {
       examinePath(path);
     }
   }
@@ -424,10 +454,15 @@ export function createTargetFinder(options: TargetFinderOptions): TargetFinder {
       return settle(key, file, { kind: 'refused', reason: limitReason });
     }
     const ids: number[] = [];
+    const restableIds: number[] = [];
     const failures: string[] = [];
     for (const { request } of port ? probes : []) {
       try {
-        ids.push((port as AttachPort).attach({ ...request, path }));
+        const id = (port as AttachPort).attach({ ...request, path });
+        ids.push(id);
+        if (RESTABLE_STACKS.has(request.stack)) {
+          restableIds.push(id);
+        }
       } catch (error) {
         failures.push(messageOf(error).replaceAll(path, file.path));
       }
@@ -440,6 +475,7 @@ export function createTargetFinder(options: TargetFinderOptions): TargetFinder {
     const entry: Attached = {
       file,
       ids,
+      restableIds,
       stamp: stampOf(stats),
       probes,
       isOverlay: isOnOverlay(path),
@@ -451,6 +487,31 @@ export function createTargetFinder(options: TargetFinderOptions): TargetFinder {
     attachedByContent.set(contentKey(stats), entry);
     options.onVerdict?.(file);
     return file;
+  }
+
+  /**
+   * The program itself, as long as it is none that others start all the time: whatever runs a shared library or a runtime
+   * must be seen from its first request on.
+   */
+  function restableFilesOf(pid: number): RestableFile[] {
+    const stats = statOf(`/proc/${pid}/exe`);
+    const entry = stats && attached.get(inodeKey(stats));
+    if (entry === undefined || entry.restableIds.length === 0 || shared.has(entry.file)) {
+      return [];
+    }
+    return [{ file: entry.file, ids: entry.restableIds }];
+  }
+
+  /** What became of its probes is not known: the next look attaches to the file anew. */
+  function loseProbes(file: TargetFile, error: unknown): void {
+    options.onVerdict?.({ ...file, verdict: 'failed', reason: messageOf(error) });
+    for (const entry of attached.values()) {
+      if (entry.file === file) {
+        giveUp(entry);
+        examinePath(file.path);
+        return;
+      }
+    }
   }
 
   function giveUp(entry: Attached): void {
@@ -523,6 +584,9 @@ export function createTargetFinder(options: TargetFinderOptions): TargetFinder {
       return stats && examineStats(path, stats, path, undefined, true);
     },
     settled: searches.settled,
+    get rest() {
+      return rest;
+    },
     filesOf: (pid) => filesOf(pid, undefined),
     examinedFiles: (pid) => examineFiles(pid),
     discoveries() {
@@ -533,6 +597,7 @@ export function createTargetFinder(options: TargetFinderOptions): TargetFinder {
       schedule.stop();
       mappings.stop();
       searches.stop();
+      rest?.stop();
       clearInterval(sweepTimer);
       port = undefined;
     },

@@ -37,6 +37,7 @@ describe('loading the configuration', () => {
     const config = loadConfig({});
     assert.deepEqual(config.capture, {
       kinds: ['tls', 'plain', 'process'],
+      probeRest: true,
       ringBytes: 16 * 1024 * 1024,
       streamTimeoutMs: 300_000,
       turnTimeoutMs: 600_000,

@@ -137,6 +137,10 @@ describe('the target finder', () => {
     detach(id) {
       detached.push(id);
     },
+    findUsers: async () => [],
+    setRest: () => false,
+    setResting() {},
+    setFileKnown() {},
   };
 
   beforeEach(() => {
@@ -243,6 +247,10 @@ describe('the target finder', () => {
         throw new Error(`cannot probe ${request.path}`);
       },
       detach() {},
+      findUsers: async () => [],
+      setRest: () => false,
+      setResting() {},
+      setFileKnown() {},
     });
     assert.equal(targets.examineFile(path)?.reason, `cannot probe ${path}`);
     const other = put('other.so', 'ELF');

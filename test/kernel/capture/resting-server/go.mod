@@ -1,0 +1,3 @@
+module resting-server
+
+go 1.19
