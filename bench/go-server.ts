@@ -1,19 +1,21 @@
 /**
  * What observation costs a Go server under load in which there is nothing to see.
  *
- *     npx tsx bench/go-server.ts [--requests N] [--connections N] [--pairs N] [--capture tls,plain,process]
+ *     npx tsx bench/go-server.ts [--requests N] [--connections N] [--pairs N] [--capture tls,plain,process] [--rest BOOLEAN]
  *
  * Needs root, eBPF, the built code, Go and h2load (Debian: nghttp2-client). One server answers throughout; rounds
  * with and without `sightline run` take turns, and which of the two comes first does, too. What counts is the
- * server's own CPU time a request, user and system; its client is on the same machine and observed as well.
+ * server's own CPU time a request, user and system. Its client is left out, with a TLS library of its own, as if it was on
+ * another machine: slowed down itself, it would keep the server waiting. Each round has two parts of as many requests: in the
+ * first one the server is new to the observer, in the second one its probes rest.
  */
-import { execFile, execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { loadavg, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs, promisify } from 'node:util';
+import { parseArgs } from 'node:util';
 import { kernelObstacle } from '../test/support/kernel-guard.ts';
 import { makeCertificate } from '../test/support/model-server/certificate.ts';
 import { startSightline } from '../test/support/sightline.ts';
@@ -26,11 +28,11 @@ const { values } = parseArgs({
     pairs: { type: 'string', default: '5' },
     // What costs how much: `plain,process` leaves the TLS probes out.
     capture: { type: 'string', default: 'tls,plain,process' },
+    rest: { type: 'string', default: 'true' },
   },
 });
 const requests = Number(values.requests);
 const pairs = Number(values.pairs);
-const run = promisify(execFile);
 
 interface Round {
   /** A request, in microseconds. */
@@ -38,11 +40,26 @@ interface Round {
   cpu: number;
 }
 
+interface Parts {
+  first: Round;
+  second: Round;
+}
+
 const obstacle = kernelObstacle();
 if (obstacle !== undefined) {
   throw new Error(`this bench needs the real kernel: ${obstacle}`);
 }
 const folder = mkdtempSync(join(tmpdir(), 'sightline-go-server-'));
+const listing = execFileSync('ldconfig', ['-p'], { encoding: 'utf8' });
+for (const name of ['libssl.so.3', 'libcrypto.so.3']) {
+  const found = listing.split('\n').find((line) => line.trim().startsWith(`${name} `));
+  copyFileSync(found?.split('=> ')[1] ?? name, join(folder, name));
+}
+/** Runs the client, and is left out with whatever it runs. */
+const shell = spawn('sh', {
+  stdio: ['pipe', 'pipe', 'inherit'],
+  env: { ...process.env, LD_LIBRARY_PATH: folder },
+});
 const certificate = makeCertificate();
 const program = join(folder, 'go-server');
 execFileSync('go', ['build', '-o', program, '.'], {
@@ -59,11 +76,14 @@ function serverCpuUs(): number {
   return ((Number(fields[11]) + Number(fields[12])) / TICKS) * 1e6;
 }
 
-async function load(url: string): Promise<Round> {
+async function loadOnce(url: string): Promise<Round> {
   const before = serverCpuUs();
   const start = process.hrtime.bigint();
+  const report = join(folder, 'report');
   const more = ['--h1', '-n', values.requests, '-c', values.connections, url];
-  const { stdout } = await run('h2load', more);
+  shell.stdin.write(`h2load ${more.join(' ')} > ${report}; echo done\n`);
+  await once(shell.stdout, 'data');
+  const stdout = readFileSync(report, 'utf8');
   const wall = Number(process.hrtime.bigint() - start) / 1000;
   if (!stdout.includes(` ${requests} succeeded`)) {
     throw new Error(`not every request succeeded: ${stdout}`);
@@ -71,15 +91,25 @@ async function load(url: string): Promise<Round> {
   return { wall: wall / requests, cpu: (serverCpuUs() - before) / requests };
 }
 
-async function loadObserved(url: string): Promise<Round> {
-  const sightline = await startSightline({ env: { SIGHTLINE_CAPTURE: values.capture } });
+async function load(url: string): Promise<Parts> {
+  return { first: await loadOnce(url), second: await loadOnce(url) };
+}
+
+async function loadObserved(url: string): Promise<Parts> {
+  const sightline = await startSightline({
+    env: {
+      SIGHTLINE_CAPTURE: values.capture,
+      SIGHTLINE_EXCLUDE_PID: `${shell.pid}`,
+      SIGHTLINE_PROBE_REST: values.rest,
+    },
+  });
   try {
-    const round = await load(url);
+    const parts = await load(url);
     const finished = await sightline.stop();
     if (finished.code !== 0 || /lost in the kernel/.test(finished.stderr)) {
       throw new Error(`sightline ended with ${finished.code}: ${finished.stderr}`);
     }
-    return round;
+    return parts;
   } finally {
     sightline.child.kill('SIGKILL');
     sightline.remove();
@@ -90,8 +120,8 @@ try {
   const [port] = (await once(server.stdout, 'data')) as [Buffer];
   const url = `https://127.0.0.1:${port.toString().trim()}/healthz`;
   await load(url);
-  const off: Round[] = [];
-  const on: Round[] = [];
+  const off: Parts[] = [];
+  const on: Parts[] = [];
   for (let pair = 0; pair < pairs; pair += 1) {
     for (const isObserved of pair % 2 === 0 ? [false, true] : [true, false]) {
       (isObserved ? on : off).push(await (isObserved ? loadObserved : load)(url));
@@ -102,13 +132,16 @@ try {
   console.log(
     `${requests} requests of h2load over ${values.connections} connections, ${pairs} pairs, load ${loads.join(' ')}`,
   );
-  for (const name of ['cpu', 'wall'] as const) {
-    const [before, after] = [off.map((round) => round[name]), on.map((round) => round[name])];
-    console.log(
-      `${name}, µs a request: ${spreadText(spreadOf(before), 1)} → ${spreadText(spreadOf(after), 1)}   ratio ${spreadText(ratiosOf(after, before), 3)}`,
-    );
+  for (const part of ['first', 'second'] as const) {
+    for (const name of ['cpu', 'wall'] as const) {
+      const [before, after] = [off, on].map((rounds) => rounds.map((round) => round[part][name]));
+      const spreads = [before, after].map((spread) => spreadText(spreadOf(spread ?? []), 1));
+      const ratio = spreadText(ratiosOf(after ?? [], before ?? []), 3);
+      console.log(`${part} part, ${name}, µs a request: ${spreads.join(' → ')}   ratio ${ratio}`);
+    }
   }
 } finally {
+  shell.kill('SIGKILL');
   server.kill('SIGKILL');
   certificate.remove();
   rmSync(folder, { recursive: true, force: true });
