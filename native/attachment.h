@@ -57,9 +57,6 @@ struct Attachment {
     std::vector<PlacedRequest> placed;
     std::unique_ptr<HeldFile> file;
     Rest rest = Rest::kNothing;
-    // A call that is seen twice, by probes that end and by those put back, counts once
-    // (bpf/tls/call.h).
-    bool may_overlap = false;
     // Of what was taken away last; null when nothing was.
     std::shared_ptr<EndOfProbes> end;
 };

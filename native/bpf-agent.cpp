@@ -311,7 +311,6 @@ Outcome BpfAgent::attach(const AttachTarget &target, int *id) {
         }
     }
     attachment.file = std::make_unique<HeldFile>(target.path);
-    attachment.may_overlap = target.stack != "go";
     *id = next_id_++;
     attached_.emplace(*id, std::move(attachment));
     return std::nullopt;
@@ -353,7 +352,7 @@ Outcome BpfAgent::put_back(Attachment *attachment, const std::string &path, Rest
         if (rests(placed.request, rest) || !placed.links.empty()) {
             continue;
         }
-        if (attachment->end && !attachment->may_overlap) {
+        if (attachment->end) {
             attachment->end->wait();
             attachment->end = nullptr;
         }

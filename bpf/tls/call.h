@@ -81,10 +81,11 @@ static __always_inline int enter_call(struct pt_regs *ctx, const struct call_sha
         else
             lose_call(present->object, present->direction, present->enter_ns);
     }
-    if (!shape.is_empty)
-        open_call(&call, pid_tgid, key.stack_pointer, !call.sharing);
+    bool has_peer = !shape.is_empty && open_call(&call, pid_tgid, key.stack_pointer, !call.sharing);
     if (bpf_map_update_elem(&calls, &key, &call, BPF_ANY))
         count(SL_DROP_TABLE, 0);
+    if (has_peer)
+        return 0;
     struct peer_search search = {
         .connection = {.object = call.object, .pid = pid_tgid >> 32},
         .enter_ns = call.enter_ns,

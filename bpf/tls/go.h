@@ -58,9 +58,11 @@ static __always_inline int go_enter(struct pt_regs *ctx, u32 direction, const bo
     struct goroutine_call *present = bpf_map_lookup_elem(&goroutine_calls, &key);
     if (present && present->call.object != value.call.object)
         lose_call(present->call.object, present->call.direction, present->call.enter_ns);
-    open_call(&value.call, key.goroutine, key.depth, true);
+    bool has_peer = open_call(&value.call, key.goroutine, key.depth, true);
     if (bpf_map_update_elem(&goroutine_calls, &key, &value, BPF_ANY))
         count(SL_DROP_TABLE, 0);
+    if (has_peer)
+        return 0;
     struct peer_search search = {
         .connection = {.object = value.call.object, .pid = key.pid},
         .enter_ns = value.call.enter_ns,

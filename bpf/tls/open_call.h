@@ -183,13 +183,29 @@ static __always_inline u64 open_call_shape(const struct call *call) {
     return (call->direction & 1) | result << 8 | (u64)call->stack << 16;
 }
 
-/* At the entry of a call. A goroutine's place is its depth. `is_new`: not the rest of one. */
-static __always_inline void open_call(const struct call *call, u64 owner, u64 place, bool is_new) {
+static __always_inline bool has_open_calls(const struct connection *connection) {
+    return connection->open_calls[SL_DIRECTION_READ].enter_ns ||
+           connection->open_calls[SL_DIRECTION_WRITE].enter_ns;
+}
+
+/*
+ * At the entry of a call. A goroutine's place is its depth. `is_new`: not the rest of one. Returns
+ * whether the connection's socket is known; mostly one look-up is all that is needed.
+ */
+static __always_inline bool open_call(const struct call *call, u64 owner, u64 place, bool is_new) {
     struct connection_key key = {
         .object = call->object,
         .pid = bpf_get_current_pid_tgid() >> 32,
     };
     struct connection *connection = bpf_map_lookup_elem(&connections, &key);
+    if (connection && !has_open_calls(connection)) {
+        struct open_call *open = &connection->open_calls[call->direction & 1];
+        open->enter_ns = call->enter_ns;
+        open->owner = owner;
+        open->place = place;
+        open->result = open_call_shape(call) >> 8 & 0xff;
+        return connection->socket_cookie;
+    }
     if (connection && is_new) {
         /* Reading a connection is never made of writing to it, nor the other way round. */
         u64 outside = call->stack == SL_STACK_GO ? 1 : ~0ULL;
@@ -198,6 +214,7 @@ static __always_inline void open_call(const struct call *call, u64 owner, u64 pl
                      is_read ? outside : place);
     }
     note_call(call->object, call->enter_ns, owner, place, open_call_shape(call));
+    return false;
 }
 
 /* At the return of one: the calls that it is made of are over, too. */

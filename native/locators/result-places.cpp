@@ -126,7 +126,7 @@ class Search {
         }
         // Only what the function itself reads again: below may be room that is a callee's.
         for (const auto &[slot, held] : point.slots) {
-            if (held == wanted && is_read_behind(slot, wanted, behind)) {
+            if (held == wanted && !flow_.is_shared(slot) && is_read_behind(slot, wanted, behind)) {
                 return ResultPart{.register_number = std::nullopt,
                                   .stack_distance = slot + point.stack_bytes};
             }

@@ -71,6 +71,10 @@ class ValueFlow {
     FlowValue initial(unsigned register_number);
     // How far from the stack pointer at the entry a piece of memory of eight bytes is.
     std::optional<int64_t> slot_of(const FlowPoint &point, const Operand &operand) const;
+    // Its address is somewhere else, too: whoever has that may write to it.
+    bool is_shared(int64_t slot) const {
+        return shared_.contains(slot);
+    }
 
   private:
     enum class Kind : uint64_t { constant, initial, initial_slot, made, merged, sum, frame };

@@ -10,6 +10,7 @@ import type {
   DataEvent,
   Direction,
   ExecEvent,
+  ExitEvent,
   ProcessRef,
   SnapshotEvent,
 } from './events.ts';
@@ -248,6 +249,7 @@ export function createLiveSource(options: LiveSourceOptions): LiveSource {
         return;
       case 'exit':
         if (event.process.pid !== ownPid) {
+          endRest(event);
           if (selected && selected.of(event.process).kind !== 'wanted') {
             leaveOut(selected.of(event.process));
             selected.forget(event.process);
@@ -256,10 +258,6 @@ export function createLiveSource(options: LiveSourceOptions): LiveSource {
           event.process = identities.resolve(event.process);
           muted.delete(event.process.pid);
           suspects.delete(event.process.pid);
-          traffic.push(event);
-          targets.rest?.exited(event.process.pid, event.timeNs);
-          restedNs.delete(event.process.pid);
-          backNs.delete(event.process.pid);
           // Forgotten at the next tick: records of its other threads may still follow.
           exited.push(event.process);
           emit(event);
@@ -301,6 +299,14 @@ export function createLiveSource(options: LiveSourceOptions): LiveSource {
     );
   }
 
+  function endRest(event: ExitEvent): void {
+    const { pid } = event.process;
+    traffic.push(event);
+    targets.rest?.exited(pid, event.timeNs);
+    restedNs.delete(pid);
+    backNs.delete(pid);
+  }
+
   function wake(pid: number, reason: WakeReason, timeNs: bigint): void {
     try {
       targets.rest?.wake(pid, reason, timeNs);
@@ -330,13 +336,19 @@ export function createLiveSource(options: LiveSourceOptions): LiveSource {
     options.onRest?.(file, level, undefined);
   }
 
-  /** What has passed meanwhile is in no position of the kernel's: connections begin anew. */
-  function beforeWake(pids: readonly number[]): void {
+  /**
+   * What has passed meanwhile is in no position of the kernel's. Where only reads were not seen, what was asked was
+   * followed, so its connection goes on behind a gap; others begin anew.
+   */
+  function beforeWake(pids: readonly number[], level: RestLevel): void {
     for (const pid of pids) {
       const sinceNs = restedNs.get(pid) ?? 0n;
       for (const { ref, lastDataNs } of traffic.connectionsOf(pid)) {
-        if (lastDataNs <= sinceNs) {
-          emitRested(ref, 'read');
+        if (lastDataNs > sinceNs) {
+          continue;
+        }
+        emitRested(ref, 'read');
+        if (level === 'everything') {
           emitRested(ref, 'write');
           capture?.forgetConnection(pid, ref.object);
           traffic.forget(ref);
@@ -554,6 +566,7 @@ export function createLiveSource(options: LiveSourceOptions): LiveSource {
       suspectRunning(stat);
       snapshot(stat);
       targets.examine(stat.pid);
+      wakeForProgram(stat.pid, clock.bootNs());
     }
   }
 
@@ -642,6 +655,7 @@ export function createLiveSource(options: LiveSourceOptions): LiveSource {
     }
     snapshot(stat);
     targets.examine(stat.pid);
+    wakeForProgram(stat.pid, clock.bootNs());
   }
 
   function onTimer(): void {
@@ -649,6 +663,8 @@ export function createLiveSource(options: LiveSourceOptions): LiveSource {
     tickCount += 1;
     for (const ref of exited.splice(0)) {
       identities.forget(ref);
+      // Records of its other threads may have followed.
+      traffic.forgetProcess(ref.pid);
       selected?.forget(ref);
     }
     for (const pid of muted) {
@@ -686,6 +702,10 @@ export function createLiveSource(options: LiveSourceOptions): LiveSource {
     }
     const bytes = Math.max(now.droppedBytes - (counters?.droppedBytes ?? 0), 0);
     counters = now;
+    if (records.control !== undefined) {
+      // What found no room may have called for probes that rest.
+      targets.rest?.wakeAll('lost', clock.bootNs());
+    }
     if (hasGrown || bytes > 0) {
       emit({ type: 'drops', timeNs: clock.bootNs(), records, bytes });
     }

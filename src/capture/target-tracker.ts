@@ -56,9 +56,9 @@ export interface AttachPort {
 /**
  * Why probes are put back: the process connects to another host or forks (`connect`), or was seen to send something
  * (`traffic`); another process began to use the file (`user`); nobody uses it any more (`exit`); they could not be taken
- * away (`failed`).
+ * away (`failed`); the kernel had no room to report something, which may have been one of these (`lost`).
  */
-export type WakeReason = 'connect' | 'traffic' | 'user' | 'exit' | 'failed';
+export type WakeReason = 'connect' | 'traffic' | 'user' | 'exit' | 'failed' | 'lost';
 
 export interface RestOptions {
   /** Nothing that is known of this process would be missed. */
@@ -67,8 +67,8 @@ export interface RestOptions {
   onlyServes(pid: number, timeNs: bigint): boolean;
   onRest(file: TargetFile, level: RestLevel, pids: readonly number[]): void;
   /** The probes of these processes are about to be put back. */
-  beforeWake(pids: readonly number[]): void;
-  /** They are back, `lateNs` after what called for them. */
+  beforeWake(pids: readonly number[], level: RestLevel): void;
+  /** They are back, also for who began to use the file just now, `lateNs` after what called for them. */
   onWake(file: TargetFile, reason: WakeReason, pids: readonly number[], lateNs: bigint): void;
 }
 
@@ -82,6 +82,7 @@ export interface ProbeRest {
   begin(pid: number, level: RestLevel): void;
   /** Puts back every probe of the files that the process uses, because of something at `timeNs` (boot clock). */
   wake(pid: number, reason: WakeReason, timeNs: bigint): void;
+  wakeAll(reason: WakeReason, timeNs: bigint): void;
   /** A process runs code of this file. False: it is none that the file rests for, or the file does not rest. */
   mapped(pid: number, inode: bigint, timeNs: bigint): boolean;
   exited(pid: number, timeNs: bigint): void;

@@ -45,6 +45,8 @@ export interface TrafficWatch {
   connectionsOf(pid: number): FollowedConnection[];
   /** Their next call begins another connection. */
   forget(connection: ConnectionRef): void;
+  /** It has ended, and no record of it will follow. */
+  forgetProcess(pid: number): void;
 }
 
 export interface FollowedConnection {
@@ -244,5 +246,6 @@ export function createTrafficWatch(options: TrafficWatchOptions): TrafficWatch {
     isAsking: (connection) => known(connection)?.firstDirection === 'write',
     connectionsOf: (pid) => [...(processes.get(pid)?.connections.values() ?? [])],
     forget,
+    forgetProcess,
   };
 }

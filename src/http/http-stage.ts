@@ -15,6 +15,7 @@ import {
 import { createHeadProbe, type HeadProbe, type ProbeResult } from './head-probe.ts';
 import { createHttpCounters, type HttpContext, type HttpStageOptions } from './http-options.ts';
 import { createHttp1Connection } from './http1-connection.ts';
+import { FRAME_HEADER_BYTES, FrameType } from './http2/frame.ts';
 import { isFrameChain, UNKNOWN_CONNECTION } from './http2/frame-chain.ts';
 import { createUpgradedParser } from './http2/h2c-upgrade.ts';
 import { createHttp2Connection, type Http2Connection } from './http2/http2-connection.ts';
@@ -24,6 +25,9 @@ import { DEFAULT_HTTP_LIMITS } from './limits.ts';
 import { judgeForeign } from './verdicts.ts';
 import { webSocketSender } from './websocket/frame-probe.ts';
 import { createWebSocketStage } from './websocket/websocket-upgrade.ts';
+
+/** A connection whose first line is longer is copied. */
+const MAX_REQUEST_LINE_BYTES = 8192;
 
 /** Makes the parsers of a transport's connections. */
 export function createHttpStage(options: HttpStageOptions): ConnectionParserFactory {
@@ -77,6 +81,8 @@ function createSniffedConnection(
   /** Bytes in which nothing was found, and bytes that there were. */
   const foreign = { read: 0, write: 0 };
   const ends = { read: 0, write: 0 };
+  /** A request was read before anything was written: what is written first will tell. */
+  let mayBeServed = false;
   const read = createSniffed('read');
   const write = createSniffed('write');
 
@@ -112,10 +118,7 @@ function createSniffedConnection(
     at: ChunkTime,
     position: number,
   ): void {
-    if (isServed(sniffed, result, position)) {
-      leaveOutServed(sniffed, bytes, position);
-      return;
-    }
+    mayBeServed = beginsServed(sniffed, bytes, position);
     if (result === 'http2') {
       context.counters.http2Connections += 1;
       parser = context.http2?.(connection) ?? guess ?? createHttp2Connection(connection, context);
@@ -139,24 +142,24 @@ function createSniffedConnection(
     parser.data(sniffed.direction, bytes, at, position);
   }
 
-  /** The very first bytes of the connection are a request that the process gets: it is the server. */
-  function isServed(sniffed: Sniffed, result: ProbeResult, position: number): boolean {
-    const first = sniffed.probe.held.length > 0 ? sniffed.heldPosition : position;
+  /** The very first bytes of the connection are, beyond doubt, a request that the process gets. */
+  function beginsServed(sniffed: Sniffed, bytes: Uint8Array, position: number): boolean {
+    const { held } = sniffed.probe;
     return (
       context.leavesOutServed === true &&
       context.onVerdict !== undefined &&
-      result !== 'response' &&
       sniffed.direction === 'read' &&
-      first === 0 &&
+      (held.length > 0 ? sniffed.heldPosition : position) === 0 &&
       ends.write === 0 &&
-      !joinedMidway
+      !joinedMidway &&
+      isWholeRequestStart(held.length > 0 ? Buffer.concat([held, bytes]) : bytes)
     );
   }
 
-  function leaveOutServed(sniffed: Sniffed, bytes: Uint8Array, position: number): void {
-    dropHeld(sniffed);
+  /** And its first answer is one: whatever follows on the connection is an answer to somebody. */
+  function leaveOutServed(bytes: Uint8Array, position: number): void {
     parser = createUnwantedParser(skip);
-    skip(sniffed.direction, bytes, position);
+    skip('write', bytes, position);
     context.onVerdict?.(connection, NEVER_COPY_SERVED);
   }
 
@@ -261,6 +264,13 @@ function createSniffedConnection(
       if (guess !== undefined) {
         correctGuess(direction, bytes, at);
       }
+      if (mayBeServed && direction === 'write') {
+        mayBeServed = false;
+        if (position === 0 && isAnswerStart(bytes)) {
+          leaveOutServed(bytes, position);
+          return;
+        }
+      }
       if (parser) {
         parser.data(direction, bytes, at, position);
       } else {
@@ -321,6 +331,23 @@ function createUnwantedParser(
     skip: () => {},
     end: () => {},
   };
+}
+
+/** A request line with its end (RFC 9112 §3), or the client's preface (RFC 9113 §3.4). */
+function isWholeRequestStart(bytes: Uint8Array): boolean {
+  const text = latin1Text(bytes, 0, Math.min(bytes.length, MAX_REQUEST_LINE_BYTES));
+  return /^(?:[A-Z]+ \S+ HTTP\/1\.[01]\r?\n|PRI \* HTTP\/2\.0\r\n\r\nSM\r\n\r\n)/.test(text);
+}
+
+/** A status line, or the SETTINGS frame that a server begins with. */
+function isAnswerStart(bytes: Uint8Array): boolean {
+  const isSettings =
+    bytes.length >= FRAME_HEADER_BYTES &&
+    bytes[3] === FrameType.settings &&
+    bytes.subarray(5, FRAME_HEADER_BYTES).every((byte) => byte === 0);
+  return (
+    isSettings || /^HTTP\/1\.[01] [1-5]\d\d/.test(latin1Text(bytes, 0, Math.min(bytes.length, 12)))
+  );
 }
 
 function isHttp1Start(bytes: Uint8Array): boolean {

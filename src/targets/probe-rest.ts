@@ -97,9 +97,9 @@ export function createProbeRest(options: ProbeRestOptions): ProbeRest {
 
   function ask(question: Asked): void {
     const { pid } = question;
-    asked = question;
     // A connection or a child of that moment, too, is news.
     port.setResting(pid, true);
+    asked = question;
     const inodes = question.files.map(({ file }) => file.inode);
     // From here on whoever begins to use them is told.
     for (const inode of inodes) {
@@ -129,14 +129,16 @@ export function createProbeRest(options: ProbeRestOptions): ProbeRest {
     if (hooks === undefined || isOver || !users.has(pid) || usedMeanwhile.has(one.file.inode)) {
       return;
     }
-    // Where others than this process use the file, they must be known to ask nobody.
-    const others = [...users].filter((other) => other !== pid);
-    const isAlone = others.every((other) => hooks?.onlyServes(other, now) && !hasOutbound(other));
-    if (users.size > MAX_USERS || !isAlone || !hooks?.isQuiet(pid, now)) {
+    if (users.size > MAX_USERS || !hooks.isQuiet(pid, now)) {
       refuse(pid, now);
       return;
     }
     rest(question, one, users);
+  }
+
+  /** Where others than the process itself use the file, they must be known to. */
+  function asksNobody(pid: number, now: bigint): boolean {
+    return hooks?.onlyServes(pid, now) === true && !hasOutbound(pid);
   }
 
   /** Each look at the processes of the host has its price. */
@@ -152,7 +154,12 @@ export function createProbeRest(options: ProbeRestOptions): ProbeRest {
     const entry: Resting = { ...one, level: 'reads', users, sinceNs: now };
     mark(entry);
     // Looked at only now, when a connection that is opened behind the look wakes it.
-    if (level === 'everything' && hooks?.onlyServes(pid, now) && !hasOutbound(pid)) {
+    if (![...users].every((user) => user === pid || asksNobody(user, now))) {
+      unmark(entry).forEach(release);
+      refuse(pid, now);
+      return;
+    }
+    if (level === 'everything' && asksNobody(pid, now)) {
       entry.level = 'everything';
     }
     try {
@@ -200,9 +207,13 @@ export function createProbeRest(options: ProbeRestOptions): ProbeRest {
     port.setResting(pid, false);
   }
 
-  function wakeFile(entry: Resting, reason: WakeReason, timeNs: bigint): void {
+  /** `newcomer`: a process that has begun to use the file, and may have been faster. */
+  function wakeFile(entry: Resting, reason: WakeReason, timeNs: bigint, newcomer?: number): void {
     const users = [...entry.users];
-    hooks?.beforeWake(users);
+    hooks?.beforeWake(users, entry.level);
+    if (newcomer !== undefined) {
+      users.push(newcomer);
+    }
     const free = unmark(entry);
     try {
       for (const id of entry.ids) {
@@ -234,6 +245,12 @@ export function createProbeRest(options: ProbeRestOptions): ProbeRest {
     }
   }
 
+  function wakeAll(reason: WakeReason, timeNs: bigint): void {
+    for (const entry of [...resting.values()]) {
+      wakeFile(entry, reason, timeNs);
+    }
+  }
+
   function mapped(pid: number, inode: bigint, timeNs: bigint): boolean {
     if (asked !== undefined && asked.pid !== pid) {
       asked.usedMeanwhile.add(inode);
@@ -246,7 +263,7 @@ export function createProbeRest(options: ProbeRestOptions): ProbeRest {
       if (entry.users.has(pid)) {
         isKnownUser = true;
       } else {
-        wakeFile(entry, 'user', timeNs);
+        wakeFile(entry, 'user', timeNs, pid);
       }
     }
     return isKnownUser;
@@ -261,6 +278,7 @@ export function createProbeRest(options: ProbeRestOptions): ProbeRest {
     },
     begin,
     wake,
+    wakeAll,
     mapped,
     isResting: (pid) => byPid.has(pid),
     exited(pid, timeNs) {

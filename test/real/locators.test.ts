@@ -146,8 +146,13 @@ describe('locators on real programs', function () {
         ],
       );
       const beginnings = stacks[0]?.functions.slice(2) ?? [];
-      assert.equal(beginnings.at(-1)?.name, 'SSL_do_handshake');
-      assert.ok(beginnings.every(({ name }) => name === 'SSL_new' || name === 'SSL_do_handshake'));
+      const names = beginnings.map(({ name }) => name.replace(/[.+].*$/, ''));
+      assert.ok(names.includes('SSL_do_handshake'));
+      const others = ['SSL_new', 'SSL_do_handshake', 'ERR_put_error', 'X509_verify_cert'];
+      assert.deepEqual(
+        names.filter((name) => !others.includes(name)),
+        [],
+      );
     });
   }
 
