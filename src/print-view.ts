@@ -9,7 +9,7 @@ import { maskBody } from './http/body-secret-scanner.ts';
 import type { ModelCall, ToolCall } from './llm/model-call.ts';
 import type { PipelineOutput } from './pipeline.ts';
 import type { StoryPiece } from './session/story.ts';
-import type { ContentPolicy } from './telemetry/content.ts';
+import { type ContentPolicy, redactValue } from './telemetry/content.ts';
 import { describePiece } from './telemetry/piece-span.ts';
 import type { Conventions } from './telemetry/semconv.ts';
 import type { ConnectionParserFactory } from './transport/connection.ts';
@@ -144,13 +144,13 @@ function callView(
   redact: (text: string) => string,
 ): unknown {
   if (isContentOn) {
-    return mapTexts(call, redact);
+    return redactValue(call, redact);
   }
   const { messages, systemInstructions, toolResults, toolDefinitions, ...request } = call.request;
   return {
     ...call,
     // A service may quote in it what it was sent, a key included.
-    ...(call.error === undefined ? {} : { error: mapTexts(call.error, redact) }),
+    ...(call.error === undefined ? {} : { error: redactValue(call.error, redact) }),
     request: {
       ...request,
       messages: messages.length,
@@ -169,25 +169,4 @@ function responseView(response: NonNullable<ModelCall['response']>): unknown {
 
 function toolCallView({ argumentsText, ...rest }: ToolCall): unknown {
   return { ...rest, argumentsChars: argumentsText.length };
-}
-
-/** A copy of plain data with every text passed through `change`; other objects stay what they are. */
-function mapTexts(value: unknown, change: (text: string) => string): unknown {
-  if (typeof value === 'string') {
-    return change(value);
-  }
-  if (Array.isArray(value)) {
-    return value.map((item) => mapTexts(item, change));
-  }
-  if (value === null || typeof value !== 'object' || !isPlain(value)) {
-    return value;
-  }
-  return Object.fromEntries(
-    Object.entries(value).map(([name, item]) => [name, mapTexts(item, change)]),
-  );
-}
-
-function isPlain(value: object): boolean {
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null;
 }

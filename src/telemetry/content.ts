@@ -38,12 +38,20 @@ function maskWhole(text: string): string {
   return '*'.repeat(text.length);
 }
 
-/** A copy of a JSON value with every text passed through `redact`. */
+/** A text that may be JSON, which a number or a string alone need not be treated as. */
+const MAYBE_JSON = /^\s{0,64}[{[]/;
+
+/**
+ * A copy of plain data with every text passed through `redact`, and masked whole where a key says that it is secret,
+ * also in a text that is JSON. Objects of a class stay what they are.
+ */
 export function redactValue(value: unknown, redact: (text: string) => string, depth = 0): unknown {
   if (typeof value === 'string') {
-    return redact(value);
+    return redact !== maskWhole && MAYBE_JSON.test(value)
+      ? redactJsonText(value, redact)
+      : redact(value);
   }
-  if (value === null || typeof value !== 'object') {
+  if (value === null || typeof value !== 'object' || !isPlain(value)) {
     return value;
   }
   if (depth >= MAX_DEPTH) {
@@ -59,6 +67,11 @@ export function redactValue(value: unknown, redact: (text: string) => string, de
       redactValue(item, SECRET_KEY.test(key) ? maskWhole : redact, depth + 1),
     ]),
   );
+}
+
+function isPlain(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null || Array.isArray(value);
 }
 
 /** A string of a JSON text, perhaps cut off by its end, or a bracket or comma; group 1 is there when it is a key. */

@@ -175,18 +175,18 @@ export const SECRET_RULES: readonly SecretRule[] = [
   ),
   {
     name: 'webhook-url',
-    finds: 'the secret part of Slack and Discord webhook URLs',
-    hints: ['/services/T', '/api/webhooks/'],
+    finds: 'the secret part of Slack and Discord webhook URLs, also of their paths alone',
+    hints: ['/services', '/webhooks'],
     kind: 'words',
-    shape:
-      '(?:hooks\\.slack\\.com\\\\?/services\\\\?/|discord(?:app)?\\.com\\\\?/api\\\\?/webhooks\\\\?/)((?:[A-Za-z0-9_-]|\\\\?/){20,})',
+    // A path alone must have all of its parts.
+    shape: `(?:hooks\\.slack\\.com\\\\?/services\\\\?/|discord(?:app)?\\.com\\\\?/api\\\\?/webhooks\\\\?/|/services\\\\?/(?=T${ALNUM}{6,20}\\\\?/B${ALNUM}{6,20}\\\\?/${ALNUM}{16})|/api\\\\?/(?:v[0-9]{1,2}\\\\?/)?webhooks\\\\?/(?=[0-9]{15,22}\\\\?/${KEY}{40}))((?:[A-Za-z0-9_-]|\\\\?/){20,})`,
   },
   {
     name: 'telegram-token',
-    finds: 'Telegram bots: `123456789:AA…`',
+    finds: 'Telegram bots: `123456789:AA…`, in URLs behind `/bot`',
     hints: [':AA'],
     kind: 'words',
-    shape: 'WORD_BEGIN[0-9]{8,10}:AA[A-Za-z0-9_-]{32,}',
+    shape: 'WORD_BEGIN(?:bot)?([0-9]{8,10}:AA[A-Za-z0-9_-]{32,})',
   },
   prefixed(
     'stripe-key',

@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import type { Scenario } from '../model-server/scenario.ts';
 import type { ModelServer } from '../model-server/server.ts';
-import type { PlantedSecret } from './corpus.ts';
+import { PASSWORD, type PlantedSecret } from './corpus.ts';
 
 export interface Conversation {
   request: Buffer;
@@ -26,7 +26,7 @@ function openAi(text: string, stream: boolean): unknown {
     model: MODEL,
     stream,
     user: `user of ${text}`,
-    metadata: { note: text, password: 'hunter-two-and-more' },
+    metadata: { note: text, password: PASSWORD.secret },
     messages: [
       { role: 'system', content: `Use ${text}.` },
       { role: 'user', content: [{ type: 'text', text: `Here: ${text}\nAnd again (${text}).` }] },
@@ -41,7 +41,7 @@ function openAi(text: string, stream: boolean): unknown {
               name: 'sh',
               arguments: JSON.stringify({
                 command: `run ${text}`,
-                password: 'hunter-two-and-more',
+                password: PASSWORD.secret,
               }),
             },
           },
@@ -74,7 +74,7 @@ function anthropic(text: string, stream: boolean): unknown {
             type: 'tool_use',
             id: 'toolu_1',
             name: 'sh',
-            input: { command: `run ${text}`, password: 'hunter-two-and-more' },
+            input: { command: `run ${text}`, password: PASSWORD.secret },
           },
         ],
       },

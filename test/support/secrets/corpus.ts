@@ -100,14 +100,19 @@ const SAMPLES: Readonly<Record<string, Sample>> = {
   'webhook-url': (make, variant) =>
     variant % 2 === 0
       ? {
-          before: 'https://hooks.slack.com/services/',
+          before: `${variant < 2 ? 'https://hooks.slack.com' : ''}/services/`,
           secret: `T${make(ALNUM, 9)}/B${make(ALNUM, 10)}/${make(ALNUM, 24)}`,
         }
       : {
-          before: 'https://discord.com/api/webhooks/',
+          before: `${variant < 2 ? 'https://discord.com/api' : '/api/v10'}/webhooks/`,
           secret: `${make(DIGITS, 18)}/${make(ALNUM, 68)}`,
         },
-  'telegram-token': (make) => `${make('123456789', 10)}:AA${make(ALNUM, 33)}`,
+  'telegram-token': (make, variant) => {
+    const secret = `${make('123456789', 10)}:AA${make(ALNUM, 33)}`;
+    return variant % 2 === 0
+      ? secret
+      : { before: 'https://api.telegram.org/bot', secret, after: '/sendMessage' };
+  },
   'stripe-key': behind(['sk_live_', 'sk_test_', 'rk_live_', 'whsec_'], ALNUM, 24),
   'twilio-key': behind(['SK'], HEX, 32),
   'sendgrid-key': (make) => `SG.${make(ALNUM, 22)}.${make(ALNUM, 43)}`,
@@ -176,6 +181,13 @@ export function secretCorpus(perRule = 4): PlantedSecret[] {
   });
 }
 
+/** Planted beside the others in JSON: it has no shape, and its key alone says what it is. */
+export const PASSWORD: PlantedSecret = {
+  rule: 'a key of JSON',
+  text: 'hunter-two-and-more',
+  secret: 'hunter-two-and-more',
+};
+
 /** A part of a credential of this many characters is a leak. */
 const LEAK_CHARS = 10;
 
@@ -184,7 +196,7 @@ export function createLeakFinder(
   secrets: readonly PlantedSecret[],
 ): (text: string) => PlantedSecret | undefined {
   const parts = new Map<string, PlantedSecret>();
-  for (const planted of secrets) {
+  for (const planted of [...secrets, PASSWORD]) {
     // What the issuer's prefix and line ends take is no secret.
     for (let at = planted.secret.length - LEAK_CHARS; at >= 0; at -= 1) {
       const part = planted.secret.slice(at, at + LEAK_CHARS);

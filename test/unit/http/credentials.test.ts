@@ -105,6 +105,10 @@ describe('credentials', () => {
       ['/a?monkey=abc&max_tokens=5', '/a?monkey=abc&max_tokens=5'],
       ['/a?%zz=1&token=ab', '/a?%zz=1&token=**'],
       [`/p/${KEYS.openai}/x`, `/p/${'*'.repeat(KEYS.openai?.length ?? 0)}/x`],
+      [`/bot123456789:AA${'x'.repeat(33)}/sendMessage`, `/bot${'*'.repeat(45)}/sendMessage`],
+      [`/services/T12345678/B12345678/${'x'.repeat(24)}`, `/services/${'*'.repeat(44)}`],
+      [`/api/webhooks/${'1'.repeat(18)}/${'x'.repeat(68)}`, `/api/webhooks/${'*'.repeat(87)}`],
+      ['/services/Team/Billing/overview', '/services/Team/Billing/overview'],
     ];
     for (const [target, expected] of cases) {
       assert.equal(scrubTarget(target), expected);
