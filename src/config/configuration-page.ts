@@ -45,7 +45,9 @@ name is the one in the environment of the *observed* process. Sightline's own te
 
 const PRICES_TEXT = `Without a file, list prices of well-known models at their makers' own APIs are used (as published by 2026-07-24). A file is in place of
 them, or with \`"extends": "built-in"\` before them. Prices are US dollars for a million tokens, by \`gen_ai.provider.name\` (\`*\`: any) and model; a
-model's name also stands for its dated versions. \`tiers\` are factors by service tier, and a tier that is not named has no known price.
+model's name also stands for its dated versions. \`tiers\` are factors by service tier (of Anthropic also by
+\`usage.speed\` and \`usage.inference_geo\`), and a tier that is not named has no known price. A provider that is only assumed, as that of
+\`localhost\`, has none of the built-in prices: name it with \`SIGHTLINE_LLM_HOSTS\`, or its models in a file.
 
 \`\`\`json
 {

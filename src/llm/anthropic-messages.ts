@@ -195,8 +195,12 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
     const counts = usage.read();
     if (counts !== undefined) {
       answer.response.usage = counts;
-      const tier = asObject(value)?.service_tier;
-      answer.setServiceTier(tier);
+      answer.setServiceTier(asObject(value)?.service_tier);
+      const priceTiers = usage.priceTiers();
+      if (priceTiers.length > 0) {
+        answer.response.priceTiers = priceTiers;
+      }
+      answer.response.hasUncountedRuns = usage.hasUncountedRuns();
     }
   }
 

@@ -3,20 +3,30 @@
  * https://docs.anthropic.com/en/api/messages#response-usage
  */
 import type { JsonPlan } from '../util/json-scanner.ts';
-import { asCount, asObject } from './json-access.ts';
+import { asArray, asCount, asName, asObject } from './json-access.ts';
 import type { Usage } from './model-call.ts';
 
 const SCALAR: JsonPlan = { keep: 'all', fields: new Map() };
+
+/** Counts that the usage of the whole has, and that of each run of a model. */
+const COUNTS = [
+  'input_tokens',
+  'output_tokens',
+  'cache_read_input_tokens',
+  'cache_creation_input_tokens',
+] as const;
+
+const COUNT_PLANS: readonly [string, JsonPlan][] = COUNTS.map((name) => [name, SCALAR]);
 
 /** Every count has a plan of its own, so that no limit ever drops one. */
 export const ANTHROPIC_USAGE_PLAN: JsonPlan = {
   keep: 'all',
   fields: new Map<string, JsonPlan>([
-    ['input_tokens', SCALAR],
-    ['output_tokens', SCALAR],
+    ...COUNT_PLANS,
     ['service_tier', SCALAR],
-    ['cache_read_input_tokens', SCALAR],
-    ['cache_creation_input_tokens', SCALAR],
+    ['speed', SCALAR],
+    ['inference_geo', SCALAR],
+    ['iterations', { keep: 'all', items: { keep: 'all', fields: new Map(COUNT_PLANS) } }],
     [
       'cache_creation',
       {
@@ -36,7 +46,14 @@ export interface AnthropicUsage {
   add(value: unknown): void;
   /** What the counts are by now, in the conventions' terms; undefined before any count. */
   read(): Usage | undefined;
+  /** What changes the price besides the service tier; empty when nothing does. */
+  priceTiers(): string[];
+  /** There were more runs than the counts are of: compactions, models that advised. */
+  hasUncountedRuns(): boolean;
 }
+
+/** Speeds and regions that cost what the table of prices says. */
+const ORDINARY: ReadonlySet<string> = new Set(['standard', 'global', 'not_available']);
 
 export function createAnthropicUsage(): AnthropicUsage {
   let input: number | undefined;
@@ -45,6 +62,10 @@ export function createAnthropicUsage(): AnthropicUsage {
   let cacheCreation: number | undefined;
   let hourCacheCreation: number | undefined;
   let thinking: number | undefined;
+  let speed: string | undefined;
+  let region: string | undefined;
+  /** Sum over all runs. */
+  let ranTokens = 0;
 
   return {
     add(value) {
@@ -62,6 +83,12 @@ export function createAnthropicUsage(): AnthropicUsage {
       hourCacheCreation =
         asCount(asObject(usage.cache_creation)?.ephemeral_1h_input_tokens) ?? hourCacheCreation;
       thinking = asCount(asObject(usage.output_tokens_details)?.thinking_tokens) ?? thinking;
+      speed = asName(usage.speed) ?? speed;
+      region = asName(usage.inference_geo) ?? region;
+      const runs = asArray(usage.iterations);
+      if (runs !== undefined) {
+        ranTokens = runs.reduce<number>((sum, run) => sum + tokensOf(run), 0);
+      }
     },
     read() {
       const usage: Usage = {};
@@ -86,7 +113,17 @@ export function createAnthropicUsage(): AnthropicUsage {
       }
       return Object.keys(usage).length === 0 ? undefined : usage;
     },
+    priceTiers: () =>
+      [speed, region].filter((tier) => tier !== undefined).filter((tier) => !ORDINARY.has(tier)),
+    hasUncountedRuns: () =>
+      ranTokens > (input ?? 0) + (output ?? 0) + (cacheRead ?? 0) + (cacheCreation ?? 0),
   };
+}
+
+/** All tokens of one run. */
+function tokensOf(run: unknown): number {
+  const counts = asObject(run);
+  return COUNTS.reduce((sum, name) => sum + (asCount(counts?.[name]) ?? 0), 0);
 }
 
 /** Cache writes are also given split by how long they live. */

@@ -8,18 +8,22 @@ const TOKENS_PER_PRICE = 1_000_000;
 const ORDINARY_TIERS: ReadonlySet<string> = new Set(['default', 'standard', 'on_demand']);
 
 /**
- * US dollars; undefined for what has no known price: a model or a service tier that the table does not have, a call
- * whose counts the wire did not give, and tokens of sound, which cost otherwise than those of text.
+ * US dollars; undefined for what has no known price: a model or a service tier that the table does not have, a model of
+ * its own table at a provider that is only assumed, a call whose counts the wire did not give, or not of all that ran,
+ * and tokens of sound, which cost otherwise than those of text.
  */
 export function estimateCostUsd(call: ModelCall, prices: PriceTable): number | undefined {
   const { response } = call;
   const price = response && priceOf(call, response, prices);
-  if (price === undefined) {
+  if (response === undefined || price === undefined || response.hasUncountedRuns === true) {
     return undefined;
   }
-  const factor = tierFactor(price, response?.serviceTier);
-  const tokens = response && tokenCost(response.usage, price, call.operation === 'embeddings');
-  return factor === undefined || tokens === undefined ? undefined : factor * tokens;
+  let usd = tokenCost(response.usage, price, call.operation === 'embeddings');
+  for (const tier of [response.serviceTier, ...(response.priceTiers ?? [])]) {
+    const factor = tierFactor(price, tier);
+    usd = factor === undefined || usd === undefined ? undefined : factor * usd;
+  }
+  return usd;
 }
 
 function priceOf(
@@ -28,7 +32,8 @@ function priceOf(
   prices: PriceTable,
 ): ModelPrice | undefined {
   for (const model of [response.model, call.request.model]) {
-    const price = model === undefined ? undefined : prices.find(call.provider, model);
+    const price =
+      model === undefined ? undefined : prices.find(call.provider, model, call.isProviderAssumed);
     if (price !== undefined) {
       return price;
     }

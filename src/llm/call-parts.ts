@@ -40,6 +40,7 @@ export function createCallParts(call: ModelCall, options: ModelCallOptions): Cal
   const { limits } = options;
   const assumed = call.provider;
   const isKnown = providerOf(call.exchange, options.hosts) !== undefined;
+  const isProviderAssumed = () => call.provider === assumed && !isKnown;
   const content = new ContentKeeper({
     isOn: options.keepContent,
     maxFieldBytes: options.maxContentBytes,
@@ -62,7 +63,7 @@ export function createCallParts(call: ModelCall, options: ModelCallOptions): Cal
       call,
       content,
       limits,
-      isProviderAssumed: () => call.provider === assumed && !isKnown,
+      isProviderAssumed,
     },
     answer,
     scannerOf(reader) {
@@ -109,6 +110,9 @@ export function createCallParts(call: ModelCall, options: ModelCallOptions): Cal
         if (call.error.type === '_OTHER') {
           call.error.type = String(call.httpStatus);
         }
+      }
+      if (isProviderAssumed()) {
+        call.isProviderAssumed = true;
       }
       answer.finish();
     },

@@ -181,6 +181,10 @@ export interface CallResponse {
   finishReasonByChoice?: (string | undefined)[];
   usage: Usage;
   serviceTier?: string;
+  /** What else changes the price of each token, in the API's own words (`fast`, `us`); absent: nothing. */
+  priceTiers?: string[];
+  /** The wire names runs of models for this call that its counts leave out. */
+  hasUncountedRuns?: boolean;
   systemFingerprint?: string;
   messages: OutputMessage[];
   /** One per message of the answer, comparable with `CallRequest.fingerprints`. */
@@ -193,6 +197,8 @@ export interface ModelCall {
   operation: Operation;
   /** gen_ai.provider.name. */
   provider: string;
+  /** Set with the end of the call: `provider` is only that of the API; nothing says whose server it was. */
+  isProviderAssumed?: boolean;
   exchange: Exchange;
   serverAddress?: string;
   serverPort?: number;

@@ -27,8 +27,11 @@ export type PricesByModel = Readonly<Record<string, ModelPrice>>;
 export type PricesByProvider = Readonly<Record<string, PricesByModel>>;
 
 export interface PriceTable {
-  /** The price of a model at a provider; undefined when it is not known. */
-  find(provider: string, model: string): ModelPrice | undefined;
+  /**
+   * The price of a model at a provider; undefined when it is not known. Of a provider that is only assumed
+   * (`isAssumed`) no built-in price is known: whoever writes a table knows what runs at the own hosts.
+   */
+  find(provider: string, model: string, isAssumed?: boolean): ModelPrice | undefined;
 }
 
 const ANY_PROVIDER = '*';
@@ -40,8 +43,14 @@ const VERSION = /(?:[-@](?:\d{8}|\d{4}-\d{2}-\d{2})|-latest)$/;
 const PREFIX = 'models/';
 
 function createPriceTable(...tables: readonly PricesByProvider[]): PriceTable {
-  function findExactly(provider: string, model: string): ModelPrice | undefined {
-    for (const table of tables) {
+  const ownTables = tables.filter((table) => table !== BUILT_IN_PRICES);
+
+  function findExactly(
+    searched: readonly PricesByProvider[],
+    provider: string,
+    model: string,
+  ): ModelPrice | undefined {
+    for (const table of searched) {
       const price = ownValue(ownValue(table, provider), model);
       if (price !== undefined) {
         return price;
@@ -51,10 +60,13 @@ function createPriceTable(...tables: readonly PricesByProvider[]): PriceTable {
   }
 
   return {
-    find(provider, name) {
+    find(provider, name, isAssumed = false) {
+      const searched = isAssumed ? ownTables : tables;
       const model = name.startsWith(PREFIX) ? name.slice(PREFIX.length) : name;
       for (const candidate of [model, model.replace(VERSION, '')]) {
-        const price = findExactly(provider, candidate) ?? findExactly(ANY_PROVIDER, candidate);
+        const price =
+          findExactly(searched, provider, candidate) ??
+          findExactly(searched, ANY_PROVIDER, candidate);
         if (price !== undefined) {
           return price;
         }

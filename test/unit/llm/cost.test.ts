@@ -3,6 +3,11 @@ import assert from 'node:assert/strict';
 import { estimateCostUsd } from '../../../src/llm/call-cost.ts';
 import type { ModelCall, Usage } from '../../../src/llm/model-call.ts';
 import { builtInPriceTable, readPriceTable } from '../../../src/llm/price-table.ts';
+import {
+  anthropicEvents,
+  runExchange,
+  type WireExchange,
+} from '../../support/llm-fixtures/run-exchange.ts';
 import { makeCall } from '../../support/story-pieces.ts';
 
 const BUILT_IN = builtInPriceTable();
@@ -109,6 +114,105 @@ describe('the cost of a call', () => {
     assert.equal(cost({ ...gpt5, usage: sound }), undefined);
     const { response: _, ...unanswered } = callOf(gpt5);
     assert.equal(estimateCostUsd(unanswered, BUILT_IN), undefined);
+  });
+});
+
+describe('the cost of a call on the wire', () => {
+  const CHAT = JSON.stringify({
+    model: 'gpt-4o',
+    choices: [{ index: 0, message: { role: 'assistant', content: 'a' }, finish_reason: 'stop' }],
+    usage: { prompt_tokens: 1_000_000, completion_tokens: 0 },
+  });
+
+  function costOf(wire: Partial<WireExchange> & { target: string }, table = BUILT_IN) {
+    const { call } = runExchange({ request: { model: 'm', messages: [] }, status: 200, ...wire });
+    return call && estimateCostUsd(call, table);
+  }
+
+  it('has no built-in price where the provider is only assumed', () => {
+    const target = '/v1/chat/completions';
+    const asked = { target, response: CHAT };
+    assert.equal(costOf({ ...asked, host: 'api.openai.com' }), 2.5);
+    assert.equal(costOf({ ...asked, host: 'localhost:8000' }), undefined);
+    assert.equal(costOf({ ...asked, host: 'contoso.azure-api.net' }), undefined);
+  });
+
+  it('has the price of a table that knows the own hosts', () => {
+    const own = '{"extends":"built-in","prices":{"openai":{"own":{"input":1,"output":1}}}}';
+    const table = readPriceTable(own, 'p.json');
+    const asked = { target: '/v1/chat/completions', host: 'localhost:8000' };
+    const answer = CHAT.replace('gpt-4o', 'own');
+    assert.equal(costOf({ ...asked, response: answer }, table), 1);
+    assert.equal(costOf({ ...asked, response: CHAT }, table), undefined);
+  });
+
+  const COUNTS = { input_tokens: 1_000_000, output_tokens: 0 };
+
+  function claude(usage: object): WireExchange {
+    return {
+      target: '/v1/messages',
+      host: 'api.anthropic.com',
+      request: { model: 'claude-opus-4-6', max_tokens: 1, messages: [] },
+      response: JSON.stringify({
+        id: 'm',
+        type: 'message',
+        role: 'assistant',
+        model: 'claude-opus-4-6',
+        content: [{ type: 'text', text: 'a' }],
+        stop_reason: 'end_turn',
+        usage: { ...COUNTS, ...usage },
+      }),
+    };
+  }
+
+  it('takes a speed and a region for tiers', () => {
+    const ordinary = {
+      speed: 'standard',
+      inference_geo: 'not_available',
+      service_tier: 'standard',
+    };
+    assert.equal(costOf(claude(ordinary)), 5);
+    assert.equal(costOf(claude({ ...ordinary, inference_geo: 'global', speed: null })), 5);
+    assert.equal(costOf(claude({ ...ordinary, speed: 'fast' })), undefined);
+    assert.equal(costOf(claude({ ...ordinary, inference_geo: 'us' })), undefined);
+    const tiers = '{"claude-opus-4-6":{"input":5,"output":25,"tiers":{"fast":6,"us":1.5}}}';
+    const table = readPriceTable(`{"prices":{"anthropic":${tiers}}}`, 'p.json');
+    assert.equal(costOf(claude({ speed: 'fast', inference_geo: 'us' }), table), 45);
+  });
+
+  it('is unknown where more runs than are counted cost something', () => {
+    const own = { type: 'message', ...COUNTS };
+    assert.equal(costOf(claude({ iterations: [own] })), 5);
+    const half = { type: 'message', input_tokens: 500_000, output_tokens: 0 };
+    assert.equal(costOf(claude({ iterations: [half, half] })), 5);
+    const compaction = { type: 'compaction', input_tokens: 90, output_tokens: 9 };
+    assert.equal(costOf(claude({ iterations: [compaction, own] })), undefined);
+  });
+
+  it('is unknown so in a stream, too, whose counts stay those of the whole', () => {
+    const { call } = runExchange({
+      ...claude({}),
+      status: 200,
+      contentType: 'text/event-stream',
+      response: anthropicEvents([
+        { type: 'message_start', message: { id: 'm', model: 'claude-opus-4-6', usage: COUNTS } },
+        {
+          type: 'message_delta',
+          delta: { stop_reason: 'end_turn' },
+          usage: {
+            ...COUNTS,
+            output_tokens: 7,
+            iterations: [
+              { type: 'compaction', input_tokens: 90, output_tokens: 9 },
+              { type: 'message', ...COUNTS, output_tokens: 7 },
+            ],
+          },
+        },
+        { type: 'message_stop' },
+      ]),
+    });
+    assert.deepEqual(call?.response?.usage, { inputTokens: 1_000_000, outputTokens: 7 });
+    assert.equal(estimateCostUsd(call!, BUILT_IN), undefined);
   });
 });
 
