@@ -1,6 +1,7 @@
 /** A message as every wire API has it underneath: what it is made of, its parts for export, its fingerprint. */
 import { TextDigest } from '../util/text-digest.ts';
 import type { ContentKeeper, Text } from './content-keeper.ts';
+import { parseExactJson } from './exact-json.ts';
 import { digestJson, digestJsonText, isTooDeep } from './json-digest.ts';
 import type { Part, ToolResult } from './model-call.ts';
 
@@ -66,13 +67,16 @@ function partOf(item: WireItem, content: ContentKeeper): Part {
   }
 }
 
-/** Arguments as the conventions want them, parsed; as they are when they are no JSON. */
+/**
+ * Arguments as the conventions want them, parsed, and no number of them another one; as they are when they are no
+ * JSON.
+ */
 function parsedArguments(text: string): unknown {
   if (text.trim() === '') {
     return {};
   }
   try {
-    const value: unknown = JSON.parse(text);
+    const value = parseExactJson(text);
     return isTooDeep(value) ? text : value;
   } catch {
     return text;

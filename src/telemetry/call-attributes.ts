@@ -4,7 +4,14 @@
  */
 import type { Attributes } from '@opentelemetry/api';
 import type { Exchange } from '../http/exchange.ts';
-import type { CallResponse, Modality, ModalityUsage, ModelCall, Usage } from '../llm/model-call.ts';
+import type {
+  CallResponse,
+  Modality,
+  ModalityUsage,
+  ModelCall,
+  Usage,
+  WireApi,
+} from '../llm/model-call.ts';
 import { putDamage } from './damage-attributes.ts';
 import { Attr, type Conventions } from './semconv.ts';
 import { put } from './span-description.ts';
@@ -12,6 +19,13 @@ import { secondsBetween } from './wall-time.ts';
 
 /** The prefix of the wire APIs that the `openai.` refinements belong to, whoever the provider is. */
 const OPENAI_APIS = 'openai.';
+
+/** Of `openai.api.type` the conventions know two; a response that is fetched is one of the second. */
+const API_TYPES: Readonly<Partial<Record<WireApi, string>>> = {
+  'openai.chat_completions': 'chat_completions',
+  'openai.responses': 'responses',
+  'openai.stored_response': 'responses',
+};
 
 /** https://github.com/open-telemetry/semantic-conventions/blob/v1.41.0/docs/gen-ai/azure-ai-inference.md */
 const AZURE_INFERENCE = 'azure.ai.inference';
@@ -27,7 +41,7 @@ export function callAttributes(call: ModelCall, conventions: Conventions): Attri
   };
   putServer(attributes, call);
   putPeer(attributes, call.exchange);
-  putRequest(attributes, call);
+  putRequest(attributes, call, conventions);
   putResponse(attributes, call, conventions);
   if (conventions.hasLaterCallAttributes) {
     putLater(attributes, call);
@@ -68,7 +82,7 @@ export function putPeer(attributes: Attributes, exchange: Exchange): void {
   }
 }
 
-function putRequest(attributes: Attributes, call: ModelCall): void {
+function putRequest(attributes: Attributes, call: ModelCall, conventions: Conventions): void {
   const { request } = call;
   put(attributes, Attr.requestModel, request.model);
   if (request.stream === true) {
@@ -79,16 +93,22 @@ function putRequest(attributes: Attributes, call: ModelCall): void {
   }
   put(attributes, Attr.outputType, request.outputType);
   put(attributes, Attr.conversationId, request.conversationId);
-  put(attributes, Attr.requestSeed, request.seed);
+  put(attributes, Attr.requestSeed, integer(request.seed));
   put(attributes, Attr.requestMaxTokens, request.maxTokens);
   put(attributes, Attr.requestTemperature, request.temperature);
   put(attributes, Attr.requestTopP, request.topP);
-  put(attributes, Attr.requestTopK, request.topK);
+  const { topK } = request;
+  put(attributes, Attr.requestTopK, conventions.isTopKInteger ? integer(topK) : topK);
   put(attributes, Attr.requestFrequencyPenalty, request.frequencyPenalty);
   put(attributes, Attr.requestPresencePenalty, request.presencePenalty);
   put(attributes, Attr.requestStopSequences, request.stopSequences);
   put(attributes, Attr.requestEncodingFormats, request.encodingFormats);
   put(attributes, Attr.embeddingsDimensionCount, request.dimensionCount);
+}
+
+/** What the conventions call an integer is neither half a one, nor one whose digits are lost. */
+function integer(number: number | undefined): number | undefined {
+  return Number.isSafeInteger(number) ? number : undefined;
 }
 
 function putResponse(attributes: Attributes, call: ModelCall, conventions: Conventions): void {
@@ -170,9 +190,7 @@ function putOpenai(attributes: Attributes, call: ModelCall): void {
   if (!call.api.startsWith(OPENAI_APIS)) {
     return;
   }
-  if (call.operation === 'chat') {
-    attributes[Attr.openaiApiType] = call.api.slice(OPENAI_APIS.length);
-  }
+  put(attributes, Attr.openaiApiType, API_TYPES[call.api]);
   if (call.request.serviceTier !== 'auto') {
     put(attributes, Attr.openaiRequestServiceTier, call.request.serviceTier);
   }

@@ -355,6 +355,8 @@ export interface Conventions {
   isTurnDetailed: boolean;
   /** Counts by modality, the response a request goes on from, how much reasoning it asks for. */
   hasLaterCallAttributes: boolean;
+  /** `gen_ai.request.top_k` is an integer, before it was any number. */
+  isTopKInteger: boolean;
   /** Methods of HTTP that are told as they are; any other is `_OTHER`. */
   knownHttpMethods: ReadonlySet<string>;
 }
@@ -382,6 +384,7 @@ export const CONVENTIONS: Readonly<Record<Generation, Conventions>> = {
     isSystemTextOnly: false,
     isTurnDetailed: true,
     hasLaterCallAttributes: false,
+    isTopKInteger: false,
     knownHttpMethods: KNOWN_HTTP_METHODS,
   },
   latest: {
@@ -392,6 +395,7 @@ export const CONVENTIONS: Readonly<Record<Generation, Conventions>> = {
     isSystemTextOnly: true,
     isTurnDetailed: false,
     hasLaterCallAttributes: true,
+    isTopKInteger: true,
     knownHttpMethods: KNOWN_HTTP_METHODS,
   },
 };

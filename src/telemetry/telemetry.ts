@@ -1,9 +1,4 @@
 /** The last room: finished pieces of stories become spans, metrics and events, and leave. */
-import {
-  JsonLogsSerializer,
-  JsonMetricsSerializer,
-  JsonTraceSerializer,
-} from '@opentelemetry/otlp-transformer';
 import type { ReadableLogRecord } from '@opentelemetry/sdk-logs';
 import type { ResourceMetrics } from '@opentelemetry/sdk-metrics';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace';
@@ -30,6 +25,7 @@ import {
   type OtlpSettings,
   type TelemetryOptions,
 } from './options.ts';
+import { metricsJson, recordJson, spanJson } from './otlp-json.ts';
 import { createLogSender, createMetricSender, createSpanSender } from './otlp-sender.ts';
 import { recordBytes, spanBytes } from './payload-size.ts';
 import { describePiece } from './piece-span.ts';
@@ -324,19 +320,4 @@ function treeMode(options: TelemetryOptions): 'fallback' | 'always' | 'never' {
     return options.tree === 'always' ? 'always' : 'never';
   }
   return options.tree ?? 'fallback';
-}
-
-/** A serializer gives nothing only when it fails; there is no text to write then. */
-const NOTHING = new Uint8Array();
-
-function spanJson(span: ReadableSpan): Uint8Array {
-  return JsonTraceSerializer.serializeRequest([span]) ?? NOTHING;
-}
-
-function recordJson(record: ReadableLogRecord): Uint8Array {
-  return JsonLogsSerializer.serializeRequest([record]) ?? NOTHING;
-}
-
-function metricsJson(metrics: ResourceMetrics): Uint8Array {
-  return JsonMetricsSerializer.serializeRequest(metrics) ?? NOTHING;
 }

@@ -37,7 +37,8 @@ const REFUSED: Scenario = { status: 429 };
 
 interface Case {
   program: ClientProgram;
-  apiType: string;
+  /** Absent: the conventions have no name for it. */
+  apiType?: string;
   scenarios: readonly Scenario[];
   encodings: readonly ('identity' | 'deflate')[];
 }
@@ -51,7 +52,6 @@ const CASES: readonly Case[] = [
   },
   {
     program: 'openai-realtime',
-    apiType: 'realtime',
     scenarios: [...ANSWERS, REFUSED],
     encodings: ['identity', 'deflate'],
   },

@@ -88,8 +88,7 @@ const CONTENT = {
 } as const;
 
 const OPENAI = {
-  // The list of its values is open, and has none for the sockets.
-  'openai.api.type': { ...text, values: ['chat_completions', 'responses', 'realtime'] },
+  'openai.api.type': { ...text, values: ['chat_completions', 'responses'] },
   'openai.request.service_tier': text,
   'openai.response.service_tier': text,
   'openai.response.system_fingerprint': text,
