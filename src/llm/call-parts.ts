@@ -9,7 +9,7 @@ import type { HostRules } from './host-rules.ts';
 import type { CountedLlmLimit, LlmLimits } from './limits.ts';
 import type { ParseStage } from './llm-stage.ts';
 import type { ModelCall, ModelCallObserver, WireApi } from './model-call.ts';
-import { providerOfHost } from './provider-hosts.ts';
+import { providerOfHost, providerOfPath } from './provider-hosts.ts';
 import { pathOf, serverAddressOf } from './server-address.ts';
 import { validTraceparent } from './traceparent.ts';
 import type { AnswerReader, CallContext, RequestReader, WireApiReader } from './wire-api.ts';
@@ -152,7 +152,8 @@ export function newCall(
     call.serverAddress = address.host;
     call.serverPort = address.port;
   }
-  call.provider = providerOf(exchange, hosts) ?? call.provider;
+  call.provider =
+    providerOf(exchange, hosts) ?? providerOfPath(pathOf(request.target)) ?? call.provider;
   const traceparent = validTraceparent(request.headers.get('traceparent'));
   if (traceparent !== undefined) {
     call.traceparent = traceparent;

@@ -197,7 +197,7 @@ export interface ModelCall {
   operation: Operation;
   /** gen_ai.provider.name. */
   provider: string;
-  /** Set with the end of the call: `provider` is only that of the API; nothing says whose server it was. */
+  /** Set with the end of the call: `provider` is that of the API or the path; nothing says whose server it was. */
   isProviderAssumed?: boolean;
   exchange: Exchange;
   serverAddress?: string;

@@ -129,7 +129,9 @@ export const openAiChatCompletions: WireApiReader = {
 
 function isChatCompletions({ path }: CallTarget): boolean {
   // Perplexity's asynchronous jobs have the same ending but answer with a job.
-  return path.endsWith('/chat/completions') && !path.endsWith('/async/chat/completions');
+  const isChat = path.endsWith('/chat/completions') && !path.endsWith('/async/chat/completions');
+  // An agent of Mistral stands for a model.
+  return isChat || path.endsWith('/v1/agents/completions');
 }
 
 function readRequest(context: CallContext, target: CallTarget): RequestReader {

@@ -69,6 +69,7 @@ const ANSWER_PLAN: JsonPlan = {
           fields: new Map<string, JsonPlan>([
             ['index', ALL],
             ['text', TEXT],
+            ['message', { keep: 'all', fields: new Map([['content', TEXT]]) }],
             ['finish_reason', ALL],
           ]),
         },
@@ -86,15 +87,22 @@ export const openAiCompletions: WireApiReader = {
   api: 'openai.completions',
   operation: 'text_completion',
   provider: 'openai',
-  matches: ({ path }) =>
-    path.endsWith('/v1/completions') || /\/deployments\/[^/]+\/completions$/.test(path),
+  matches: ({ path }) => isCompletions(path) && !path.endsWith('/chat/completions'),
   readRequest,
   readAnswer,
 };
 
+function isCompletions(path: string): boolean {
+  return path.endsWith('/completions');
+}
+
+/** A path that no other API has; any `/completions` may be something else's. */
+const OWN_PATH = /\/(?:v1|fim|deployments\/[^/]+)\/completions$/;
+
 function readRequest(context: CallContext, target: CallTarget): RequestReader {
   const request = context.call.request;
   const messages = createRequestMessages(context, (value) => value as WireMessage);
+  const isCommonPath = isCompletions(target.path) && !OWN_PATH.test(target.path);
 
   function addPrompt(value: unknown, isWhole: boolean): void {
     const items: WireItem[] = [];
@@ -133,6 +141,9 @@ function readRequest(context: CallContext, target: CallTarget): RequestReader {
       if (body !== undefined) {
         setParameters(body);
         addPrompt(body.prompt, isWhole);
+      }
+      if (isCommonPath && context.isProviderAssumed()) {
+        return isWhole && body !== undefined && 'prompt' in body && request.model !== undefined;
       }
       return !isWhole || (body !== undefined && ('prompt' in body || 'model' in body));
     },
@@ -183,7 +194,9 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
       if (own === undefined || choice === undefined) {
         return;
       }
-      const text = asText(own.text);
+      // Mistral fills a hole in a text by a message.
+      const message = asObject(isChunk ? own.delta : own.message);
+      const text = asText(own.text) ?? asText(message?.content);
       if (isChunk) {
         append(index, choice, textPrefix(text) ?? '', timeNs);
       } else if (text !== undefined) {

@@ -34,29 +34,36 @@ export const openAiEmbeddings: WireApiReader = {
   readAnswer: (context, answer) => readPlainAnswer(context, answer, withoutOutput),
 };
 
-/** Without a version in the path only where the host is known: Ollama's own API ends like this, too. */
+const PATH_END = '/embeddings';
+/** Ollama's own API, too, ends like this, and at hosts that are not known it is Ollama's. */
+const OLLAMA_PATH_END = '/api/embeddings';
+
 function isEmbeddings({ path, host }: CallTarget): boolean {
-  if (!path.endsWith('/embeddings')) {
-    return false;
-  }
-  if (path.endsWith('/v1/embeddings') || deploymentOf(path) !== undefined) {
-    return true;
+  if (!path.endsWith(OLLAMA_PATH_END)) {
+    return path.endsWith(PATH_END);
   }
   const provider = host === undefined ? undefined : providerOfHost(host, path);
   return provider !== undefined && provider !== 'ollama';
 }
 
-function readRequest({ call }: CallContext, target: CallTarget): RequestReader {
-  const request = call.request;
+function readRequest(context: CallContext, target: CallTarget): RequestReader {
+  const { path } = target;
+  const request = context.call.request;
+  /** The path may be something else's. */
+  const isCommonPath =
+    path.endsWith(PATH_END) && !path.endsWith('/v1/embeddings') && deploymentOf(path) === undefined;
   return {
     plan: REQUEST_PLAN,
     item() {},
     end(root, isWhole) {
       const body = asObject(root);
-      setField(request, 'model', asName(body?.model) ?? deploymentOf(target.path));
+      setField(request, 'model', asName(body?.model) ?? deploymentOf(path));
       const format = asName(body?.encoding_format);
       setField(request, 'encodingFormats', format === undefined ? undefined : [format]);
       setField(request, 'dimensionCount', asCount(body?.dimensions));
+      if (isCommonPath && context.isProviderAssumed()) {
+        return isWhole && body !== undefined && 'input' in body && request.model !== undefined;
+      }
       return !isWhole || (body !== undefined && 'input' in body);
     },
   };

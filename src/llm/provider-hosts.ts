@@ -66,6 +66,15 @@ const PROVIDERS: readonly (readonly [host: string, provider: string])[] = [
 /** https://docs.aws.amazon.com/general/latest/gr/bedrock.html */
 const BEDROCK = /^bedrock(?:-runtime|-mantle)?(?:-fips)?\.[a-z0-9-]+\.(?:amazonaws\.com|api\.aws)/;
 
+/** https://cloud.google.com/vertex-ai/generative-ai/docs/learn/locations: of a multi-region. */
+const VERTEX_MULTI_REGION = /^aiplatform\.[a-z0-9-]+\.rep\.googleapis\.com$/;
+
+/** Paths that one provider alone has, and gateways before it keep. */
+const PATHS: readonly (readonly [path: RegExp, provider: string])[] = [
+  [/\/openai\/deployments\/[^/]+\//, 'azure.ai.openai'],
+  [/\/projects\/[^/]+\/locations\/[^/]+\/endpoints\/[^/]+\/chat\/completions$/, 'gcp.vertex_ai'],
+];
+
 /** Azure's resources serve both of its APIs: what is below this is Azure OpenAI's. */
 const AZURE_OPENAI_PATH = '/openai/';
 
@@ -78,5 +87,13 @@ export function providerOfHost(host: string, path: string): string | undefined {
       return isOpenAi ? 'azure.ai.openai' : provider;
     }
   }
+  if (VERTEX_MULTI_REGION.test(host)) {
+    return 'gcp.vertex_ai';
+  }
   return BEDROCK.test(host) ? 'aws.bedrock' : undefined;
+}
+
+/** The provider whose path this is, where its host says nothing; undefined for a path that many have. */
+export function providerOfPath(path: string): string | undefined {
+  return PATHS.find(([known]) => known.test(path))?.[1];
 }

@@ -11,7 +11,7 @@ export interface CallContext {
   call: ModelCall;
   content: ContentKeeper;
   limits: LlmLimits;
-  /** `call.provider` is only that of the wire API: neither a rule nor the host says whose server it is. */
+  /** `call.provider` is only that of the wire API or the path: no rule, host or answer says whose server it is. */
   isProviderAssumed(): boolean;
 }
 

@@ -65,6 +65,39 @@ export const COMPLETIONS_FIXTURES: readonly Fixture[] = [
     expected: { ...SHARED, finishReasons: ['stop'], messages: [{ text: 'This is "it"' }] },
   },
   {
+    name: 'what fills a hole, as a message (Mistral)',
+    wire: wire(
+      JSON.stringify({
+        ...HEAD,
+        choices: [
+          { index: 0, message: { role: 'assistant', content: 'a + b' }, finish_reason: 'stop' },
+        ],
+        usage: USAGE,
+      }),
+      { suffix: 'return c' },
+      { target: '/v1/fim/completions', host: 'api.mistral.ai' },
+    ),
+    expected: {
+      ...SHARED,
+      provider: 'mistral_ai',
+      finishReasons: ['stop'],
+      messages: [{ text: 'a + b' }],
+    },
+  },
+  {
+    name: 'what fills a hole, as the deltas of a message (Mistral)',
+    wire: wire(
+      openAiEvents([
+        { ...HEAD, choices: [{ index: 0, delta: { role: 'assistant', content: 'a +' } }] },
+        { ...HEAD, choices: [{ index: 0, delta: { content: ' b' }, finish_reason: 'stop' }] },
+        { ...HEAD, choices: [], usage: USAGE },
+      ]),
+      { stream: true, suffix: 'return c' },
+      { ...STREAM, target: '/v1/fim/completions', host: 'api.mistral.ai' },
+    ),
+    expected: { ...SHARED, finishReasons: ['stop'], messages: [{ text: 'a + b' }] },
+  },
+  {
     name: 'a stream that breaks off',
     wire: wire(
       openAiEvents([{ ...HEAD, choices: [choice('This', null)] }], false),

@@ -52,12 +52,43 @@ describe('a model call is recognised', () => {
     });
   }
 
+  const PROMPT = { model: 'm', prompt: 'def f(', suffix: 'return' };
+  const INPUT = { model: 'm', input: 'x' };
+  const OTHER_PATHS: [string, string, object, string][] = [
+    ['api.deepseek.com', '/beta/completions', PROMPT, 'openai.completions'],
+    ['api.mistral.ai', '/v1/fim/completions', PROMPT, 'openai.completions'],
+    ['localhost:1234', '/api/v0/completions', PROMPT, 'openai.completions'],
+    ['localhost:4000', '/completions', PROMPT, 'openai.completions'],
+    ['localhost:4000', '/embeddings', INPUT, 'openai.embeddings'],
+    ['localhost:1234', '/api/v0/embeddings', INPUT, 'openai.embeddings'],
+    [
+      'api.mistral.ai',
+      '/v1/agents/completions',
+      { agent_id: 'ag:1', messages: CHAT.messages },
+      'openai.chat_completions',
+    ],
+  ];
+  for (const [host, target, request, api] of OTHER_PATHS) {
+    it(`at ${host}${target}`, () => {
+      assert.equal(callOf({ host, target, request })?.api, api);
+    });
+  }
+
   const others: [string, Partial<WireExchange> & { target: string }][] = [
     ['a list of models', { target: '/v1/models', method: 'GET' }],
     ['a stored answer', { target: '/v1/chat/completions/chatcmpl-1', method: 'GET' }],
     ['a list of stored answers', { target: '/v1/chat/completions', method: 'GET' }],
     ['a change of a stored answer', { target: '/v1/chat/completions/chatcmpl-1' }],
     ['a job', { target: '/async/chat/completions' }],
+    ['a job of Perplexity', { target: '/async/chat/completions', host: 'api.perplexity.ai' }],
+    ['completions of something else', { target: '/courses/completions', request: { model: 'm' } }],
+    ['a prompt without a model', { target: '/completions', request: { prompt: 'x' } }],
+    [
+      'half a request at the path of anything',
+      { target: '/completions', request: '{"model":"m","prompt":"x', isRequestComplete: false },
+    ],
+    ['embeddings of something else', { target: '/embeddings', request: { input: 'x' } }],
+    ['agents of something else', { target: '/v1/agents/completions', request: { agent: 'x' } }],
     ['token counting', { target: '/v1/messages/count_tokens', request: MESSAGE }],
     ['a batch', { target: '/v1/messages/batches', request: { requests: [] } }],
     ['a batch’s results', { target: '/v1/messages/batches/b/results', method: 'GET' }],
@@ -203,6 +234,29 @@ describe('the provider and the server of a call', () => {
     assert.equal(at('/openai/v1'), 'azure.ai.openai');
     assert.equal(at('/openai/deployments/d'), 'azure.ai.openai');
     assert.equal(at('/models'), 'azure.ai.inference');
+  });
+
+  it('are told by a path that only one provider has, at any host that is not known', () => {
+    const deployed = '/openai/deployments/d/chat/completions?api-version=2024-10-21';
+    const vertex = '/v1/projects/p/locations/eu/endpoints/openapi/chat/completions';
+    const at = (path: string, host: string, responseHeaders = {}) =>
+      callOf({ target: path, host, status: 200, response: '{}', responseHeaders })?.provider;
+    assert.equal(at(deployed, 'contoso.azure-api.net'), 'azure.ai.openai');
+    assert.equal(at(`/team${deployed}`, 'gateway.example'), 'azure.ai.openai');
+    assert.equal(at(deployed, 'api.groq.com'), 'groq');
+    assert.equal(at(deployed, 'localhost:4000', { 'x-litellm-version': '1' }), 'litellm');
+    assert.equal(at(vertex, 'gateway.example'), 'gcp.vertex_ai');
+  });
+
+  it('are Vertex AI at the hosts of its multi-regions', () => {
+    const host = 'aiplatform.eu.rep.googleapis.com';
+    const native = '/v1/projects/p/locations/eu/publishers/google/models/g:generateContent';
+    const at = (path: string, of = host) =>
+      callOf({ target: path, host: of, request: { ...CHAT, contents: [] } })?.provider;
+    assert.equal(at(native), 'gcp.vertex_ai');
+    assert.equal(at('/v1/publishers/google/models/g:generateContent'), 'gcp.vertex_ai');
+    assert.equal(at(target), 'gcp.vertex_ai');
+    assert.equal(at(target, 'storage.eu.rep.googleapis.com'), 'openai');
   });
 
   for (const [provider, answer, responseHeaders] of [
