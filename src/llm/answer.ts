@@ -8,7 +8,7 @@ import type { ContentKeeper } from './content-keeper.ts';
 import { KeptText } from './kept-text.ts';
 import type { LlmLimits } from './limits.ts';
 import type { CallResponse, ModelCall, OutputMessage, ToolCall } from './model-call.ts';
-import { MessageFingerprint, partsOf, type WireItem } from './wire-message.ts';
+import { isCompaction, MessageFingerprint, partsOf, type WireItem } from './wire-message.ts';
 
 export interface AnswerOptions {
   call: ModelCall;
@@ -156,6 +156,9 @@ export class Choice {
     }
     if (!this.#hasRoom()) {
       return;
+    }
+    if (isCompaction(item)) {
+      this.#options.call.isCompacted = true;
     }
     this.#text.appendItem(item);
     this.slots.push({ kind: 'item', item });

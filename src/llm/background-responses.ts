@@ -9,6 +9,7 @@ import type { ModelCall } from './model-call.ts';
 import { openAiResponses } from './openai-responses.ts';
 import { decodedSegment } from './path-segment.ts';
 import type { ServerAddress } from './server-address.ts';
+import { setField } from './set-field.ts';
 import type { CallTarget, WireApiReader } from './wire-api.ts';
 
 export interface BackgroundResponses {
@@ -21,6 +22,9 @@ export interface BackgroundResponses {
     role: Role,
   ): WireApiReader | undefined;
 }
+
+/** The number of the last event that the client has. */
+const CURSOR = /[?&]starting_after=(\d{1,16})(?:&|$)/;
 
 const STORED = /\/responses\/([^/]+)$/;
 
@@ -95,6 +99,7 @@ const storedResponse: WireApiReader = {
       if (/[?&]stream=true(?:&|$)/i.test(request.target)) {
         call.request.stream = true;
       }
+      setField(call.request, 'streamCursor', CURSOR.exec(request.target)?.[1]);
       return true;
     },
   }),

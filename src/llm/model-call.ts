@@ -158,6 +158,10 @@ export interface CallRequest {
   dimensionCount?: number;
   /** Id of the response whose conversation this request goes on with; its messages are only the new ones. */
   previousResponseId?: string;
+  /** Where in a streamed answer that was begun before the request goes on, in the API's own words. */
+  streamCursor?: string;
+  /** Of the provider's stored prompt that the request fills in. */
+  promptVersion?: string;
   /** The answer only says that the work was queued: its end is to be fetched. */
   isBackground?: boolean;
   /** Of a conversation that the provider keeps. */
@@ -222,6 +226,8 @@ export interface ModelCall {
   /** Nanoseconds between neighbouring chunks of a streamed answer, for the per-chunk histogram. */
   chunkGapsNs: number[];
   httpStatus?: number;
+  /** What was said before is there in a shorter form, which the request brought or the provider made. */
+  isCompacted?: boolean;
   /** US dollars, estimated from a table of prices; absent where that knows none. */
   costUsd?: number;
   /** Absent on success. `type` is the provider's code, the HTTP status, or `_OTHER`. */

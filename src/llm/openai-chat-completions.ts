@@ -56,6 +56,7 @@ const SCALARS = [
   'n',
   'service_tier',
   'reasoning_effort',
+  'modalities',
 ] as const;
 
 function requestPlan(isContentOn: boolean): JsonPlan {
@@ -151,7 +152,8 @@ function readRequest(context: CallContext, target: CallTarget): RequestReader {
     set('stopSequences', stopSequences(body.stop));
     set('seed', asNumber(body.seed));
     set('choiceCount', asCount(body.n));
-    set('outputType', outputType(asObject(body.response_format)?.type));
+    const format = outputType(asObject(body.response_format)?.type);
+    set('outputType', format ?? outputTypeOfModalities(body.modalities));
     set('serviceTier', asName(body.service_tier));
     set('reasoningLevel', asName(body.reasoning_effort));
   }
@@ -193,6 +195,15 @@ function stopSequences(stop: unknown): string[] | undefined {
   }
   const list = asArray(stop)?.filter((item) => typeof item === 'string');
   return list === undefined || list.length === 0 ? undefined : list;
+}
+
+/** gen_ai.output.type of a list of what an answer may hold: text is always among it. */
+function outputTypeOfModalities(modalities: unknown): string | undefined {
+  const list = asArray(modalities) ?? [];
+  if (list.includes('image')) {
+    return 'image';
+  }
+  return list.includes('audio') ? 'speech' : undefined;
 }
 
 /** gen_ai.output.type of a format that a request asks for. */

@@ -49,7 +49,13 @@ function requestPlan(isContentOn: boolean): JsonPlan {
   const tool = toolDefinitionPlan('parameters', isContentOn);
   const fields = new Map<string, JsonPlan>(SCALARS.map((name) => [name, ALL]));
   fields.set('conversation', CONVERSATION);
-  fields.set('prompt', { keep: 'all', fields: new Map([['id', ALL]]) });
+  fields.set('prompt', {
+    keep: 'all',
+    fields: new Map([
+      ['id', ALL],
+      ['version', ALL],
+    ]),
+  });
   fields.set('input', { keep: 'text', emit: 'item', items: OPENAI_ITEM_PLAN });
   fields.set('instructions', isContentOn ? { keep: 'text' } : SKIP);
   fields.set('tools', {
@@ -181,6 +187,7 @@ export function readResponsesRequest(
     setField(request, 'outputType', outputType(asObject(asObject(body.text)?.format)?.type));
     setField(request, 'previousResponseId', asName(body.previous_response_id));
     setField(request, 'conversationId', conversationOf(body));
+    setField(request, 'promptVersion', asName(asObject(body.prompt)?.version));
     setField(request, 'isBackground', body.background === true || undefined);
     const instructions = body.instructions;
     if (content.isOn && textPrefix(instructions)) {

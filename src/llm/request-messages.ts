@@ -5,6 +5,7 @@ import type { Message, ToolResult } from './model-call.ts';
 import type { CallContext, RequestReader } from './wire-api.ts';
 import {
   fingerprintOf,
+  isCompaction,
   partsOf,
   toolResultsOf,
   type WireItem,
@@ -39,6 +40,9 @@ export function createRequestMessages(
         return;
       }
       const wire = read(value);
+      if (wire.items.some(isCompaction)) {
+        call.isCompacted = true;
+      }
       request.fingerprints.push(fingerprintOf(wire));
       const message: Message = {
         role: wire.role,

@@ -2,6 +2,7 @@
 import { TextDigest } from '../util/text-digest.ts';
 import type { ContentKeeper, Text } from './content-keeper.ts';
 import { parseExactJson } from './exact-json.ts';
+import { asObject } from './json-access.ts';
 import { digestJson, digestJsonText, isTooDeep } from './json-digest.ts';
 import type { Part, ToolResult } from './model-call.ts';
 
@@ -21,6 +22,18 @@ export interface WireMessage {
   role: string;
   name?: string;
   items: WireItem[];
+}
+
+/** What the APIs call a part that stands for a conversation before it. */
+const COMPACTIONS: ReadonlySet<unknown> = new Set([
+  'compaction',
+  'compaction_summary',
+  'context_compaction',
+]);
+
+/** The item stands for a conversation that was made shorter. */
+export function isCompaction(item: WireItem): boolean {
+  return item.kind === 'other' && COMPACTIONS.has(asObject(item.value)?.type);
 }
 
 /** The message's parts with their content, cut to what is kept. Only for when content is on. */

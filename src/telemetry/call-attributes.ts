@@ -177,6 +177,9 @@ const MODALITY_NAMES: Readonly<Record<Modality, Readonly<Record<keyof ModalityUs
 function putLater(attributes: Attributes, call: ModelCall): void {
   put(attributes, Attr.requestPreviousResponseId, call.request.previousResponseId);
   put(attributes, Attr.requestReasoningLevel, call.request.reasoningLevel);
+  put(attributes, Attr.requestStreamCursor, call.request.streamCursor);
+  put(attributes, Attr.promptVersion, call.request.promptVersion);
+  put(attributes, Attr.conversationCompacted, call.isCompacted);
   const byModality = call.response?.usage.byModality ?? {};
   for (const [modality, names] of Object.entries(MODALITY_NAMES)) {
     const usage = byModality[modality as Modality];

@@ -277,6 +277,8 @@ function describeTurn(
   put(attributes, Attr.requestModel, onlyValue(calls.map((call) => call.request.model)));
   // Calls that were not kept are missing from every sum.
   const isWhole = calls.length >= callCountOf(piece);
+  const conversation = onlyValue(calls.map((call) => call.request.conversationId));
+  put(attributes, Attr.conversationId, isWhole ? conversation : undefined);
   const usage: Usage = isWhole ? sumUsage(calls) : {};
   putUsage(attributes, usage);
   put(attributes, Attr.costEstimate, isWhole ? sumCostUsd(calls) : undefined);

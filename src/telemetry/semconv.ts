@@ -47,6 +47,9 @@ export const Attr = {
   // Of the conventions after 1.41.0.
   requestPreviousResponseId: 'gen_ai.request.previous_response.id',
   requestReasoningLevel: 'gen_ai.request.reasoning.level',
+  requestStreamCursor: 'gen_ai.request.stream_cursor',
+  promptVersion: 'gen_ai.prompt.version',
+  conversationCompacted: 'gen_ai.conversation.compacted',
   usageCacheWriteInputTokens: 'gen_ai.usage.cache_write.input_tokens',
   usageTextInputTokens: 'gen_ai.usage.text.input_tokens',
   usageTextOutputTokens: 'gen_ai.usage.text.output_tokens',
@@ -353,7 +356,7 @@ export interface Conventions {
   isSystemTextOnly: boolean;
   /** A turn inside a process says provider and cache counts too. */
   isTurnDetailed: boolean;
-  /** Counts by modality, the response a request goes on from, how much reasoning it asks for. */
+  /** Counts by modality, what a request goes on from, how much reasoning it asks for, its prompt's version. */
   hasLaterCallAttributes: boolean;
   /** `gen_ai.request.top_k` is an integer, before it was any number. */
   isTopKInteger: boolean;

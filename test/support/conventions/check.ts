@@ -7,7 +7,14 @@ import type {
   FlatSpan,
   OtlpContent,
 } from '../otlp-file.ts';
-import { type AttributeRule, EVENT_ATTRIBUTES, METRICS, type Only, spanRule } from './model.ts';
+import {
+  type AttributeRule,
+  EVENT_ATTRIBUTES,
+  METRICS,
+  type Only,
+  spanRule,
+  type ValueType,
+} from './model.ts';
 
 const SCHEMA_URLS: Readonly<Record<Only, string>> = {
   '1.41': 'https://opentelemetry.io/schemas/1.41.0',
@@ -143,8 +150,9 @@ function attributeViolations(
       found.push(`${name} does not belong there`);
     } else if (rule.only !== undefined && rule.only !== generation) {
       found.push(`${name} belongs to the conventions ${rule.only}`);
-    } else if (!isOfType(value, rule, content)) {
-      found.push(`${name} is ${JSON.stringify(value)?.slice(0, 80)}, no ${rule.type}`);
+    } else if (!isOfType(value, typeOf(rule, generation), content)) {
+      const told = JSON.stringify(value)?.slice(0, 80);
+      found.push(`${name} is ${told}, no ${typeOf(rule, generation)}`);
     } else if (rule.values !== undefined && !rule.values.includes(value as string)) {
       found.push(`${name} is ${String(value)}, not one of ${rule.values.join(', ')}`);
     }
@@ -152,11 +160,11 @@ function attributeViolations(
   return found;
 }
 
-function isOfType(
-  value: AttributeValue,
-  { type }: AttributeRule,
-  content: 'text' | 'structured',
-): boolean {
+function typeOf({ type, latestType }: AttributeRule, generation: Only): ValueType {
+  return generation === 'latest' ? (latestType ?? type) : type;
+}
+
+function isOfType(value: AttributeValue, type: ValueType, content: 'text' | 'structured'): boolean {
   switch (type) {
     case 'string':
       return typeof value === 'string' && value !== '';

@@ -13,6 +13,8 @@ export type Only = '1.41' | 'latest';
 
 export interface AttributeRule {
   type: ValueType;
+  /** In the latest generation, where that differs. */
+  latestType?: ValueType;
   /** Must be there always, not only when the wire has it. */
   isRequired?: boolean;
   only?: Only;
@@ -117,13 +119,17 @@ const CALL: Readonly<Record<string, AttributeRule>> = {
   'gen_ai.request.max_tokens': int,
   'gen_ai.request.temperature': double,
   'gen_ai.request.top_p': double,
-  'gen_ai.request.top_k': double,
+  'gen_ai.request.top_k': { ...double, latestType: 'int' },
   'gen_ai.request.frequency_penalty': double,
   'gen_ai.request.presence_penalty': double,
   'gen_ai.request.stop_sequences': texts,
   'gen_ai.request.encoding_formats': texts,
   'gen_ai.request.previous_response.id': { ...text, only: after },
   'gen_ai.request.reasoning.level': { ...text, only: after },
+  'gen_ai.request.stream_cursor': { ...text, only: after },
+  'gen_ai.prompt.version': { ...text, only: after },
+  // Never false: then it is left out.
+  'gen_ai.conversation.compacted': { type: 'boolean', only: after, values: [true] },
   'gen_ai.embeddings.dimension.count': int,
   'gen_ai.response.id': text,
   'gen_ai.response.model': text,

@@ -38,6 +38,9 @@ const LATER_METRICS = [
 const LATER_ATTRIBUTES = [
   'gen_ai.request.previous_response.id',
   'gen_ai.request.reasoning.level',
+  'gen_ai.request.stream_cursor',
+  'gen_ai.prompt.version',
+  'gen_ai.conversation.compacted',
   'gen_ai.token.modality',
   'gen_ai.usage.cache_write.input_tokens',
   'gen_ai.usage.text.input_tokens',
