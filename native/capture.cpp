@@ -212,6 +212,8 @@ class Capture : public Napi::ObjectWrap<Capture> {
     // Hands every filled slab to JavaScript. What the handler throws is kept in `*thrown`, the
     // first one only.
     void deliver(Napi::Env env, Napi::Error *thrown);
+    bool hand_over(Napi::Env env, const Slab &slab);
+    static bool take_exception(Napi::Env env, Napi::Error *thrown);
     // Stops and frees without calling JavaScript. Also runs when the environment goes away.
     void shut_down();
 
@@ -295,26 +297,41 @@ void Capture::deliver(Napi::Env env, Napi::Error *thrown) {
         return;
     }
     delivering_ = true;
-    while (Slab *slab = reader_->take()) {
+    bool runs = true;
+    while (Slab *slab = runs ? reader_->take() : nullptr) {
         Napi::HandleScope scope(env);
-        Napi::Object whole = buffers_[slab->index].Value();
-        const Napi::Value part =
-            whole.Get("subarray")
-                .As<Napi::Function>()
-                .Call(whole, {Napi::Number::New(env, 0),
-                              Napi::Number::New(env, static_cast<double>(slab->used))});
-        if (!env.IsExceptionPending()) {
-            on_slab_.Call({part});
-        }
-        if (env.IsExceptionPending()) {
-            Napi::Error error = env.GetAndClearPendingException();
-            if (thrown->IsEmpty()) {
-                *thrown = error;
-            }
-        }
+        runs = hand_over(env, *slab) || take_exception(env, thrown);
         reader_->give_back(slab);
     }
     delivering_ = false;
+}
+
+// By the calls of C: those of C++ end the whole process where a worker is being terminated, and its
+// environment runs no JavaScript any more.
+bool Capture::hand_over(Napi::Env env, const Slab &slab) {
+    const napi_value whole = buffers_[slab.index].Value();
+    napi_value subarray = nullptr;
+    napi_value range[2] = {};
+    napi_value part = nullptr;
+    return napi_get_named_property(env, whole, "subarray", &subarray) == napi_ok &&
+           napi_create_uint32(env, 0, &range[0]) == napi_ok &&
+           napi_create_double(env, static_cast<double>(slab.used), &range[1]) == napi_ok &&
+           napi_call_function(env, whole, subarray, std::size(range), range, &part) == napi_ok &&
+           napi_call_function(env, env.Undefined(), on_slab_.Value(), 1, &part, nullptr) == napi_ok;
+}
+
+// False when there is none: then nothing runs any more.
+bool Capture::take_exception(Napi::Env env, Napi::Error *thrown) {
+    bool is_pending = false;
+    napi_value exception = nullptr;
+    if (napi_is_exception_pending(env, &is_pending) != napi_ok || !is_pending ||
+        napi_get_and_clear_last_exception(env, &exception) != napi_ok) {
+        return false;
+    }
+    if (thrown->IsEmpty()) {
+        *thrown = Napi::Error(env, exception);
+    }
+    return true;
 }
 
 void Capture::report(Napi::Env env, const LogScope &log) {

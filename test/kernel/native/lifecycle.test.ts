@@ -243,11 +243,12 @@ describe('life of a capture', function () {
     const script = `
       const { spawnSync } = require('node:child_process');
       const binding = require(process.argv[1]);
-      let slabs = 0;
-      const capture = binding.open({ ringBytes: 65536, watchAll: true, onLog() {}, onSlab() { slabs++; throw new Error('mine'); } });
+      let thrown = 0;
+      const capture = binding.open({ ringBytes: 65536, watchAll: true, onLog() {}, onSlab() { throw new Error('mine'); } });
       process.on('uncaughtException', (error) => {
         console.log(error.message);
-        if (slabs === 1) { spawnSync('true'); return; }
+        thrown++;
+        if (thrown === 1) { spawnSync('true'); return; }
         try { spawnSync('true'); capture.close(); } catch (last) { console.log('close: ' + last.message); }
       });
       spawnSync('true');
