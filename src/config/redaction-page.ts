@@ -17,9 +17,12 @@ mode is. Masking twice changes nothing. Of a private key the line ends stay.
 |---|---|
 | headers | the value of every header whose name speaks of a credential: \`authorization\`, \`cookie\`, \`x-api-key\`, \`api-key\`, \`x-goog-api-key\`, names with a part such as \`token\`, \`secret\`, \`auth\`, \`session\`, \`signature\` |
 | URLs | user information; query and fragment parameters such as \`key\`, \`api_key\`, \`token\`, \`sig\`, \`code\`, \`password\`, \`X-Amz-Signature\` |
-| JSON in bodies, tool arguments and tool results | the value of a key such as \`api_key\`, \`password\`, \`client_secret\`, \`access_token\`, \`AccountKey\` |
+| JSON in bodies, tool arguments and tool results | the texts in the value of a key such as \`password\`, \`DB_PASSWORD\`, \`client_secret\`, \`github_token\`, \`x-api-key\`, \`AccountKey\`, \`authorization\`, \`cookie\`, \`credentials\`, \`auth\`, \`jwt\`, \`bearer\`, \`otp\`, \`sessionId\`; a number too, where the key is not one of tokens or of several |
 | arguments of programs | the value of options such as \`--token\`, \`--password\`, \`-u\` of curl; \`NAME_API_KEY=…\`; header lines |
 | exported texts | what stands behind words such as \`password=\`, \`token:\`, \`x-api-key:\` |
+
+Counts of tokens (\`max_tokens\`, \`total_tokens\`, \`tokens\`) are never masked. In exported JSON a masked number becomes a text of
+as many \`*\`; in a recording its digits become \`1\`, so that it stays JSON.
 
 Keys without a shape of their own (Mistral, Cohere, Azure OpenAI's of 32 characters, Datadog) are known by these places alone.
 
@@ -68,7 +71,11 @@ masked. A pattern that also matches names of models or ids changes what a replay
 - A secret without a shape, in a place that says nothing: "my password is hunter two" is a text like any other.
 - What is left of a key that somebody cut before the part that tells it, such as the first half of an Azure AI key.
 - Names of models, tools and ids on spans are exported as the wire has them.
-- In recordings: little more. See [the recording format](recording-format.md#what-is-not-masked).
+- In recordings, of JSON: texts that do not stand directly behind the key, as in \`"secret": {"value": "…"}\`, lists and
+  \`tokens\`; keys that are written with escapes or have more than 48 characters before the word; of a value in JSON that is itself
+  a text of JSON, what follows its first escape. Exports mask these. A value with escapes or beyond ASCII has as many
+  \`*\` in a recording as it has bytes there, so that its replay shows more of them.
+- In recordings, little more. See [the recording format](recording-format.md#what-is-not-masked).
 `;
 
 export function redactionPage(): string {

@@ -11,6 +11,7 @@ import {
   secretRuns,
 } from '../util/key-shapes.ts';
 import { createLineEndKeeper, type LineEndKeeper } from '../util/line-end-keeper.ts';
+import { SECRET_KEY_SHAPE, SECRET_NUMBER_KEY_SHAPE } from '../util/secret-keys.ts';
 import { createBase64Secrets } from './base64-secrets.ts';
 import { latin1Text } from './latin1.ts';
 import { createStreamedStrings } from './streamed-strings.ts';
@@ -24,16 +25,27 @@ const PEM_RUN = /^[A-Za-z0-9+/=\s\\:,.]*/;
 
 /** A string of JSON up to its end quote; the last group is a backslash whose character is still to come. */
 const JSON_REST = '[^"\\\\]*(?:\\\\[\\s\\S][^"\\\\]*)*(\\\\)?';
-/** Keys whose value is a credential, whatever it looks like. */
-const SECRET_NAME =
-  '(?:api[-_]?key|pass(?:word|wd|phrase)|pwd|(?:client|app)?[-_]?secret|[a-z0-9]{0,32}[-_]?(?:secret|private|access|account|master|encryption|signing)[-_]?(?:access[-_]?)?key|(?:access|refresh|id|auth|session|bearer|security)[-_]?token|private[-_]key[-_]data)';
+/** A key comes first of all: most strings are none. */
+const KEY_BEGIN = '"(?=[\\w. -]{1,64}"\\s{0,8}:\\s{0,8}")';
 /** Strings whose key says that they are secret; group 1 is the value as far as it is there. */
-const JSON_SECRET = new RegExp(`"${SECRET_NAME}"\\s{0,8}:\\s{0,8}"(${JSON_REST})`, 'gi');
-/** The same in JSON that is itself a string of JSON, up to the next quote or escape. */
-const INNER_JSON_SECRET = new RegExp(
-  `\\\\"${SECRET_NAME}\\\\"\\s{0,8}:\\s{0,8}\\\\"([^"\\\\]+)`,
+const JSON_SECRET = new RegExp(
+  `${KEY_BEGIN}${SECRET_KEY_SHAPE}"\\s{0,8}:\\s{0,8}"(${JSON_REST})`,
   'gi',
 );
+/** Quotes of JSON that is itself a string of JSON, perhaps within another. */
+const INNER_QUOTE = '\\\\{1,7}"';
+/** The same in such JSON, up to the next quote or escape. */
+const INNER_JSON_SECRET = new RegExp(
+  `${INNER_QUOTE}(?=[\\w. -]{1,64}${INNER_QUOTE}\\s{0,8}:)${SECRET_KEY_SHAPE}${INNER_QUOTE}\\s{0,8}:\\s{0,8}${INNER_QUOTE}([^"\\\\]+)`,
+  'gi',
+);
+/** A number whose key says that it is secret; group 1 is the digits that can be others. */
+const NUMBER_SECRET = new RegExp(
+  `"(?=[\\w. -]{1,64}\\\\{0,7}"\\s{0,8}:\\s{0,8}-?[1-9])${SECRET_NUMBER_KEY_SHAPE}\\\\{0,7}"\\s{0,8}:\\s{0,8}-?([1-9][0-9]*)`,
+  'gi',
+);
+/** What stands for a masked digit: JSON stays JSON, and the number has as many. */
+const DIGIT = 0x31;
 const INNER_JSON_RUN = /^[^"\\]*/;
 const JSON_RUN = new RegExp(`^${JSON_REST}`);
 const JSON_RUN_IN_ESCAPE = new RegExp(`^[\\s\\S]?${JSON_REST}`);
@@ -114,13 +126,14 @@ function createTextScanner(onSecret: SecretMask, findAdded?: SecretFinder): Body
   /** Of a secret of several lines that is followed. */
   let lineEnds: LineEndKeeper | undefined;
 
-  function report(pieces: readonly Piece[], index: number, length: number): void {
+  function report(pieces: readonly Piece[], index: number, length: number, isNumber = false): void {
     let textStart = 0;
     for (const piece of pieces) {
       const from = Math.max(index, textStart);
       const to = Math.min(index + length, textStart + piece.text.length);
       if (from < to) {
-        onSecret(piece.position + from - textStart, to - from);
+        const replacement = isNumber ? new Uint8Array(to - from).fill(DIGIT) : undefined;
+        onSecret(piece.position + from - textStart, to - from, replacement);
       }
       textStart += piece.text.length;
     }
@@ -193,6 +206,10 @@ function createTextScanner(onSecret: SecretMask, findAdded?: SecretFinder): Body
       if (end === text.length) {
         following = INNER_JSON_RUN;
       }
+    }
+    for (const match of text.matchAll(NUMBER_SECRET)) {
+      const length = match[1]?.length ?? 0;
+      report(pieces, match.index + match[0].length - length, length, true);
     }
     for (const place of findAdded?.(text) ?? []) {
       if (isMaskable(text, place)) {
@@ -268,10 +285,10 @@ function createPiecesScanner(
   function scannerOf(name: string): BodySecretScanner {
     let scanner = strings.get(name);
     if (scanner === undefined) {
-      scanner = createTextScanner((position, length) => {
+      scanner = createTextScanner((position, length, replacement) => {
         const from = Math.max(position, heldFrom());
         if (from < position + length) {
-          onSecret(from, position + length - from);
+          onSecret(from, position + length - from, replacement?.subarray(from - position));
         }
       }, findAdded);
     }

@@ -7,6 +7,7 @@ import type { Attributes } from '@opentelemetry/api';
 import type { AnyValueMap } from '@opentelemetry/api-logs';
 import type { Message, ModelCall, OutputMessage } from '../llm/model-call.ts';
 import type { TurnPiece } from '../session/story.ts';
+import { isSecretKey, isSecretNumberKey, isTokenCount } from '../util/secret-keys.ts';
 import type { CaptureContent } from './options.ts';
 import { Attr, type Conventions } from './semconv.ts';
 
@@ -29,10 +30,6 @@ export function contentPolicy(
 
 /** Deeper JSON than this is cut: it comes from outside and recursion is bounded by the stack. */
 const MAX_DEPTH = 64;
-
-/** Keys of which every text in the value is a credential, whatever it looks like. */
-const SECRET_KEY =
-  /^(?:.*(?:authori[sz]ation|cookie|(?:api|access|account|encryption|master|private|secret|signing)[-_]?keys?|password|passwd|passphrase|private[-_]key[-_]data|pwd|secrets?|credentials?|[-_]tokens?|(?:access|auth|id|refresh|session)token)|tokens?|auth|jwt)$/i;
 
 function maskWhole(text: string): string {
   return '*'.repeat(text.length);
@@ -64,9 +61,20 @@ export function redactValue(value: unknown, redact: (text: string) => string, de
   return Object.fromEntries(
     Object.entries(value).map(([key, item]) => [
       key,
-      redactValue(item, SECRET_KEY.test(key) ? maskWhole : redact, depth + 1),
+      isSecretKey(key) ? maskSecret(key, item, depth) : redactValue(item, redact, depth + 1),
     ]),
   );
+}
+
+/** The value of a key that names a credential. */
+function maskSecret(key: string, value: unknown, depth: number): unknown {
+  if (typeof value === 'number' || typeof value === 'bigint') {
+    return isSecretNumberKey(key) ? maskWhole(`${value}`) : value;
+  }
+  if (typeof value === 'string' && isTokenCount(key, value)) {
+    return value;
+  }
+  return redactValue(value, maskWhole, depth + 1);
 }
 
 function isPlain(value: object): boolean {
@@ -74,8 +82,11 @@ function isPlain(value: object): boolean {
   return prototype === Object.prototype || prototype === null || Array.isArray(value);
 }
 
-/** A string of a JSON text, perhaps cut off by its end, or a bracket or comma; group 1 is there when it is a key. */
-const JSON_PART = /"[^"\\]*(?:\\[\s\S][^"\\]*)*(?:"(\s*:)?|\\?$)|[{}[\],]/g;
+/**
+ * A string of a JSON text, perhaps cut off by its end, a number, or a bracket or comma; group 1 is there when it is a
+ * key.
+ */
+const JSON_PART = /"[^"\\]*(?:\\[\s\S][^"\\]*)*(?:"(\s*:)?|\\?$)|-?[0-9][0-9.eE+-]*|[{}[\],]/g;
 
 /**
  * JSON text (a tool call's arguments) with credentials masked; text that is no JSON, as one that was cut off, is
@@ -103,20 +114,26 @@ export function redactJsonText(text: string, redact: (text: string) => string): 
 /** The text with every string that is no key replaced by what `mask` says. */
 function maskJsonParts(text: string, mask: (literal: string, isSecret: boolean) => string): string {
   /** The last key named a credential, and its value has not ended. */
-  let isSecretKey = false;
+  let secretKey: string | undefined;
   let depth = 0;
   /** Depth at which the value of a secret key began, when that is an object or array. */
   let secretDepth: number | undefined;
   return text.replace(JSON_PART, (part: string, colon: string | undefined) => {
     if (part.startsWith('"')) {
       if (colon === undefined) {
-        return mask(part, isSecretKey || secretDepth !== undefined);
+        return mask(part, secretDepth !== undefined || isSecretText(secretKey, part));
       }
-      isSecretKey = SECRET_KEY.test(keyName(part.slice(0, -colon.length)));
+      const name = keyName(part.slice(0, -colon.length));
+      secretKey = isSecretKey(name) ? name : undefined;
       return part;
     }
+    if (NUMBER_BEGIN.test(part)) {
+      const isSecret = secretKey !== undefined && isSecretNumberKey(secretKey);
+      // As text: there is no number that says that it was masked.
+      return isSecret ? `"${maskWhole(part)}"` : part;
+    }
     if (part === '{' || part === '[') {
-      if (isSecretKey) {
+      if (secretKey !== undefined) {
         secretDepth ??= depth;
       }
       depth += 1;
@@ -126,9 +143,15 @@ function maskJsonParts(text: string, mask: (literal: string, isSecret: boolean) 
         secretDepth = undefined;
       }
     }
-    isSecretKey = false;
+    secretKey = undefined;
     return part;
   });
+}
+
+const NUMBER_BEGIN = /^[-0-9]/;
+
+function isSecretText(key: string | undefined, literal: string): boolean {
+  return key !== undefined && !isTokenCount(key, literal.slice(1, -1));
 }
 
 function keyName(literal: string): string {

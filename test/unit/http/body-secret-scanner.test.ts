@@ -59,6 +59,28 @@ describe('the masks of a recorded body', () => {
     }
   });
 
+  it('hide what its key calls a secret, at any depth, and leave JSON that counts the same tokens', () => {
+    const names = [
+      ...['token', 'authorization', 'cookie', 'github_token', 'db_password', 'DB_PASSWORD'],
+      ...['OPENAI_API_KEY', 'x-api-key', 'credentials', 'auth', 'jwt', 'sessionId', 'otp'],
+    ];
+    const counts = { max_tokens: '5', total_tokens: 16, tokens: 77, token: 5, key: 'abc' };
+    const secrets = Object.fromEntries(names.map((name) => [name, 'hunter-two']));
+    const masked = Object.fromEntries(names.map((name) => [name, '*'.repeat(10)]));
+    let body: unknown = { ...secrets, ...counts, password: 84920, pwd: -12 };
+    let expected: unknown = { ...masked, ...counts, password: 11111, pwd: -11 };
+    for (let depth = 0; depth < 3; depth += 1) {
+      fc.assert(
+        fc.property(sizes, (split) => {
+          assert.deepEqual(JSON.parse(recorded(JSON.stringify(body), split)), expected);
+        }),
+        { numRuns: 30 },
+      );
+      body = { text: JSON.stringify(body) };
+      expected = { text: JSON.stringify(expected) };
+    }
+  });
+
   it('leave escapes of line ends by their numbers, and slashes that are escaped', () => {
     const body = `{"a":"-----BEGIN EC PRIVATE KEY-----\\u000aABCD\\/EFGHIJKLMNOP\\u000a-----END"}`;
     const masked = `{"a":"-----BEGIN EC PRIVATE KEY-----\\u000a****\\/************\\u000a-----END"}`;

@@ -230,12 +230,12 @@ describe('credentials of a conversation, for a recorder', () => {
   });
 
   it('masks strings of JSON whose key names a secret, under any split', () => {
-    const bodyOf = (secret: string, long: string) =>
-      `{"api_key": "${secret}","max_tokens":"5","password":"${long}","token":"a","n":1}`;
+    const bodyOf = (secret: string, long: string, token = 'a') =>
+      `{"api_key": "${secret}","max_tokens":"5","password":"${long}","token":"${token}","n":1}`;
     const secret = 'a b\\u00e9"'.replace('"', '\\"');
     const long = 'x \\" y \\\\'.repeat(200);
     const head = `POST / HTTP/1.1\r\nContent-Length: ${bodyOf(secret, long).length}\r\n\r\n`;
-    const expected = head + bodyOf('*'.repeat(secret.length), '*'.repeat(long.length));
+    const expected = head + bodyOf('*'.repeat(secret.length), '*'.repeat(long.length), '*');
     const calls = callsOf(`>${head}${bodyOf(secret, long)}`);
     const after = callsOf('<HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n');
     assert.equal(record(calls.concat(after)).request, expected);

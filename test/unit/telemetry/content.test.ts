@@ -1,7 +1,7 @@
 /** Content that is exported: what is masked in JSON, whole or cut off, and in the texts of messages. */
 import assert from 'node:assert/strict';
 import { redactSecrets } from '../../../src/redaction.ts';
-import { redactJsonText } from '../../../src/telemetry/content.ts';
+import { redactJsonText, redactValue } from '../../../src/telemetry/content.ts';
 
 describe('exported texts', () => {
   it('lose what their own words give away', () => {
@@ -44,6 +44,13 @@ describe('JSON that is exported', () => {
     ],
     ['an array', '{"tokens": ["ab"], "max": ["c"]}', '{"tokens": ["**"], "max": ["c"]}'],
     ['a passphrase', '{"passphrase":"ab"}', '{"passphrase":"**"}'],
+    ['a number', '{"password": 84920, "n": 84920}', '{"password": "*****", "n": 84920}'],
+    ['a number that is cut', '{"otp":84', '{"otp":"**"'],
+    [
+      'keys of many names',
+      '{"passcode":"a","bearer":"b","auth_header":"c","sessionId":"d","otp":"e","x-api-key":"f"}',
+      '{"passcode":"*","bearer":"*","auth_header":"*","sessionId":"*","otp":"*","x-api-key":"*"}',
+    ],
     ['an escaped key', '{"p\\u0061ssword":"ab"}', '{"p\\u0061ssword":"**"}'],
     ['a variable', '{"env":{"OPENAI_API_KEY":"ab"}}', '{"env":{"OPENAI_API_KEY":"**"}}'],
     ['a text that is cut behind it', '{"password":"hun","cmd":"x', '{"password":"***","cmd":"x'],
@@ -58,9 +65,19 @@ describe('JSON that is exported', () => {
     });
   }
 
+  it('is masked as a value, numbers too', () => {
+    assert.deepEqual(redactValue({ password: 84920, a: [{ otp: '1' }] }, redactSecrets), {
+      password: '*****',
+      a: [{ otp: '*' }],
+    });
+  });
+
   it('stays as it is otherwise', () => {
-    const text = '{"tokens": 12345678901234567890, "a": ["b", {"c": "d"}], "key": "e"}';
+    const text =
+      '{"tokens": 12345678901234567890, "a": ["b", {"c": "d"}], "key": "e", "max_tokens": "5", "token": 7}';
     assert.equal(redactJsonText(text, redactSecrets), text);
+    const value: unknown = { tokens: 5, total_tokens: 6, maxTokens: '7', prompt_tokens: '8' };
+    assert.deepEqual(redactValue(value, redactSecrets), value);
   });
 
   it('is masked in linear time', () => {
