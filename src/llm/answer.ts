@@ -20,7 +20,8 @@ export interface AnswerOptions {
 
 /** A text of the answer that is still growing. */
 interface TextSlot {
-  kind: 'text' | 'reasoning' | 'refusal';
+  /** A transcript is the text of what is spoken: clients do not repeat it. */
+  kind: 'text' | 'reasoning' | 'refusal' | 'transcript';
   kept: KeptText | undefined;
 }
 
@@ -97,7 +98,7 @@ export class Choice {
       return;
     }
     this.#options.clock.chunk(timeNs);
-    if (slot.kind !== 'reasoning') {
+    if (slot.kind === 'text' || slot.kind === 'refusal') {
       this.#text.appendText(piece);
     }
     if (slot.kept?.append(piece) === false) {
@@ -223,7 +224,8 @@ export class Choice {
         items.push(slot.item);
       } else if (slot.kept !== undefined) {
         const text = slot.kept.toString();
-        items.push({ kind: slot.kind, text, isCut: slot.kept.isCut });
+        const kind = slot.kind === 'transcript' ? 'text' : slot.kind;
+        items.push({ kind, text, isCut: slot.kept.isCut });
       }
     }
     const parts = content.isOn ? partsOf(items, content) : [];

@@ -155,8 +155,9 @@ function sourcePart(
   content: ContentKeeper,
 ): Part | undefined {
   switch (source.type) {
-    case 'base64':
-    case 'text': {
+    case 'text':
+      return { type: 'text', content: content.keep(asText(source.data) ?? '') };
+    case 'base64': {
       const blob: Part = {
         type: 'blob',
         modality,

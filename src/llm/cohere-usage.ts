@@ -27,7 +27,10 @@ export const COHERE_USAGE_PLAN: JsonPlan = {
   ]),
 };
 
-/** Undefined when there is no count in it. */
+/**
+ * Undefined when there is no count in it. Cached tokens are counted among those that the model read, not among the
+ * billed ones: beside a billed input that differs they would be no part of it, and are left out.
+ */
 export function readCohereUsage(value: unknown): Usage | undefined {
   const counts = asObject(value);
   const billed = asObject(counts?.billed_units);
@@ -42,7 +45,8 @@ export function readCohereUsage(value: unknown): Usage | undefined {
   if (output !== undefined) {
     usage.outputTokens = output;
   }
-  if (cached !== undefined) {
+  const isPartOfInput = cached === 0 || input === asCount(tokens?.input_tokens);
+  if (cached !== undefined && isPartOfInput) {
     usage.cacheReadInputTokens = cached;
   }
   return Object.keys(usage).length === 0 ? undefined : usage;

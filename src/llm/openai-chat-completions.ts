@@ -219,17 +219,19 @@ export function outputType(format: unknown): string | undefined {
   }
 }
 
+type TextKind = Parameters<Choice['beginText']>[0];
+
 /** What a stream's choice has grown so far. */
 interface ChoiceState {
   choice: Choice;
-  texts: Map<'text' | 'reasoning' | 'refusal', ReturnType<Choice['beginText']>>;
+  texts: Map<TextKind, ReturnType<Choice['beginText']>>;
   tools: ToolSlot[];
   /** Positions that deltas name, where they do. */
   toolsByIndex: Map<number, ToolSlot>;
 }
 
 function readAnswer(context: CallContext, answer: Answer): AnswerReader {
-  const { call } = context;
+  const { call, content } = context;
   const states = new Map<number, ChoiceState>();
   const template = createDeltaTemplate();
   /** What the template's text is a piece of. */
@@ -286,12 +288,7 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
     }
   }
 
-  function append(
-    target: ChoiceState,
-    kind: 'text' | 'reasoning' | 'refusal',
-    text: string,
-    timeNs: bigint,
-  ): void {
+  function append(target: ChoiceState, kind: TextKind, text: string, timeNs: bigint): void {
     if (text.length === 0) {
       return;
     }
@@ -316,6 +313,26 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
       } else {
         target.choice.addItem(item, timeNs);
       }
+    }
+  }
+
+  /** Sound is not kept, but a piece of the answer; what is spoken comes as a text, too. */
+  function appendAudio(target: ChoiceState, audio: JsonObject | undefined, timeNs: bigint): void {
+    const transcript = textPrefix(audio?.transcript) ?? '';
+    append(target, 'transcript', transcript, timeNs);
+    if (transcript === '' && asName(audio?.data) !== undefined) {
+      answer.touch(timeNs);
+    }
+  }
+
+  /** Pictures come whole, beside the text. */
+  function addImages(target: ChoiceState, images: unknown, timeNs: bigint): void {
+    const items = readContent(images);
+    if (items.length > 0) {
+      answer.touch(timeNs);
+    }
+    for (const item of content.isOn ? items : []) {
+      target.choice.addItem(item, timeNs);
     }
   }
 
@@ -406,6 +423,8 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
     append(target, 'reasoning', textPrefix(reasoning) ?? '', timeNs);
     appendContent(target, delta.content, timeNs);
     append(target, 'refusal', textPrefix(delta.refusal) ?? '', timeNs);
+    appendAudio(target, asObject(delta.audio), timeNs);
+    addImages(target, delta.images, timeNs);
     for (const call of asArray(delta.tool_calls) ?? []) {
       appendToolCall(target, call, timeNs);
     }

@@ -56,6 +56,10 @@ export const OPENAI_MESSAGE_PLAN: JsonPlan = {
     ['refusal', TEXT],
     ['reasoning_content', TEXT],
     ['reasoning', TEXT],
+    // The sound itself is not kept.
+    ['audio', { keep: 'all', fields: new Map([['transcript', TEXT]]) }],
+    // OpenRouter's.
+    ['images', OPENAI_CONTENT_PLAN],
     ['tool_calls', { keep: 'all', items: TOOL_CALL }],
     ['function_call', FUNCTION],
     ['tool_call_id', ALL],
@@ -90,6 +94,16 @@ export function readOpenAiMessage(value: unknown): WireMessage {
   if (refusal !== undefined) {
     result.items.push({ kind: 'refusal', text: refusal });
   }
+  const spoken = asText(asObject(message.audio)?.transcript);
+  if (spoken !== undefined) {
+    // Clients repeat what was spoken by its id alone: as a text it would tell the two apart.
+    const toPart = (content: ContentKeeper): Part => ({
+      type: 'text',
+      content: content.keep(spoken),
+    });
+    result.items.push({ kind: 'other', value: spoken, toPart });
+  }
+  result.items.push(...readContent(message.images));
   for (const call of asArray(message.tool_calls) ?? []) {
     const item = readToolCall(asObject(call));
     if (item !== undefined) {

@@ -125,6 +125,25 @@ export const COHERE_FIXTURES: readonly Fixture[] = [
     },
   },
   {
+    name: 'tokens from the cache that are none of the billed ones',
+    wire: whole({
+      id: ID,
+      finish_reason: 'COMPLETE',
+      message: { role: 'assistant', content: [{ type: 'text', text: 'a' }] },
+      usage: {
+        billed_units: { input_tokens: 15, output_tokens: 43 },
+        tokens: { input_tokens: 1005, output_tokens: 49 },
+        cached_tokens: 897,
+      },
+    }),
+    expected: {
+      id: ID,
+      usage: { inputTokens: 15, outputTokens: 43 },
+      finishReasons: ['COMPLETE'],
+      messages: [{ text: 'a' }],
+    },
+  },
+  {
     name: 'a plan and tool calls in a stream',
     wire: streamed([
       START,

@@ -29,11 +29,8 @@ function usageOf(answer: Answer): Json {
 
 function noteUsage(truth: AnswerTruth, answer: Answer): void {
   truth.wireUsage = usageOf(answer);
-  setUsage(truth, {
-    inputTokens: answer.tokens.input,
-    outputTokens: answer.tokens.output,
-    cacheReadInputTokens: answer.tokens.cacheRead || undefined,
-  });
+  // Tokens from the cache are no part of the billed ones.
+  setUsage(truth, { inputTokens: answer.tokens.input, outputTokens: answer.tokens.output });
 }
 
 /** Reasoning is the plan that precedes tool calls, and thinking otherwise. */

@@ -7,6 +7,7 @@ import type { CallResponse, ModelCall } from '../../../src/llm/model-call.ts';
 import { awsEvent, awsException } from '../../support/aws-event-stream.ts';
 import {
   type Observed,
+  openAiEvents,
   runExchange,
   type WireExchange,
 } from '../../support/llm-fixtures/run-exchange.ts';
@@ -848,4 +849,89 @@ describe('whose call it is', () => {
       assert.deepEqual(observed.order, []);
     });
   }
+});
+
+describe('sound, pictures and documents of a message', () => {
+  const SPOKEN = { id: 'audio_1', expires_at: 1_763_700_000 };
+  const PICTURE = { type: 'image_url', image_url: { url: 'data:image/png;base64,AAAA' } };
+  const BLOB = { type: 'blob', modality: 'image', mime_type: 'image/png', content: 'AAAA' };
+
+  function whole(message: object): ModelCall {
+    const choices = [
+      { index: 0, message: { role: 'assistant', ...message }, finish_reason: 'stop' },
+    ];
+    const response = JSON.stringify({ id: 'c', model: 'm', choices, usage: USAGE });
+    return chat(response, {
+      contentType: 'application/json',
+      request: { model: 'm', messages: MESSAGES },
+    });
+  }
+
+  function streamed(deltas: readonly object[]): ModelCall {
+    const chunks = deltas.map((delta) => ({ id: 'c', choices: [{ index: 0, delta }] }));
+    const end = { id: 'c', choices: [{ index: 0, delta: {}, finish_reason: 'stop' }] };
+    return chat(openAiEvents([...chunks, end]));
+  }
+
+  /** The answer of an assistant as the client sends it back, without what was said. */
+  function repeated(message: object): string | undefined {
+    const messages = [...MESSAGES, { role: 'assistant', ...message }];
+    return chat('', { request: { model: 'm', messages }, status: undefined }).request
+      .fingerprints[1];
+  }
+
+  it('have the transcript of what is spoken for a text', () => {
+    const call = whole({
+      content: null,
+      audio: { ...SPOKEN, data: 'AAAA', transcript: 'Hey you' },
+    });
+    assert.deepEqual(call.response?.messages[0]?.parts, [{ type: 'text', content: 'Hey you' }]);
+    assert.deepEqual(call.response?.fingerprints, [repeated({ audio: { id: 'audio_1' } })]);
+  });
+
+  it('have it in a stream, too, whose first piece is the first chunk', () => {
+    const call = streamed([
+      { role: 'assistant', content: null, audio: { id: 'audio_1' } },
+      { audio: { transcript: 'Hey ' } },
+      { audio: { data: 'AAAA' } },
+      { audio: { transcript: 'you' } },
+      { audio: { expires_at: 1_763_700_000 } },
+    ]);
+    assert.deepEqual(call.response?.messages[0]?.parts, [{ type: 'text', content: 'Hey you' }]);
+    assert.deepEqual(call.response?.fingerprints, [repeated({ audio: { id: 'audio_1' } })]);
+    assert.ok(call.firstChunkNs !== undefined);
+    assert.equal(call.chunkGapsNs.length, 2);
+  });
+
+  it('have a first chunk that is sound alone', () => {
+    assert.ok(streamed([{ audio: { id: 'a', data: 'AAAA' } }]).firstChunkNs !== undefined);
+    assert.equal(streamed([{ audio: { id: 'a' } }]).firstChunkNs, undefined);
+  });
+
+  it('have the pictures that OpenRouter puts beside the text', () => {
+    const call = whole({ content: 'Here.', images: [PICTURE] });
+    assert.deepEqual(call.response?.messages[0]?.parts, [{ type: 'text', content: 'Here.' }, BLOB]);
+    assert.deepEqual(call.response?.fingerprints, [repeated({ content: 'Here.' })]);
+  });
+
+  it('have them in a stream, too', () => {
+    const call = streamed([{ content: 'Here.' }, { content: '', images: [PICTURE] }]);
+    assert.deepEqual(call.response?.messages[0]?.parts, [{ type: 'text', content: 'Here.' }, BLOB]);
+    assert.ok(streamed([{ images: [PICTURE] }]).firstChunkNs !== undefined);
+  });
+
+  it('have the text of a document of text, and the data of another', () => {
+    const text = { type: 'text', media_type: 'text/plain', data: 'A document.' };
+    const pdf = { type: 'base64', media_type: 'application/pdf', data: 'AAAA' };
+    const content = [text, pdf].map((source) => ({ type: 'document', source }));
+    const call = callOf({
+      target: '/v1/messages',
+      request: { model: 'm', max_tokens: 5, messages: [{ role: 'user', content }] },
+      status: undefined,
+    });
+    assert.deepEqual(call.request.messages[0]?.parts, [
+      { type: 'text', content: 'A document.' },
+      { type: 'blob', modality: 'document', mime_type: 'application/pdf', content: 'AAAA' },
+    ]);
+  });
 });
