@@ -192,7 +192,10 @@ export function createAnalyzer(options: AnalysisOptions = {}): Analyzer {
         break;
       case 'tool':
         totals.toolCalls += 1;
-        options.onToolCall?.(withToolContent(piece, toolContentOf(piece, policy)));
+        options.onToolCall?.({
+          ...withToolContent(piece, toolContentOf(piece, policy)),
+          ...(piece.description && { description: policy.redact(piece.description) }),
+        });
         break;
       case 'process':
         totals.processes += 1;
@@ -247,6 +250,12 @@ function maskedCall(call: ModelCall, policy: ContentPolicy): ModelCall {
       request.toolDefinitions,
       policy.redact,
     ) as ModelCall['request']['toolDefinitions'],
+    ...(request.promptVariables && {
+      promptVariables: redactValue(request.promptVariables, policy.redact) as Record<
+        string,
+        unknown
+      >,
+    }),
     toolResults: request.toolResults.map((result) => ({
       ...result,
       text: isOn ? redactJsonText(result.text, policy.redact) : '',

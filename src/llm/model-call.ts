@@ -162,6 +162,8 @@ export interface CallRequest {
   streamCursor?: string;
   /** Of the provider's stored prompt that the request fills in. */
   promptVersion?: string;
+  /** What the request fills into that prompt, by name: texts, or other JSON. Absent when content is off. */
+  promptVariables?: Readonly<Record<string, unknown>>;
   /** The answer only says that the work was queued: its end is to be fetched. */
   isBackground?: boolean;
   /** Of a conversation that the provider keeps. */

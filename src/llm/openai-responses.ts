@@ -51,9 +51,10 @@ function requestPlan(isContentOn: boolean): JsonPlan {
   fields.set('conversation', CONVERSATION);
   fields.set('prompt', {
     keep: 'all',
-    fields: new Map([
+    fields: new Map<string, JsonPlan>([
       ['id', ALL],
       ['version', ALL],
+      ['variables', isContentOn ? { keep: 'text' } : SKIP],
     ]),
   });
   fields.set('input', { keep: 'text', emit: 'item', items: OPENAI_ITEM_PLAN });
@@ -187,7 +188,11 @@ export function readResponsesRequest(
     setField(request, 'outputType', outputType(asObject(asObject(body.text)?.format)?.type));
     setField(request, 'previousResponseId', asName(body.previous_response_id));
     setField(request, 'conversationId', conversationOf(body));
-    setField(request, 'promptVersion', asName(asObject(body.prompt)?.version));
+    const prompt = asObject(body.prompt);
+    setField(request, 'promptVersion', asName(prompt?.version));
+    if (content.isOn) {
+      setField(request, 'promptVariables', readVariables(asObject(prompt?.variables)));
+    }
     setField(request, 'isBackground', body.background === true || undefined);
     const instructions = body.instructions;
     if (content.isOn && textPrefix(instructions)) {
@@ -198,6 +203,17 @@ export function readResponsesRequest(
       const text = body.input as string;
       messages.add({ role: 'user', items: [{ kind: 'text', text }] }, !isTorn);
     }
+  }
+
+  function readVariables(variables: JsonObject | undefined): JsonObject | undefined {
+    const entries = Object.entries(variables ?? {});
+    if (entries.length > limits.maxParts) {
+      call.damage.add('limit');
+    }
+    const kept = entries.slice(0, limits.maxParts);
+    return kept.length === 0
+      ? undefined
+      : (content.keepValue(Object.fromEntries(kept)) as JsonObject);
   }
 
   return {

@@ -40,7 +40,8 @@ export function withCallContent(
   content: CallContent,
   policy: ContentPolicy,
 ): ModelCall {
-  const { request, response, error } = call;
+  const { response, error } = call;
+  const { promptVariables: _, ...request } = call.request;
   const copy: ModelCall = { ...call };
   if (error !== undefined) {
     const { errorMessage } = content;
@@ -81,8 +82,9 @@ export function toolContentOf(piece: ToolPiece, policy: ContentPolicy): ToolCall
 
 /** A copy of the tool call with these texts and no others. */
 export function withToolContent(piece: ToolPiece, content: ToolCallContent): ToolPiece {
+  const { description: _, ...rest } = piece;
   return {
-    ...piece,
+    ...rest,
     toolCall: { ...piece.toolCall, argumentsText: content.arguments ?? '' },
     ...(piece.result && { result: { ...piece.result, text: content.result ?? '' } }),
   };

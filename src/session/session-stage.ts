@@ -298,7 +298,7 @@ export function createSessionStage(options: SessionStageOptions): SessionStage {
     if (at === undefined || at.turn.isEnded) {
       return;
     }
-    const tool: ToolState | undefined = turns.addTool(at.turn, at.node, seen, identity);
+    const tool: ToolState | undefined = turns.addTool(at.turn, at.node, call, seen, identity);
     if (tool !== undefined) {
       at.turn.tree.calls.addTool(at.node, tool);
       links.claim(tool);

@@ -63,6 +63,8 @@ export interface ToolPiece {
   ids: SpanIds;
   workload: Workload;
   toolCall: ToolCall;
+  /** What the request says of the tool. Absent when content is off. */
+  description?: string;
   result?: ToolResult;
   startNs: bigint;
   endNs: bigint;

@@ -59,6 +59,8 @@ export interface ToolState {
   turn: Turn;
   node: CallNode;
   toolCall: ToolCall;
+  /** What the request says of the tool; let go at the end. */
+  description: string | undefined;
   /**
    * `outstanding`: its result is awaited. `abandoned`: a later request went on without its result. `ended`: its
    * span is out.

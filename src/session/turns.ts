@@ -16,7 +16,14 @@ export interface Turns {
   /** A call of the turn is over; ends the turn when that was its last. */
   finishCall(turn: Turn, call: ModelCall): void;
   /** The model asks for a tool; undefined when the turn has had too many. */
-  addTool(turn: Turn, node: CallNode, toolCall: ToolCall, identity: string): ToolState | undefined;
+  /** `call` is the one whose answer asks for it. */
+  addTool(
+    turn: Turn,
+    node: CallNode,
+    call: ModelCall,
+    toolCall: ToolCall,
+    identity: string,
+  ): ToolState | undefined;
   /** A request beginning at `timeNs` carries results back to the calls of `node`. True when one was awaited. */
   answerTools(node: CallNode, results: readonly ToolResult[], timeNs: bigint): boolean;
   /** A call is tried again: the tool calls of the first try are never carried out. */
@@ -196,6 +203,7 @@ export function createTurns(options: TurnsOptions): Turns {
   function addTool(
     turn: Turn,
     node: CallNode,
+    call: ModelCall,
     toolCall: ToolCall,
     identity: string,
   ): ToolState | undefined {
@@ -217,6 +225,8 @@ export function createTurns(options: TurnsOptions): Turns {
       turn,
       node,
       toolCall,
+      description: call.request.toolDefinitions.find(({ name }) => name === toolCall.name)
+        ?.description,
       state: 'outstanding',
       evidence: 'wire',
       texts: isSearchable ? commandTexts(toolCall.argumentsText) : [],
@@ -267,13 +277,14 @@ export function createTurns(options: TurnsOptions): Turns {
     if (result === undefined) {
       damage.add('truncated');
     }
-    const { ids, toolCall, evidence, turn } = tool;
+    const { ids, toolCall, description, evidence, turn } = tool;
     const startNs = toolCall.timeNs;
     sink({
       kind: 'tool',
       ids,
       workload: turn.workload,
       toolCall,
+      ...(description && { description }),
       ...(result && { result }),
       startNs,
       endNs: timeNs > startNs ? timeNs : startNs,
@@ -282,6 +293,7 @@ export function createTurns(options: TurnsOptions): Turns {
     });
     // The tool call stays known by its id; its arguments need not stay.
     tool.toolCall = { ...toolCall, argumentsText: '' };
+    tool.description = undefined;
   }
 
   /** Ends the turn now, or when its open calls are over. */
@@ -457,7 +469,8 @@ function slim(turn: Turn, at: number): void {
   if (at <= 0 || call === undefined) {
     return;
   }
-  const { request, response } = call;
+  const { response } = call;
+  const { promptVariables: _, ...request } = call.request;
   turn.calls[at] = {
     ...call,
     request: {

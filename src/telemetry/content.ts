@@ -201,7 +201,16 @@ export function callContent(
       name,
     }));
   }
-  return redactValue(content, redact) as AnyValueMap;
+  const masked = redactValue(content, redact) as AnyValueMap;
+  if (conventions.hasLaterCallAttributes) {
+    // By themselves first: their names say what is a credential.
+    const variables = redactValue(request.promptVariables ?? {}, redact) as Record<string, unknown>;
+    for (const [name, value] of Object.entries(variables)) {
+      const text = typeof value === 'string' ? value : JSON.stringify(value);
+      masked[`${Attr.promptVariable}.${name}`] = text;
+    }
+  }
+  return masked;
 }
 
 /** Where the conventions have them on the call alone. */
@@ -244,9 +253,9 @@ export function turnContent(
   return redactValue(content, redact) as AnyValueMap;
 }
 
-/** Spans of this SDK drop structured attributes silently, so there they are JSON text. */
+/** Spans of this SDK drop structured attributes silently, so there they are JSON text; a text stays one. */
 export function putContentText(attributes: Attributes, content: AnyValueMap): void {
   for (const [name, value] of Object.entries(content)) {
-    attributes[name] = JSON.stringify(value);
+    attributes[name] = typeof value === 'string' ? value : JSON.stringify(value);
   }
 }

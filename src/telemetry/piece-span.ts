@@ -204,6 +204,7 @@ function describeTool(piece: ToolPiece, content: ContentPolicy): SpanDescription
   }
   putDamage(attributes, piece.damage);
   if (content.isOnSpans) {
+    put(attributes, Attr.toolDescription, piece.description && content.redact(piece.description));
     putText(attributes, Attr.toolCallArguments, toolCall.argumentsText, content);
     putText(attributes, Attr.toolCallResult, result?.text ?? '', content);
   }

@@ -49,6 +49,8 @@ export const Attr = {
   requestReasoningLevel: 'gen_ai.request.reasoning.level',
   requestStreamCursor: 'gen_ai.request.stream_cursor',
   promptVersion: 'gen_ai.prompt.version',
+  /** Followed by a point and the variable's name. */
+  promptVariable: 'gen_ai.prompt.variable',
   conversationCompacted: 'gen_ai.conversation.compacted',
   usageCacheWriteInputTokens: 'gen_ai.usage.cache_write.input_tokens',
   usageTextInputTokens: 'gen_ai.usage.text.input_tokens',
@@ -68,6 +70,7 @@ export const Attr = {
   toolDefinitions: 'gen_ai.tool.definitions',
 
   toolName: 'gen_ai.tool.name',
+  toolDescription: 'gen_ai.tool.description',
   toolType: 'gen_ai.tool.type',
   toolCallId: 'gen_ai.tool.call.id',
   toolCallArguments: 'gen_ai.tool.call.arguments',

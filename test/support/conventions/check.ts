@@ -145,7 +145,7 @@ function attributeViolations(
     }
   }
   for (const [name, value] of Object.entries(attributes)) {
-    const rule = rules[name];
+    const rule = rules[name] ?? rules[name.replace(/^(gen_ai\.prompt\.variable\.).+$/, '$1*')];
     if (rule === undefined) {
       found.push(`${name} does not belong there`);
     } else if (rule.only !== undefined && rule.only !== generation) {

@@ -128,6 +128,7 @@ const CALL: Readonly<Record<string, AttributeRule>> = {
   'gen_ai.request.reasoning.level': { ...text, only: after },
   'gen_ai.request.stream_cursor': { ...text, only: after },
   'gen_ai.prompt.version': { ...text, only: after },
+  'gen_ai.prompt.variable.*': { ...text, only: after },
   // Never false: then it is left out.
   'gen_ai.conversation.compacted': { type: 'boolean', only: after, values: [true] },
   'gen_ai.embeddings.dimension.count': int,

@@ -40,6 +40,7 @@ const LATER_ATTRIBUTES = [
   'gen_ai.request.reasoning.level',
   'gen_ai.request.stream_cursor',
   'gen_ai.prompt.version',
+  'gen_ai.prompt.variable',
   'gen_ai.conversation.compacted',
   'gen_ai.token.modality',
   'gen_ai.usage.cache_write.input_tokens',
