@@ -5,15 +5,23 @@
  * bytes are not released to the recorder before. A key that runs on past the end of the text is followed.
  */
 import {
-  findSecretsInText,
+  FREE_SEARCH,
+  findHintedSecrets,
+  SECRET_HINTS,
   type SecretFinder,
   type SecretPlace,
   secretRuns,
 } from '../util/key-shapes.ts';
 import { createLineEndKeeper, type LineEndKeeper } from '../util/line-end-keeper.ts';
-import { SECRET_KEY_SHAPE, SECRET_NUMBER_KEY_SHAPE } from '../util/secret-keys.ts';
+import { createLiteralWatcher } from '../util/literal-watch.ts';
+import {
+  SECRET_KEY_ENDINGS,
+  SECRET_KEY_SHAPE,
+  SECRET_NUMBER_KEY_SHAPE,
+} from '../util/secret-keys.ts';
 import { createBase64Secrets } from './base64-secrets.ts';
 import { latin1Text } from './latin1.ts';
+import { createScannedTail } from './scanned-tail.ts';
 import { createStreamedStrings } from './streamed-strings.ts';
 
 /** Longest prefix and minimum length that a key shape needs to be recognised, with room. */
@@ -54,11 +62,16 @@ function jsonRun(openEscape: string | undefined): RegExp {
   return openEscape === undefined ? JSON_RUN : JSON_RUN_IN_ESCAPE;
 }
 
-/** A run of the text with its place in the stream: chunk framing may lie between two. */
-interface Piece {
-  text: string;
-  position: number;
-}
+const JSON_SEARCH = FREE_SEARCH;
+const INNER_JSON_SEARCH = FREE_SEARCH << 1;
+
+const createHintWatch = createLiteralWatcher([
+  ...SECRET_HINTS,
+  ...SECRET_KEY_ENDINGS.flatMap((name) => [
+    { text: `${name}"`, isAnyCase: true, searches: JSON_SEARCH },
+    { text: `${name}\\`, isAnyCase: true, searches: INNER_JSON_SEARCH },
+  ]),
+]);
 
 /** `replacement`, as long as the secret, is to be written in its place instead of asterisks. */
 export type SecretMask = (position: number, length: number, replacement?: Uint8Array) => void;
@@ -120,24 +133,21 @@ function together(scanners: readonly BodySecretScanner[]): BodySecretScanner {
   };
 }
 
-function createTextScanner(onSecret: SecretMask, findAdded?: SecretFinder): BodySecretScanner {
-  let tail: Piece[] = [];
+/** One whose bytes may be a part of others, so that none are copied for it. */
+interface TextScanner extends BodySecretScanner {
+  pushPart(bytes: Uint8Array, from: number, to: number, position: number): void;
+}
+
+/** `pushPart` gets `bytes[from, to)`; `position` is the one of `from`. */
+function createTextScanner(onSecret: SecretMask, findAdded?: SecretFinder): TextScanner {
+  const tail = createScannedTail(findAdded === undefined ? TAIL_BYTES : ADDED_TAIL_BYTES);
+  const hints = createHintWatch();
+  /** What hints within the tail call for, and perhaps some that have left it; the last is so many bytes ago. */
+  let searches = 0;
+  let bytesSinceHint = 0;
   let following: RegExp | undefined;
   /** Of a secret of several lines that is followed. */
   let lineEnds: LineEndKeeper | undefined;
-
-  function report(pieces: readonly Piece[], index: number, length: number, isNumber = false): void {
-    let textStart = 0;
-    for (const piece of pieces) {
-      const from = Math.max(index, textStart);
-      const to = Math.min(index + length, textStart + piece.text.length);
-      if (from < to) {
-        const replacement = isNumber ? new Uint8Array(to - from).fill(DIGIT) : undefined;
-        onSecret(piece.position + from - textStart, to - from, replacement);
-      }
-      textStart += piece.text.length;
-    }
-  }
 
   function isInJson(): boolean {
     return following === JSON_RUN || following === JSON_RUN_IN_ESCAPE;
@@ -176,64 +186,118 @@ function createTextScanner(onSecret: SecretMask, findAdded?: SecretFinder): Body
     }
   }
 
-  function push(bytes: Uint8Array, position: number): void {
-    const newText = latin1Text(bytes);
-    follow(newText, position);
-    const pieces = [...tail, { text: newText, position }];
-    const text = pieces.length === 1 ? newText : pieces.map((piece) => piece.text).join('');
-    for (const place of findSecretsInText(text)) {
+  function pushPart(bytes: Uint8Array, from: number, to: number, position: number): void {
+    if (following !== undefined) {
+      follow(latin1Text(bytes, from, to), position);
+    }
+    const found = hints.push(bytes, from, to);
+    if (found === 0) {
+      bytesSinceHint += to - from;
+    } else {
+      searches |= found;
+      bytesSinceHint = to - hints.lastEnd;
+    }
+    tail.begin(position, to - from);
+    if (bytesSinceHint >= tail.bytes + to - from) {
+      searches = 0;
+    }
+    if (searches !== 0 || findAdded !== undefined) {
+      search(tail.text() + latin1Text(bytes, from, to));
+    }
+    tail.settle(bytes, from, to);
+  }
+
+  function report(index: number, length: number): void {
+    tail.places(index, length, onSecret);
+  }
+
+  function reportNumber(index: number, length: number): void {
+    tail.places(index, length, (position, digits) =>
+      onSecret(position, digits, new Uint8Array(digits).fill(DIGIT)),
+    );
+  }
+
+  /** Everything that was held back, and what is new. */
+  function search(text: string): void {
+    for (const place of findHintedSecrets(text, searches)) {
       const { length } = place;
       for (const run of secretRuns(text, place)) {
-        report(pieces, run.index, run.length);
+        report(run.index, run.length);
       }
       // A shorter one is looked at again with what follows, which tells its end exactly.
       if (length > TAIL_BYTES / 2) {
         followFound(text, place);
       }
     }
+    if ((searches & JSON_SEARCH) !== 0) {
+      searchJson(text);
+    }
+    if ((searches & INNER_JSON_SEARCH) !== 0) {
+      searchInnerJson(text);
+    }
+    if ((searches & (JSON_SEARCH | INNER_JSON_SEARCH)) !== 0) {
+      searchNumbers(text);
+    }
+    for (const place of findAdded?.(text) ?? []) {
+      if (isMaskable(text, place)) {
+        report(place.index, place.length);
+      }
+    }
+  }
+
+  function searchJson(text: string): void {
     for (const match of text.matchAll(JSON_SECRET)) {
       const length = match[1]?.length ?? 0;
       const end = match.index + match[0].length;
-      report(pieces, end - length, length);
+      report(end - length, length);
       if (end === text.length) {
         following = jsonRun(match[2]);
       }
     }
+  }
+
+  function searchInnerJson(text: string): void {
     for (const match of text.matchAll(INNER_JSON_SECRET)) {
       const length = match[1]?.length ?? 0;
       const end = match.index + match[0].length;
-      report(pieces, end - length, length);
+      report(end - length, length);
       if (end === text.length) {
         following = INNER_JSON_RUN;
       }
     }
+  }
+
+  function searchNumbers(text: string): void {
     for (const match of text.matchAll(NUMBER_SECRET)) {
       const length = match[1]?.length ?? 0;
-      report(pieces, match.index + match[0].length - length, length, true);
+      reportNumber(match.index + match[0].length - length, length);
     }
-    for (const place of findAdded?.(text) ?? []) {
-      if (isMaskable(text, place)) {
-        report(pieces, place.index, place.length);
-      }
-    }
-    tail = keepTail(pieces, text.length, findAdded === undefined ? TAIL_BYTES : ADDED_TAIL_BYTES);
+  }
+
+  function clear(): void {
+    tail.clear();
+    hints.reset();
+    searches = 0;
   }
 
   return {
-    push,
+    push: (bytes, position) => pushPart(bytes, 0, bytes.length, position),
+    pushPart,
     letGo() {
-      const text = tail.map((piece) => piece.text).join('');
-      for (const place of findSecretsInText(text)) {
-        followFound(text, place);
+      if (searches !== 0) {
+        const text = tail.text();
+        for (const place of findHintedSecrets(text, searches)) {
+          followFound(text, place);
+        }
       }
-      tail = [];
+      clear();
     },
     end() {
-      tail = [];
+      clear();
       following = undefined;
     },
     get pendingPosition() {
-      return tail[0]?.position;
+      return tail.position;
     },
   };
 }
@@ -264,17 +328,32 @@ export function createStreamSecretScanner(
   ]);
 }
 
+/** A string that comes in pieces. */
+interface FollowedString {
+  key: string;
+  indices: string;
+  scanner: TextScanner;
+  /** Which of all pieces its last one was. */
+  lastPiece: number;
+}
+
 function createPiecesScanner(
   onSecret: SecretMask,
   findAdded: SecretFinder | undefined,
   maxHeldBytes: number,
 ): BodySecretScanner {
   const whole = createTextScanner(onSecret, findAdded);
-  const strings = new Map<string, BodySecretScanner>();
+  /** By their indices, then by their keys. */
+  const strings = new Map<string, Map<string, FollowedString>>();
+  const followed: FollowedString[] = [];
+  let pieces = 0;
+  /** Of the string that came last. */
+  let lastIndices = '';
+  let byKey: Map<string, FollowedString> | undefined;
   let endPosition = 0;
   let isEmpty = true;
-  const pieces = createStreamedStrings((name, bytes, position) => {
-    scannerOf(name).push(bytes, position);
+  const streamed = createStreamedStrings((key, indices, bytes, from, to, position) => {
+    scannerOf(key, indices).pushPart(bytes, from, to, position);
   });
 
   /** First position that was certainly not released. */
@@ -282,48 +361,71 @@ function createPiecesScanner(
     return Math.max(0, endPosition - maxHeldBytes);
   }
 
-  function scannerOf(name: string): BodySecretScanner {
-    let scanner = strings.get(name);
-    if (scanner === undefined) {
-      scanner = createTextScanner((position, length, replacement) => {
-        const from = Math.max(position, heldFrom());
-        if (from < position + length) {
-          onSecret(from, position + length - from, replacement?.subarray(from - position));
-        }
-      }, findAdded);
+  function maskHeld(position: number, length: number, replacement?: Uint8Array): void {
+    const from = Math.max(position, heldFrom());
+    if (from < position + length) {
+      onSecret(from, position + length - from, replacement?.subarray(from - position));
     }
-    strings.delete(name);
-    strings.set(name, scanner);
-    if (strings.size > MAX_STRINGS) {
-      strings.delete(strings.keys().next().value as string);
+  }
+
+  function scannerOf(key: string, indices: string): TextScanner {
+    if (byKey === undefined || indices !== lastIndices) {
+      byKey = strings.get(indices) ?? new Map();
+      strings.set(indices, byKey);
+      lastIndices = indices;
     }
-    return scanner;
+    let string = byKey.get(key);
+    if (string === undefined) {
+      if (followed.length === MAX_STRINGS) {
+        giveUpOldest(byKey);
+      }
+      const scanner = createTextScanner(maskHeld, findAdded);
+      string = { key, indices, scanner, lastPiece: 0 };
+      byKey.set(key, string);
+      followed.push(string);
+    }
+    pieces += 1;
+    string.lastPiece = pieces;
+    return string.scanner;
+  }
+
+  /** `kept` is not taken away although it may be empty then. */
+  function giveUpOldest(kept: Map<string, FollowedString>): void {
+    const oldest = followed.reduce((one, other) => (other.lastPiece < one.lastPiece ? other : one));
+    followed.splice(followed.indexOf(oldest), 1);
+    const siblings = strings.get(oldest.indices);
+    siblings?.delete(oldest.key);
+    if (siblings?.size === 0 && siblings !== kept) {
+      strings.delete(oldest.indices);
+    }
   }
 
   return {
     push(bytes, position) {
       // Before the end moves on: a key that ends here may begin in what has been held until now.
       whole.push(bytes, position);
-      pieces.push(bytes, position);
+      streamed.push(bytes, position);
       endPosition = position + bytes.length;
       isEmpty = false;
     },
     endRecord() {
       whole.end();
-      pieces.end();
+      streamed.end();
     },
     letGo() {
       whole.letGo();
-      pieces.letGo();
-      for (const scanner of strings.values()) {
+      streamed.letGo();
+      for (const { scanner } of followed) {
         scanner.letGo();
       }
       isEmpty = true;
     },
     end() {
       whole.end();
-      pieces.end();
+      streamed.end();
       strings.clear();
+      followed.length = 0;
+      byKey = undefined;
       isEmpty = true;
     },
     get pendingPosition() {
@@ -332,10 +434,11 @@ function createPiecesScanner(
       }
       let first = Math.min(
         whole.pendingPosition ?? endPosition,
-        pieces.pendingPosition ?? endPosition,
+        streamed.pendingPosition ?? endPosition,
       );
-      for (const scanner of strings.values()) {
-        first = Math.min(first, Math.max(scanner.pendingPosition ?? endPosition, heldFrom()));
+      const from = heldFrom();
+      for (const { scanner } of followed) {
+        first = Math.min(first, Math.max(scanner.pendingPosition ?? endPosition, from));
       }
       return first;
     },
@@ -372,19 +475,4 @@ function isMaskable(text: string, { index, length }: SecretPlace): boolean {
   return !(
     before && /^[\d.eE+-]*\s*(?:[,\]}]|$)/.test(text.slice(index + length, index + length + 32))
   );
-}
-
-function keepTail(pieces: Piece[], textLength: number, tailBytes: number): Piece[] {
-  let excess = textLength - tailBytes;
-  const kept: Piece[] = [];
-  for (const piece of pieces) {
-    if (excess >= piece.text.length) {
-      excess -= piece.text.length;
-      continue;
-    }
-    const cut = Math.max(0, excess);
-    excess = 0;
-    kept.push({ text: piece.text.slice(cut), position: piece.position + cut });
-  }
-  return kept;
 }

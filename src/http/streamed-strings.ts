@@ -21,6 +21,7 @@ const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const COLON = 0x3a;
 const SPACE = 0x20;
+const LETTER_X = 0x78;
 
 /** Longer keys begin no value that is streamed. */
 const MAX_KEY_CHARS = 64;
@@ -30,132 +31,231 @@ const DELTA_TYPE = /delta$/;
 
 const INDEX_KEY = /(?:^i|I|_i)ndex$/;
 
-/** `onPiece` gets the bytes of a value, or of a part of one, that belong to the string of that name. */
+/** Texts of keys that are at hand: a power of two. Records of one API have some ten. */
+const KEY_TEXTS = 128;
+
+const NOTHING = new Uint8Array(0);
+
+const keyText = createKeyTexts();
+
+/** Of JSON: an end quote, an escape, and what no string has. */
+const ENDS_RUN = new Uint8Array(256).fill(1, 0, SPACE);
+ENDS_RUN[QUOTE] = 1;
+ENDS_RUN[BACKSLASH] = 1;
+
+/**
+ * `onPiece` gets the bytes of a value, or of a part of one: `bytes[from, to)`, at `position`. They belong to the string
+ * of that key and those indices.
+ */
 export function createStreamedStrings(
-  onPiece: (name: string, bytes: Uint8Array, position: number) => void,
+  onPiece: (
+    key: string,
+    indices: string,
+    bytes: Uint8Array,
+    from: number,
+    to: number,
+    position: number,
+  ) => void,
 ): StreamedStrings {
   let isInString = false;
   let isEscaped = false;
-  /** What the string that is being read, or was read last, says; of a key that is too long, nothing. */
-  let text = '';
   /** A string has ended, and it is not known yet whether it is a key. */
   let isJudged = true;
   let key = '';
+  /** Where the key is in the bytes of this push, if its text was not needed so far. */
+  let keyFrom = 0;
+  let keyTo = 0;
   /** The number behind a key that ends in `index`, as far as it is there. */
   let index: string | undefined;
-  /** What tells strings of one key apart. */
+  /** What tells strings of one key apart, and the same as one text, if it was made. */
   const indices = new Map<string, string>();
-  /** Values whose string ended in an earlier push, or is not known to be a value yet. */
+  let indicesText: string | undefined = '';
+  /**
+   * The string that is being read, or was read last: what it said in earlier pushes, of one that is too long for a key
+   * its beginning; the pieces of that which are not told, copied; and where it is in the bytes of this push.
+   */
+  let waitingText = '';
   let waiting: { bytes: Uint8Array; position: number }[] = [];
+  let from = 0;
+  let to = 0;
 
-  function nameOf(): string {
-    let name = key;
-    for (const [one, value] of indices) {
-      name += `/${one}${value}`;
+  function textOf(bytes: Uint8Array): string {
+    if (waitingText === '') {
+      return keyText(bytes, from, Math.min(to, from + MAX_KEY_CHARS + 1));
     }
-    return name;
+    return waitingText.length > MAX_KEY_CHARS
+      ? waitingText
+      : waitingText + latin1Text(bytes, from, Math.min(to, from + MAX_KEY_CHARS + 1));
+  }
+
+  function dropPieces(): void {
+    if (waiting.length > 0) {
+      waiting = [];
+    }
+    to = from;
+  }
+
+  function setIndex(name: string, value: string): void {
+    indices.set(name, value);
+    indicesText = undefined;
+  }
+
+  function joinIndices(): string {
+    let text = '';
+    for (const [one, value] of indices) {
+      text += `/${one}${value}`;
+    }
+    return text;
+  }
+
+  function takeKey(bytes: Uint8Array): void {
+    index = undefined;
+    const end = Math.min(to, from + MAX_KEY_CHARS + 1);
+    if (waitingText === '' && end > from && bytes[end - 1] !== LETTER_X) {
+      keyFrom = from;
+      keyTo = end;
+      return;
+    }
+    key = textOf(bytes);
+    keyTo = keyFrom;
+    index = INDEX_KEY.test(key) ? '' : undefined;
+  }
+
+  function readKey(bytes: Uint8Array): void {
+    if (keyTo > keyFrom) {
+      key = keyText(bytes, keyFrom, keyTo);
+      keyTo = keyFrom;
+    }
   }
 
   /** A string that no colon follows is a value. */
-  function tellValue(): void {
+  function tellValue(bytes: Uint8Array, position: number): void {
     isJudged = true;
-    const name = nameOf();
+    readKey(bytes);
+    indicesText ??= joinIndices();
     for (const piece of waiting) {
-      onPiece(name, piece.bytes, piece.position);
+      onPiece(key, indicesText, piece.bytes, 0, piece.bytes.length, piece.position);
     }
-    waiting = [];
-    if (key === 'type' && text.length <= MAX_KEY_CHARS && DELTA_TYPE.test(text)) {
-      indices.set(key, text);
+    if (to > from) {
+      onPiece(key, indicesText, bytes, from, to, position + from);
     }
+    if (key === 'type') {
+      const text = textOf(bytes);
+      if (text.length <= MAX_KEY_CHARS && DELTA_TYPE.test(text)) {
+        setIndex(key, text);
+      }
+    }
+    dropPieces();
   }
 
   function beginRecord(): void {
-    indices.clear();
+    if (indices.size > 0) {
+      indices.clear();
+      indicesText = '';
+    }
     isInString = false;
     isEscaped = false;
     index = undefined;
   }
 
-  function outside(code: number): void {
+  function outside(code: number, bytes: Uint8Array, position: number): void {
     if (!isJudged && code !== SPACE) {
       if (code === COLON) {
         isJudged = true;
-        waiting = [];
-        key = text;
-        index = INDEX_KEY.test(key) ? '' : undefined;
+        takeKey(bytes);
+        dropPieces();
         return;
       }
-      tellValue();
+      tellValue(bytes, position);
     }
     if (index !== undefined) {
       if (code >= 0x30 && code <= 0x39) {
         index += String.fromCharCode(code);
       } else if (code !== SPACE) {
-        indices.set(key, index);
+        setIndex(key, index);
         index = undefined;
       }
     }
   }
 
-  function keep(bytes: Uint8Array, from: number, to: number, position: number): void {
+  /** What is in these bytes of a string that is not told is kept for the next push. */
+  function keep(bytes: Uint8Array, position: number): void {
     if (to > from) {
+      waitingText = textOf(bytes);
       // A Buffer's own `slice` would not copy.
       const copy = Uint8Array.prototype.slice.call(bytes, from, to);
       waiting.push({ bytes: copy, position: position + from });
-      if (text.length <= MAX_KEY_CHARS) {
-        text += latin1Text(bytes, from, Math.min(to, from + MAX_KEY_CHARS + 1));
-      }
     }
   }
 
   return {
     push(bytes, position) {
-      let from = 0;
-      for (let at = 0; at < bytes.length; at += 1) {
+      const { length } = bytes;
+      from = 0;
+      to = 0;
+      let at = 0;
+      while (at < length) {
+        if (isInString && !isEscaped) {
+          while (at < length && ENDS_RUN[bytes[at] as number] === 0) {
+            at += 1;
+          }
+          if (at === length) {
+            break;
+          }
+        }
         const code = bytes[at] as number;
         if (code < SPACE) {
           // No string of JSON has one: the record is over, or these are bytes of another framing.
           if (isInString) {
-            waiting = [];
+            dropPieces();
             isJudged = true;
           }
-          outside(code);
+          outside(code, bytes, position);
           beginRecord();
         } else if (!isInString) {
+          if (!isJudged || index !== undefined) {
+            outside(code, bytes, position);
+          }
           if (code === QUOTE) {
-            outside(code);
             isInString = true;
-            text = '';
+            waitingText = '';
             from = at + 1;
-          } else {
-            outside(code);
+            to = from;
           }
         } else if (isEscaped) {
           isEscaped = false;
         } else if (code === BACKSLASH) {
           isEscaped = true;
-        } else if (code === QUOTE) {
-          keep(bytes, from, at, position);
+        } else {
+          to = at;
           isInString = false;
           isJudged = false;
         }
+        at += 1;
       }
       if (isInString) {
-        keep(bytes, from, bytes.length, position);
-        if (text.length > MAX_KEY_CHARS) {
+        to = length;
+        keep(bytes, position);
+        from = to;
+        if (waitingText.length > MAX_KEY_CHARS) {
           // Too long for a key: it need not be kept until its end.
-          tellValue();
+          tellValue(bytes, position);
         }
+      } else if (!isJudged) {
+        keep(bytes, position);
       }
+      readKey(bytes);
+      from = 0;
+      to = 0;
     },
     letGo() {
       if (waiting.length > 0) {
-        tellValue();
+        tellValue(NOTHING, 0);
       }
     },
     end() {
       beginRecord();
-      waiting = [];
+      dropPieces();
       isJudged = true;
       key = '';
     },
@@ -163,4 +263,34 @@ export function createStreamedStrings(
       return waiting[0]?.position;
     },
   };
+}
+
+/** Texts of short runs of bytes; those that come again and again are not made anew. */
+function createKeyTexts(): (bytes: Uint8Array, from: number, to: number) => string {
+  const texts: string[] = new Array(KEY_TEXTS).fill('');
+  return (bytes, from, to) => {
+    let hash = to - from;
+    for (let at = from; at < to; at += 1) {
+      hash = (Math.imul(hash, 31) + (bytes[at] as number)) | 0;
+    }
+    const place = (hash ^ (hash >>> 15)) & (KEY_TEXTS - 1);
+    let text = texts[place] as string;
+    if (!isText(text, bytes, from, to)) {
+      text = latin1Text(bytes, from, to);
+      texts[place] = text;
+    }
+    return text;
+  };
+}
+
+function isText(text: string, bytes: Uint8Array, from: number, to: number): boolean {
+  if (text.length !== to - from) {
+    return false;
+  }
+  for (let index = 0; index < text.length; index += 1) {
+    if (text.charCodeAt(index) !== bytes[from + index]) {
+      return false;
+    }
+  }
+  return true;
 }

@@ -1,5 +1,6 @@
 /** Finds the credentials that the built-in rules describe in any text, and masks them. */
 import { createLineEndKeeper } from './line-end-keeper.ts';
+import type { WatchedLiteral } from './literal-watch.ts';
 import { SECRET_RULES, type SecretRule } from './secret-rules.ts';
 
 /** A place in a text: `index` and `length` in UTF-16 units, which are bytes when the text is latin1. */
@@ -55,6 +56,8 @@ const WORD_BEGIN =
   '(?:(?<![A-Za-z0-9_])|(?<=\\\\[bfnrt])|(?<=\\\\u[0-9A-Fa-f]{4})|(?<=%[0-9A-Fa-f]{2}))';
 
 interface CompiledRule {
+  /** Its bit. */
+  search: number;
   shape: RegExp;
   keepsLineEnds: boolean;
   hint: RegExp | undefined;
@@ -63,36 +66,41 @@ interface CompiledRule {
 
 /** A finder for some rules. Linear in the text. */
 export function createSecretFinder(rules: readonly SecretRule[]): SecretFinder {
-  const prefixed = rules.filter((rule) => rule.kind === 'prefix');
-  const compiled = rules.filter((rule) => rule.kind !== 'prefix').map(compileRule);
-  if (prefixed.length > 0) {
-    compiled.unshift(compilePrefixed(prefixed));
-  }
+  const compiled = compileRules(rules);
   // Most texts have nothing of all this, and then one look is enough.
   const any = rules.some((rule) => rule.hints.length === 0)
     ? undefined
     : anyOf([...new Set(rules.flatMap((rule) => rule.hints))], 'i');
-  return (text) => {
-    const places: SecretPlace[] = [];
-    if (any?.test(text) === false) {
-      return places;
+  return (text) => (any?.test(text) === false ? [] : findCompiled(compiled, text));
+}
+
+function findCompiled(rules: readonly CompiledRule[], text: string): SecretPlace[] {
+  const places: SecretPlace[] = [];
+  for (const { shape, hint, accepts, keepsLineEnds } of rules) {
+    if (hint?.test(text) === false) {
+      continue;
     }
-    for (const { shape, hint, accepts, keepsLineEnds } of compiled) {
-      if (hint?.test(text) === false) {
-        continue;
-      }
-      shape.lastIndex = 0;
-      for (let match = shape.exec(text); match; match = shape.exec(text)) {
-        const secret = match[1] ?? match[0];
-        if (accepts === undefined || accepts(secret)) {
-          const index = match.index + match[0].length - secret.length;
-          const { length } = secret;
-          places.push(keepsLineEnds ? { index, length, keepsLineEnds } : { index, length });
-        }
+    shape.lastIndex = 0;
+    for (let match = shape.exec(text); match; match = shape.exec(text)) {
+      const secret = match[1] ?? match[0];
+      if (accepts === undefined || accepts(secret)) {
+        const index = match.index + match[0].length - secret.length;
+        const { length } = secret;
+        places.push(keepsLineEnds ? { index, length, keepsLineEnds } : { index, length });
       }
     }
-    return places;
-  };
+  }
+  return places;
+}
+
+/** All rules of issuers' prefixes are one search, the first; each of the others is one of its own. */
+function compileRules(rules: readonly SecretRule[]): CompiledRule[] {
+  const prefixed = rules.filter((rule) => rule.kind === 'prefix');
+  const others = rules.filter((rule) => rule.kind !== 'prefix');
+  return [
+    ...(prefixed.length > 0 ? [compilePrefixed(prefixed)] : []),
+    ...others.map((rule, index) => compileRule(rule, 2 << index)),
+  ];
 }
 
 /** One pass over the text for all of them. */
@@ -101,6 +109,7 @@ function compilePrefixed(rules: readonly SecretRule[]): CompiledRule {
   const first = [...new Set(hints.map((hint) => hint[0]))].join('');
   const shapes = rules.map((rule) => rule.shape).join('|');
   return {
+    search: 1,
     shape: new RegExp(`(?=[${first}])${WORD_BEGIN}(?:${shapes})`, 'g'),
     hint: anyOf(hints, ''),
     accepts: undefined,
@@ -108,10 +117,11 @@ function compilePrefixed(rules: readonly SecretRule[]): CompiledRule {
   };
 }
 
-function compileRule(rule: SecretRule): CompiledRule {
+function compileRule(rule: SecretRule, search: number): CompiledRule {
   const { shape, hints, kind, accepts, keepsLineEnds = false } = rule;
   const flags = kind === 'words-any-case' ? 'i' : '';
   return {
+    search,
     shape: new RegExp(shape.replace('WORD_BEGIN', WORD_BEGIN), `g${flags}`),
     hint: hints.length === 0 ? undefined : anyOf(hints, flags),
     accepts,
@@ -129,6 +139,27 @@ function quoted(literal: string): string {
 
 /** Well-known credentials in `text`. */
 export const findSecretsInText: SecretFinder = createSecretFinder(SECRET_RULES);
+
+const COMPILED_RULES = compileRules(SECRET_RULES);
+
+/** Bits from this one on are no searches of these rules. */
+export const FREE_SEARCH = 1 << COMPILED_RULES.length;
+
+/** What to watch a stream for, so as to know which searches can find something in it. */
+export const SECRET_HINTS: readonly WatchedLiteral[] = SECRET_RULES.flatMap((rule) => {
+  const others = SECRET_RULES.filter(({ kind }) => kind !== 'prefix');
+  const searches = rule.kind === 'prefix' ? 1 : 2 << others.indexOf(rule);
+  const isAnyCase = rule.kind === 'words-any-case';
+  return rule.hints.map((text) => ({ text, isAnyCase, searches }));
+});
+
+/** The same as `findSecretsInText`, by the searches alone that the hints in the text call for. */
+export function findHintedSecrets(text: string, searches: number): SecretPlace[] {
+  return findCompiled(
+    COMPILED_RULES.filter(({ search }) => (searches & search) !== 0),
+    text,
+  );
+}
 
 /** The same in a text of one line, as in a header: all of each is masked. */
 export const findSecretsInLine: SecretFinder = (text) =>

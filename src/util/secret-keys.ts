@@ -41,6 +41,14 @@ export const SECRET_KEY_SHAPE = `(?:${NAMES}|token|${PREFIX}(?:${ENDS}|${TEXT_EN
 /** The same for keys of which a number is one too. */
 export const SECRET_NUMBER_KEY_SHAPE = `(?:${NAMES}|${PREFIX}(?:${ENDS}))`;
 
+/** What those keys end with, letters in any case: a text with none of these behind a key has no such key. */
+export const SECRET_KEY_ENDINGS: readonly string[] = [
+  ...['authorization', 'authorisation', 'header', 'cookie', 'passcode', 'passphrase', 'passwd'],
+  ...['password', 'key-data', 'key_data', 'pwd', 'secret', 'sessionid', 'session-id', 'session_id'],
+  ...['otp', 'key', 'keys', 'credential', 'credentials', 'secrets', 'token'],
+  ...['auth', 'bearer', 'jwt'],
+];
+
 const TOKENS_KEY = new RegExp(TOKENS, 'i');
 const SECRET_KEY = new RegExp(`(?:^(?:${NAMES}|token)|${ENDS}|${TEXT_ENDS})$|${TOKENS}`, 'i');
 const SECRET_NUMBER_KEY = new RegExp(`(?:^(?:${NAMES})|${ENDS})$`, 'i');

@@ -123,6 +123,29 @@ describe('the masks of a recorded body', () => {
     );
   });
 
+  it('are over every value whose key says that it is secret, in JSON within JSON too', () => {
+    const names = [
+      ...['api_key', 'API-Key', 'apikey', 'password', 'passwd', 'passphrase', 'pwd', 'secret'],
+      ...['client_secret', 'aws_secret_access_key', 'masterKey', 'signing-key', 'accessToken'],
+      ...['refresh_token', 'sessionToken', 'private_key_data', 'private-key-data', 'token'],
+      ...['Authorization', 'proxy-authorisation', 'auth_header', 'cookie', 'passcode', 'otp'],
+      ...['sessionId', 'session-id', 'SESSION_ID', 'sms_otp', 'api_keys', 'credential'],
+      ...['credentials', 'secrets', 'auth', 'bearer', 'jwt'],
+    ];
+    const of = (name: string, value: string): string =>
+      JSON.stringify({ [name]: value, args: JSON.stringify({ [name]: value }), more: 'kept' });
+    for (const name of names) {
+      const masked = of(name, '*'.repeat(8));
+      fc.assert(
+        fc.property(sizes, fc.boolean(), (split, isAnswer) => {
+          const create = isAnswer ? createStreamSecretScanner : createBodySecretScanner;
+          assert.equal(recorded(of(name, 'hunter22'), split, create), masked);
+        }),
+        { numRuns: 10 },
+      );
+    }
+  });
+
   it('go on in a key that silence lies in, of which the rest is not let go', () => {
     const masks: [number, number][] = [];
     const scanner = createStreamSecretScanner((position, length) => masks.push([position, length]));
