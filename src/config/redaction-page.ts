@@ -75,6 +75,9 @@ masked. A pattern that also matches names of models or ids changes what a replay
   \`tokens\`; keys that are written with escapes or have more than 48 characters before the word; of a value in JSON that is itself
   a text of JSON, what follows its first escape. Exports mask these. A value with escapes or beyond ASCII has as many
   \`*\` in a recording as it has bytes there, so that its replay shows more of them.
+- In recordings, of texts: values of fewer than four characters behind \`password=\` and its like, \`--password value\`, \`Cookie: …\`, \`Authorization:\` without a scheme,
+  and of values with spaces, quotes, backslashes, \`&\`, \`;\`, \`<\`, \`{\` or beyond ASCII what follows those. Exports mask these.
+- A name alone in a URL (\`https://TOKEN@host\`) that is cut before its \`@\`.
 - In recordings, little more. See [the recording format](recording-format.md#what-is-not-masked).
 `;
 

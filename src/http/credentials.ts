@@ -12,7 +12,7 @@ import {
 } from '../util/key-shapes.ts';
 
 const SECRET_PARAMETER =
-  /^(?:key|keys|auth|authorization|pass|pwd|passwd|password|secret|sig|signature|token|jwt|code|code_verifier|client_assertion|assertion|credential|credentials|session|sessionid|session_id|sid|awsaccesskeyid|googleaccessid|x-amz-signature|x-amz-credential|x-amz-security-token|x-goog-signature|x-goog-credential|.*[-_.]?(?:api[-_.]?key|apitoken|subscription[-_.]?key|access[-_.]?key|private[-_.]?key|secret[-_.]?key)|.*[-_.](?:token|secret|password|signature|key)|.*(?:accesstoken|authtoken|refreshtoken|idtoken|sessiontoken|clientsecret|apikey))$/i;
+  /^(?:key|keys|auth|auth[-_]?key|app[-_]?key|session[-_]?key|authorization|bearer|otp|pat|ticket|pass|pwd|passwd|password|secret|sig|signature|token|jwt|code|code_verifier|client_assertion|assertion|credential|credentials|session|sessionid|session_id|sid|awsaccesskeyid|googleaccessid|x-amz-signature|x-amz-credential|x-amz-security-token|x-goog-signature|x-goog-credential|.*[-_.]?(?:api[-_.]?key|apitoken|subscription[-_.]?key|access[-_.]?key|private[-_.]?key|secret[-_.]?key)|.*[-_.](?:token|secret|password|signature|key)|.*(?:accesstoken|authtoken|refreshtoken|idtoken|sessiontoken|clientsecret|apikey))$/i;
 
 /** Whether the value of this query parameter (percent-encoding already undone) is a credential. */
 function isSecretParameter(name: string): boolean {

@@ -100,7 +100,7 @@ const TEXT_RULES: readonly RegExp[] = [
   /\b(?:Bearer|Basic)\s{1,4}([A-Za-z0-9._~+/=-]{8,})/g,
   // User information of a URL, up to the last `@` of its authority: a name alone may be a token.
   /:\/\/([^\s/?#"']+)(?=@)/g,
-  /[?&](?:[a-z0-9_.-]{0,64}[-_.])?(?:keys?|api[-_.]?key|auth|authorization|pass|pwd|passwd|password|secret|sig|signature|(?:access|auth|id|refresh|session)?token|jwt|code|credentials?|session|session_?id|sid)=([^&\s"'#]+)/gi,
+  /[?&](?:[a-z0-9_.-]{0,64}[-_.])?(?:keys?|(?:api|app|auth|session)[-_.]?key|auth|authorization|bearer|otp|pat|ticket|pass|pwd|passwd|password|secret|sig|signature|(?:access|auth|id|refresh|session)?token|jwt|code|credentials?|session|session_?id|sid)=([^&\s"'#]+)/gi,
   // Shorter than what is a key for certain: on a command line `sk-` begins little else.
   /\bsk-[A-Za-z0-9_-]{8,}/g,
   /\b(?:gh[pousr]_|github_pat_|hf_|gsk_)[A-Za-z0-9_]{16,}/g,

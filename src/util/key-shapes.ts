@@ -166,7 +166,7 @@ export const findSecretsInLine: SecretFinder = (text) =>
   findSecretsInText(text).map(({ index, length }) => ({ index, length }));
 
 /** A key is shorter than this; what is looked at of a text's end, in UTF-16 units. */
-const MAX_CUT_CHARS = 256;
+const MAX_CUT_CHARS = 512;
 
 /** Prefixes that say enough alone: `key-` and `pa-` begin words too. */
 const TELLING_PREFIXES = SECRET_RULES.filter((rule) => rule.kind === 'prefix')
@@ -178,9 +178,31 @@ const CUT_KEY = new RegExp(
   `(?<![A-Za-z0-9])(?:${TELLING_PREFIXES.map(quoted).join('|')}|xox[a-z]-|eyJ)(?=[A-Za-z_.-]{0,48}[0-9])[A-Za-z0-9_.-]{6,}$`,
 );
 
+/**
+ * What the rules of a shape's end leave of others that are cut; group 1 is the secret. Behind a URL's colon digits
+ * alone are a port.
+ */
+const CUT_SHAPES: readonly RegExp[] = [
+  /:\\?\/\\?\/[^\s:/?#@"'\\[]{0,128}:(?![0-9]{0,5}$)([^\s/?#@"'\\*][^\s/?#@"'\\]{0,255})$/,
+  /(?<![0-9])[0-9]{8,10}:(AA[A-Za-z0-9_-]{4,})$/,
+  /(?:hooks\.slack\.com\/services|discord(?:app)?\.com\/api\/webhooks)\/([A-Za-z0-9_/-]{4,})$/,
+  /[0-9]Q~([A-Za-z0-9_~.-]{4,})$/,
+  /\.atlasv1\.([A-Za-z0-9_=-]{4,})$/,
+  /(?<![A-Za-z0-9_])dapi([0-9a-f]{6,})$/,
+  /(?<![A-Za-z0-9_])(?:pwd|accountkey|sharedaccess(?:key|signature))\s{0,2}=\s{0,2}([^\s;"'\\*&<>{}$][^\s;"'\\&]{0,2})$/i,
+];
+
 /** What a limit left of a key at the very end of `text`: too short for its shape, and most of a secret. */
 export function findCutSecret(text: string): SecretPlace[] {
   const from = Math.max(0, text.length - MAX_CUT_CHARS);
-  const match = CUT_KEY.exec(text.slice(from));
-  return match === null ? [] : [{ index: from + match.index, length: match[0].length }];
+  const end = text.slice(from);
+  const match = CUT_KEY.exec(end);
+  const places = match === null ? [] : [{ index: from + match.index, length: match[0].length }];
+  for (const shape of CUT_SHAPES) {
+    const length = shape.exec(end)?.[1]?.length ?? 0;
+    if (length > 0) {
+      places.push({ index: text.length - length, length });
+    }
+  }
+  return places;
 }

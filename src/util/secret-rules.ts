@@ -36,6 +36,8 @@ function prefixed(name: string, finds: string, hints: string | readonly string[]
 
 const KEY = '[A-Za-z0-9_-]';
 const ALNUM = '[A-Za-z0-9]';
+/** As far as it is written the same in a text and in JSON that holds it. */
+const SECRET_WORD = '[!#$%+\\-./0-9=?@A-Z^_`a-z~][!#$%()*+,\\-./0-9:=?@A-Z^_`a-z~]{3,}';
 
 export const SECRET_RULES: readonly SecretRule[] = [
   // ---- model providers
@@ -288,6 +290,38 @@ export const SECRET_RULES: readonly SecretRule[] = [
     hints: ['_secret=', '_assertion=', '_verifier=', '_token=', 'api_key='],
     kind: 'words-any-case',
     shape: `WORD_BEGIN(?:client_secret|client_assertion|code_verifier|(?:access|refresh|id)_token|api_key)=([^\\s&;"'\\\\*<>{}$][^\\s&;"'\\\\<>{}]{7,})`,
+  },
+  {
+    name: 'named-secret',
+    finds:
+      'what follows `password=`, `secret=`, `token=`, `api_key=` and their like, or the same with a colon, whatever stands before: `export DB_PASSWORD=…`, `_authToken=…`',
+    hints: ['key', 'secret', 'token', 'password', 'passwd', 'passphrase'].flatMap((name) => [
+      `${name}=`,
+      `${name}:`,
+    ]),
+    kind: 'words-any-case',
+    shape: `(?:api[-_]?key|access[-_]?key|secret[-_]?key|private[-_]?key|secret|token|password|passwd|passphrase)(?:=|: {0,4})(?:\\\\{0,3}["'])?(${SECRET_WORD})`,
+  },
+  {
+    name: 'authorization-credential',
+    finds: 'the word behind the scheme in `Authorization: Token …`, whatever the scheme',
+    hints: ['authorization:'],
+    kind: 'words-any-case',
+    shape: `authorization: {0,4}[A-Za-z-]{2,16} {1,4}(${SECRET_WORD})`,
+  },
+  {
+    name: 'curl-user',
+    finds: '`name:password` behind `-u` or `--user`',
+    hints: ['curl', ' -u', '-user'],
+    kind: 'words',
+    shape: `(?<![A-Za-z0-9_-])(?:-[A-Za-z0-9#]{0,16}[uU]|--(?:proxy-)?user)[ =]{1,4}(?![0-9]{1,10}:[0-9]{1,10}(?![!-~]))(?:\\\\{0,3}["'])?([!#-&(-9;-[\\]-~]{1,64}:${SECRET_WORD})`,
+  },
+  {
+    name: 'url-user',
+    finds: 'a name alone in `scheme://name@host`, of 16 characters or more: it may be a token',
+    hints: ['@'],
+    kind: 'words',
+    shape: `:\\\\?/\\\\?/([A-Za-z0-9_.~%+=-]{16,255})(?=@)`,
   },
 ];
 

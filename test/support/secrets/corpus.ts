@@ -153,6 +153,19 @@ const SAMPLES: Readonly<Record<string, Sample>> = {
     const name = ['client_secret', 'refresh_token', 'access_token', 'api_key'][variant % 4];
     return named(`grant=x&${name}=`, ALNUM, 40, '&scope=all')(make, variant);
   },
+  'named-secret': (make, variant) => {
+    const before = ['export DB_PASSWORD=', 'MISTRAL_API_KEY=', 'api-key: ', '_authToken='][
+      variant % 4
+    ];
+    return { before: before ?? '', secret: make(HEX, 32) };
+  },
+  'authorization-credential': named('Authorization: Token ', HEX, 40),
+  'curl-user': (make) => ({
+    before: 'curl -u ',
+    secret: `admin-${make(ALNUM, 8)}:${make(ALNUM, 16)}`,
+    after: ' x',
+  }),
+  'url-user': named('https://', ALNUM, 40, '@github.com/a/b.git'),
   'connection-string-secret': (make, variant) => {
     const name = ['Password', 'AccountKey', 'SharedAccessKey', 'Pwd'][variant % 4];
     return named(`Server=db;User Id=app;${name}=`, ALNUM, 44, ';Encrypt=true')(make, variant);

@@ -81,6 +81,30 @@ describe('the masks of a recorded body', () => {
     }
   });
 
+  it('hide in texts what words before it give away', () => {
+    const text = (secret: string) =>
+      [
+        `export DB_PASSWORD="${secret}"`,
+        `api-key: ${secret}, MISTRAL_API_KEY=${secret} max_tokens=5000 tokens: 12345`,
+        `Authorization: Token ${secret}`,
+        `//registry.example/:_authToken=${secret}`,
+        `https://${secret}${secret}@github.com/a/b`,
+      ].join('\n');
+    const user = (secret: string) => `curl -u "${secret}" http://h/`;
+    const body = JSON.stringify({ text: text('Ab1cdefgh234'), user: user('ada:letmein') });
+    // A comma may belong to a password.
+    const hidden = text('*'.repeat(12)).replace('*, ', '** ');
+    fc.assert(
+      fc.property(sizes, (split) => {
+        assert.deepEqual(JSON.parse(recorded(body, split)), {
+          text: hidden,
+          user: user('*'.repeat(11)),
+        });
+      }),
+      { numRuns: 30 },
+    );
+  });
+
   it('leave escapes of line ends by their numbers, and slashes that are escaped', () => {
     const body = `{"a":"-----BEGIN EC PRIVATE KEY-----\\u000aABCD\\/EFGHIJKLMNOP\\u000a-----END"}`;
     const masked = `{"a":"-----BEGIN EC PRIVATE KEY-----\\u000a****\\/************\\u000a-----END"}`;

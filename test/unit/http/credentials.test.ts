@@ -108,6 +108,8 @@ describe('credentials', () => {
       [`/bot123456789:AA${'x'.repeat(33)}/sendMessage`, `/bot${'*'.repeat(45)}/sendMessage`],
       [`/services/T12345678/B12345678/${'x'.repeat(24)}`, `/services/${'*'.repeat(44)}`],
       [`/api/webhooks/${'1'.repeat(18)}/${'x'.repeat(68)}`, `/api/webhooks/${'*'.repeat(87)}`],
+      ['/x?authkey=a&appkey=b&sessionkey=c&otp=1', '/x?authkey=*&appkey=*&sessionkey=*&otp=*'],
+      ['/x?pat=a&ticket=b&bearer=c&path=d', '/x?pat=*&ticket=*&bearer=*&path=d'],
       ['/services/Team/Billing/overview', '/services/Team/Billing/overview'],
     ];
     for (const [target, expected] of cases) {

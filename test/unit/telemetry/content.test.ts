@@ -21,6 +21,20 @@ describe('exported texts', () => {
     for (const keptChars of [12, 24, 33]) {
       assert.equal(redactSecrets(`x ${key.slice(0, keptChars)}`), `x ${'*'.repeat(keptChars)}`);
     }
+    for (const [head, secret] of [
+      ['postgres://admin:', 'Zq8vTn4LmX2pRw'],
+      ['see https://me:', 'a'],
+      ['123456789:', 'AAbcdefgh'],
+      ['x;Pwd=', 'ab'],
+      ['https://hooks.slack.com/services/', 'T123/B12'],
+    ] as const) {
+      assert.equal(redactSecrets(head + secret), head + '*'.repeat(secret.length));
+      const json = `{"url":"${head}`;
+      assert.equal(redactJsonText(json + secret, redactSecrets), json + '*'.repeat(secret.length));
+    }
+    for (const text of ['at http://localhost:8080', 'http://[::1]:80', 'https://host']) {
+      assert.equal(redactSecrets(text), text);
+    }
     for (const text of ['set npm_config_prefix', 'the hf_transfer', 'xnpm_A1b2A1b2']) {
       assert.equal(redactSecrets(text), text);
     }
