@@ -57,6 +57,9 @@ std::string symbol_of_stub(const ElfFile &file, uint64_t address) {
         }
         const std::vector<uint8_t> name =
             file.read_up_to(names->header.sh_addr + symbol->st_name, kMaxNameBytes);
+        if (name.empty()) {
+            return "";
+        }
         const auto *text = reinterpret_cast<const char *>(name.data());
         return {text, strnlen(text, name.size())};
     }
