@@ -81,7 +81,7 @@ export function unknownVariables(env: Readonly<Record<string, string | undefined
   const known = new Set(ALL_SETTINGS.map(({ key }) => key.env));
   const lines: string[] = [];
   for (const name of Object.keys(env).sort()) {
-    if (name.startsWith('SIGHTLINE_') && !known.has(name) && !NOT_OURS_TO_READ.has(name)) {
+    if (name.startsWith('SIGHTLINE_') && !known.has(name) && !isOfTests(name)) {
       lines.push(`${name} is set, but this version has no such setting: it has no effect`);
     }
   }
@@ -89,7 +89,9 @@ export function unknownVariables(env: Readonly<Record<string, string | undefined
 }
 
 /** Variables that tests and set-up scripts read. */
-const NOT_OURS_TO_READ = new Set(['SIGHTLINE_REQUIRE_KERNEL']);
+function isOfTests(name: string): boolean {
+  return name === 'SIGHTLINE_REQUIRE_KERNEL' || name.startsWith('SIGHTLINE_TEST_');
+}
 
 /**
  * convict keeps formats in one registry by name, so each setting's is registered under its variable's name. A

@@ -14,7 +14,9 @@ numbers = count(1)
 
 
 def say(value):
-    print(json.dumps(value), flush=True)
+    # In one piece: several threads say something.
+    sys.stdout.write(json.dumps(value) + "\n")
+    sys.stdout.flush()
 
 
 def line(model, content, **rest):

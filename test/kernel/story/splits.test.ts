@@ -56,6 +56,10 @@ function storyOf(events: readonly CaptureEvent[]): unknown[] {
 
 /** Cuts a call's bytes in parts, as the kernel does with a large call. */
 function cut(event: DataEvent, places: readonly number[]): DataEvent[] {
+  if (event.decoded !== undefined && event.decoded.length > 0) {
+    // What its bytes decoded to belongs to the call as a whole.
+    return [event];
+  }
   const size = event.bytes.length;
   const edges = [...new Set(places.map((place) => place % size))].sort((a, b) => a - b);
   const starts = [0, ...edges.filter((edge) => edge > 0)];

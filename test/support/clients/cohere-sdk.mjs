@@ -12,7 +12,7 @@ function usageOf(usage) {
   return {
     inputTokens: usage?.billedUnits?.inputTokens,
     outputTokens: usage?.billedUnits?.outputTokens,
-    cacheReadInputTokens: usage?.cachedTokens,
+    // Its cached tokens are no part of the billed ones.
   };
 }
 

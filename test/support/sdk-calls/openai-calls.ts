@@ -20,6 +20,8 @@ function requestOf(operation: string, model: string): SdkRequest {
 }
 
 const CHAT = { ...requestOf('chat', 'gpt-4o'), stream: true } as const;
+/** Told by its path, at whatever host. */
+const AZURE_CHAT = { ...CHAT, provider: 'azure.ai.openai' } as const;
 const MESSAGES = [{ role: 'user' as const, content: 'Hi' }];
 const CHUNK = {
   id: 'chatcmpl-1',
@@ -224,7 +226,7 @@ export const OPENAI_CASES: readonly SdkCase[] = [
     ),
     (url, result) => streamChat(clientAt(url), result),
   ),
-  oneCall('openai: a deployment at Azure', CHAT, CHAT_STREAM, (url, result) =>
+  oneCall('openai: a deployment at Azure', AZURE_CHAT, CHAT_STREAM, (url, result) =>
     streamChat(
       new AzureOpenAI({
         endpoint: url,
