@@ -164,7 +164,7 @@ export function createProbeRest(options: ProbeRestOptions): ProbeRest {
     }
     try {
       if (!one.ids.map((id) => port.setRest(id, entry.level)).some(Boolean)) {
-        // Nothing in it reads: another file of the process is called, which rests by itself.
+        // None of its functions reads: there is nothing to take away.
         unmark(entry).forEach(release);
         return;
       }
