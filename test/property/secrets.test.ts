@@ -7,7 +7,8 @@ import fc from 'fast-check';
 import { type ModelServer, startModelServer } from '../support/model-server/server.ts';
 import { type Outputs, runChain } from '../support/secrets/chain.ts';
 import { APIS, type Conversation, converse, type Shape } from '../support/secrets/conversations.ts';
-import { createLeakFinder, type PlantedSecret, secretCorpus } from '../support/secrets/corpus.ts';
+import { type PlantedSecret, secretCorpus } from '../support/secrets/corpus.ts';
+import { createLeakFinder } from '../support/secrets/leak-finder.ts';
 import { converseOverSocket, overHttp2 } from '../support/secrets/protocols.ts';
 
 const TEXTS = ['file', 'console', 'notices', 'print', 'recording', 'recorded', 'replayed'] as const;
@@ -56,9 +57,9 @@ describe('planted credentials', function () {
       const text = outputs[place];
       const leak = findLeak(text);
       if (leak !== undefined) {
-        const part = leak.secret.slice(-10);
-        const at = Math.max(0, text.indexOf(part));
-        assert.fail(`${leak.rule} in ${place}: …${text.slice(Math.max(0, at - 300), at + 60)}…`);
+        const { rule, part, index } = leak;
+        const context = text.slice(Math.max(0, index - 300), index + 60);
+        assert.fail(`${part} of ${rule} in ${place}: …${context}…`);
       }
     }
   }

@@ -8,7 +8,8 @@ import { deferToAfterEach } from '../../support/after-each.ts';
 import { runAgent } from '../../support/agents/run-agent.ts';
 import { requireKernel } from '../../support/kernel-guard.ts';
 import { startModelServer } from '../../support/model-server/server.ts';
-import { createLeakFinder, secretCorpus } from '../../support/secrets/corpus.ts';
+import { secretCorpus } from '../../support/secrets/corpus.ts';
+import { createLeakFinder } from '../../support/secrets/leak-finder.ts';
 import { runSightline, startSightline } from '../../support/sightline.ts';
 
 describe('credentials that an agent handles', function () {
@@ -80,7 +81,7 @@ describe('credentials that an agent handles', function () {
     assert.ok(outputs.recorded.includes('"tool_calls"'), 'the answers are recorded as text');
     for (const [where, text] of Object.entries(outputs)) {
       const leak = findLeak(text);
-      const at = leak === undefined ? -1 : text.indexOf(leak.secret.slice(4, 14));
+      const at = leak?.index ?? 0;
       const context = text.slice(Math.max(0, at - 60), at);
       assert.equal(leak, undefined, `${leak?.rule} is in what was ${where}: …${context}`);
       assert.ok(!/ACME-12345|ann@acme/.test(text), `a pattern's match is in what was ${where}`);

@@ -200,39 +200,3 @@ export const PASSWORD: PlantedSecret = {
   text: 'hunter-two-and-more',
   secret: 'hunter-two-and-more',
 };
-
-/** A part of a credential of this many characters is a leak. */
-const LEAK_CHARS = 10;
-
-/** Looks for every credential, or a part of one, in what came out. */
-export function createLeakFinder(
-  secrets: readonly PlantedSecret[],
-): (text: string) => PlantedSecret | undefined {
-  const parts = new Map<string, PlantedSecret>();
-  for (const planted of [...secrets, PASSWORD]) {
-    // What the issuer's prefix and line ends take is no secret.
-    for (let at = planted.secret.length - LEAK_CHARS; at >= 0; at -= 1) {
-      const part = planted.secret.slice(at, at + LEAK_CHARS);
-      if (isDrawn(part, planted)) {
-        parts.set(part, planted);
-      }
-    }
-  }
-  return (text) => {
-    for (const [run] of text.matchAll(/[A-Za-z0-9+/_=.~-]{10,}/g)) {
-      for (let at = 0; at + LEAK_CHARS <= run.length; at += 1) {
-        const found = parts.get(run.slice(at, at + LEAK_CHARS));
-        if (found !== undefined) {
-          return found;
-        }
-      }
-    }
-    return undefined;
-  };
-}
-
-/** Whether the part stands in one credential only: prefixes and headers of tokens are shared. */
-function isDrawn(part: string, { secret }: PlantedSecret): boolean {
-  const at = secret.indexOf(part);
-  return at >= 0 && !/[-_.]$/.test(part) && !/^(?:sk-|eyJ|pypi-|ATATT3|dp\.)/.test(part) && at >= 4;
-}
