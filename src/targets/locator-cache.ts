@@ -128,20 +128,29 @@ export function createLocatorCache(options: LocatorCacheOptions = {}): LocatorCa
 }
 
 function programsIn(folder: string): string[] {
-  const paths = byAge(folder)
-    .reverse()
-    .map(({ path }) => programOf(readFileSync(path, 'utf8')))
-    .filter((path) => path !== undefined);
-  return [...new Set(paths)].slice(0, MAX_PROGRAMS);
+  const programs = new Set<string>();
+  for (const { path } of byAge(folder).reverse()) {
+    const program = programOf(path);
+    if (program !== undefined) {
+      programs.add(program);
+    }
+    if (programs.size === MAX_PROGRAMS) {
+      break;
+    }
+  }
+  return [...programs];
 }
 
 /** Nothing else of the entry is believed here: the file is looked at anew. */
-function programOf(text: string): string | undefined {
-  const entry: unknown = JSON.parse(text);
-  if (!isRecord(entry) || !Array.isArray(entry.stacks) || entry.stacks.length === 0) {
+function programOf(entryPath: string): string | undefined {
+  try {
+    const entry: unknown = JSON.parse(readFileSync(entryPath, 'utf8'));
+    const hasStacks = isRecord(entry) && Array.isArray(entry.stacks) && entry.stacks.length > 0;
+    return hasStacks && isText(entry.path) && entry.path.startsWith('/') ? entry.path : undefined;
+  } catch {
+    // Broken, or removed by another Sightline since the folder was listed.
     return undefined;
   }
-  return isText(entry.path) && entry.path.startsWith('/') ? entry.path : undefined;
 }
 
 /**

@@ -111,6 +111,20 @@ describe('locator cache', () => {
     assert.ok(cache.get(IDENTITY));
   });
 
+  it('names the programs of earlier runs, whatever has become of other entries', () => {
+    const cache = createLocatorCache({ folder });
+    const put = (buildId: string, path: string, stacks = [STACK]): void =>
+      cache.put({ ...IDENTITY, buildId }, { stacks, refusals: [] }, path);
+    put('a', '/usr/bin/agent');
+    put('b', '/usr/bin/agent');
+    put('c', '/opt/other');
+    put('d', '/usr/bin/true', []);
+    put('e', 'not/absolute');
+    const damaged = `${'0'.repeat(64)}.json`;
+    writeFileSync(join(folder, 'locators', damaged), '{"stacks":[');
+    assert.deepEqual(cache.programs().sort(), ['/opt/other', '/usr/bin/agent']);
+  });
+
   it('keeps no more entries than it may', () => {
     const cache = createLocatorCache({ folder, maxEntries: 4 });
     for (let i = 0; i < 9; i++) {
