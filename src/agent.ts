@@ -27,7 +27,12 @@ import type {
 import { otlpSettings } from './config/otlp-settings.ts';
 import type { Config } from './config/schema.ts';
 import { followHealth } from './own-health.ts';
-import { createPipeline, type Pipeline, type PipelineOutput } from './pipeline.ts';
+import {
+  createPipeline,
+  type Pipeline,
+  type PipelineOutput,
+  type PipelineSettings,
+} from './pipeline.ts';
 import { loadPlugins } from './plugins/load-plugins.ts';
 import { createPluginStage } from './plugins/plugin-stage.ts';
 import type { LoadedPlugin } from './plugins/read-plugin.ts';
@@ -56,6 +61,9 @@ const NS_PER_MS = 1_000_000;
 export async function createLiveAgent(config: Config, options: LiveAgentOptions): Promise<Agent> {
   const { log } = options;
   const plugins = await configuredPlugins(config, options);
+  const wantsAll = wantsAllExchanges(options, plugins);
+  // Before anything is opened: a recording of that name is emptied then.
+  const settings = pipelineSettings(config, wantsAll);
   const counters = createCounters();
   const binding = loadBinding();
   for (const warning of selectionWarnings(config, options.mode)) {
@@ -65,6 +73,7 @@ export async function createLiveAgent(config: Config, options: LiveAgentOptions)
   const recording = openRecording(config, options, log);
   const analysis = createAnalysis(config, {
     ...options,
+    settings,
     counters,
     telemetry,
     recording,
@@ -99,7 +108,7 @@ export async function createLiveAgent(config: Config, options: LiveAgentOptions)
     ringBytes: config.capture.ringBytes,
     plain: config.capture.kinds.includes('plain'),
     loadAhead: config.capture.kinds.includes('tls'),
-    letsProbesRest: config.capture.probeRest && !analysis.wantsAll,
+    letsProbesRest: config.capture.probeRest && !wantsAll,
     onRest: (file, level, wake) => reportRest({ file, level, wake }, counters, log),
     onMissing: (reason) =>
       log.warn(`unencrypted HTTP is not captured: this kernel cannot do it (${reason})`),
@@ -160,6 +169,7 @@ export async function createLiveAgent(config: Config, options: LiveAgentOptions)
 /** Feeds recordings through the same chain; each file is a source of its own. */
 export async function replay(config: Config, options: ReplayOptions): Promise<ReplayResult> {
   const plugins = await configuredPlugins(config, options);
+  const settings = pipelineSettings(config, wantsAllExchanges(options, plugins));
   const counters = createCounters();
   const telemetry = openTelemetry(config, options);
   const truncated: string[] = [];
@@ -177,6 +187,7 @@ export async function replay(config: Config, options: ReplayOptions): Promise<Re
       if (event.type === 'host') {
         analysis = createAnalysis(config, {
           ...options,
+          settings,
           counters,
           telemetry,
           recording: undefined,
@@ -221,14 +232,21 @@ function openTelemetry(
   );
 }
 
+/** Somebody looks at every exchange, and at its end. */
+function wantsAllExchanges(
+  { print, recordTo }: Pick<LiveAgentOptions, 'print' | 'recordTo'>,
+  plugins: readonly LoadedPlugin[],
+): boolean {
+  return print !== undefined || recordTo !== undefined || plugins.length > 0;
+}
+
 interface Analysis {
-  /** Somebody looks at every exchange, and at its end. */
-  wantsAll: boolean;
   push(event: CaptureEvent): void;
   totals: Pipeline['totals'];
 }
 
 interface AnalysisParts extends Pick<LiveAgentOptions, 'log' | 'print'> {
+  settings: PipelineSettings;
   /** Absent where the bytes are there anyway: in a replay. */
   verdict?: VerdictSink;
   wanted?: (connection: ConnectionRef) => void;
@@ -296,10 +314,8 @@ function createAnalysis(config: Config, parts: AnalysisParts): Analysis {
           released: recording.scrubber.release,
         }),
   };
-  const wantsAll = printer !== undefined || recording !== undefined || parts.plugins.length > 0;
-  const pipeline = createPipeline(pipelineSettings(config, wantsAll), output, counters);
+  const pipeline = createPipeline(parts.settings, output, counters);
   return {
-    wantsAll,
     push(event) {
       events(event);
       printer?.event(event);
@@ -462,21 +478,21 @@ function reportVerdict(file: TargetFile, counters: Counters, log: Log): void {
   }
 }
 
-/** Upper ends of the classes that late attaches are counted in. */
+/** Upper ends of the classes that what came late (probes that are new, or back) is counted in. */
 const LATE_CLASSES_MS: readonly [number, string][] = [
   [10, '10ms'],
   [100, '100ms'],
   [1000, '1s'],
 ];
 
-function timeClass(timeNs: bigint): string {
+function lateClass(timeNs: bigint): string {
   const timeMs = Number(timeNs) / 1e6;
   return LATE_CLASSES_MS.find(([limitMs]) => timeMs <= limitMs)?.[1] ?? 'more';
 }
 
 function reportLate({ pid, file, lateNs }: LateAttach, counters: Counters, log: Log): void {
   const lateMs = Number(lateNs) / 1e6;
-  const within = timeClass(lateNs);
+  const within = lateClass(lateNs);
   for (const stack of file.stacks ?? []) {
     counters.counter('sightline.late_attaches', { stack, within }).add();
   }
@@ -498,7 +514,7 @@ function reportRest({ file, level, wake }: RestReport, counters: Counters, log: 
     log.debug(`${file.path}: there is nothing to see in it, so its probes rest (${level})`);
   } else if (wake !== undefined) {
     const { reason, lateNs } = wake;
-    counters.counter('sightline.wakes', { reason, within: timeClass(lateNs) }).add();
+    counters.counter('sightline.wakes', { reason, within: lateClass(lateNs) }).add();
     const lateMs = (Number(lateNs) / 1e6).toFixed(1);
     log.debug(`${file.path}: its probes are back (${reason}), after ${lateMs} ms`);
   }

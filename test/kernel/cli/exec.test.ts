@@ -118,4 +118,18 @@ describe('exec on the real kernel', function () {
       await server.stop();
     }
   });
+
+  it('leaves a recording of that name as it is where the configuration cannot be used', async () => {
+    const kept = join(folder, 'kept.slrec');
+    writeFileSync(kept, 'of an earlier run', { mode: 0o600 });
+    const prices = join(folder, 'prices.json');
+    writeFileSync(prices, 'no JSON');
+    const { code, stderr } = await runSightline(['record', '-o', kept, '--', 'true'], {
+      ...QUIET,
+      SIGHTLINE_PRICES: prices,
+    });
+    assert.match(stderr, /^sightline: [^\n]*prices\.json[^\n]*it is no JSON[^\n]*\n$/);
+    assert.equal(code, 2);
+    assert.equal(readFileSync(kept, 'utf8'), 'of an earlier run');
+  });
 });
