@@ -25,7 +25,7 @@ const RETRY_NS = 5_000_000_000n;
 
 const MAX_REFUSALS = 1024;
 
-/** Files whose mappings are no longer reported, as far as they are remembered. */
+/** Files whose mappings are no longer reported, as far as they are remembered: programs that start are seen anyway. */
 const MAX_FILE_KEYS = 4096;
 
 /** One attached file, and the probes of it that can be taken away. */
@@ -73,7 +73,9 @@ export function createProbeRest(options: ProbeRestOptions): ProbeRest {
   const resting = new Map<TargetFile, Resting>();
   const byPid = new Map<number, Set<Resting>>();
   const delays = new WeakMap<TargetFile, Delay>();
+  /** By inode; containers of one image have a file each of the same inode. */
   const fileKeys = new Map<bigint, Uint8Array[]>();
+  let fileKeyCount = 0;
   /** Processes of which not all was quiet, until when. */
   const refusals = new Map<number, bigint>();
   let hooks: RestOptions | undefined;
@@ -299,8 +301,10 @@ export function createProbeRest(options: ProbeRestOptions): ProbeRest {
     fileKnown(inode, key) {
       const keys = fileKeys.get(inode) ?? [];
       const isNew = !keys.some((other) => Buffer.compare(other, key) === 0);
-      if (isNew && fileKeys.size < MAX_FILE_KEYS) {
-        fileKeys.set(inode, [...keys, key]);
+      if (isNew && fileKeyCount < MAX_FILE_KEYS) {
+        keys.push(key);
+        fileKeys.set(inode, keys);
+        fileKeyCount += 1;
       }
     },
     get count() {
