@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import convict from 'convict';
 import { parse as parseYaml } from 'yaml';
+import { deepFreeze } from '../util/deep-freeze.ts';
 import { ExitCode, SightlineError } from '../util/errors.ts';
 import { checkTogether, fitBatchToQueue } from './consistency.ts';
 import { Refusal } from './format.ts';
@@ -275,14 +276,4 @@ function fileError(file: string, what: string, cause?: unknown): SightlineError 
     exitCode: ExitCode.usage,
     cause,
   });
-}
-
-function deepFreeze<T>(value: T): T {
-  if (typeof value === 'object' && value !== null) {
-    for (const item of Object.values(value)) {
-      deepFreeze(item);
-    }
-    Object.freeze(value);
-  }
-  return value;
 }

@@ -18,7 +18,7 @@ import type {
 } from '../session/story.ts';
 import type { ContentPolicy } from '../telemetry/content.ts';
 import type { Damage } from '../util/damage.ts';
-import { deepFreeze } from './deep-freeze.ts';
+import { deepFreeze } from '../util/deep-freeze.ts';
 import type { HookFailure, TakenAnswer } from './hook-call.ts';
 import { DEADLINE_FACTOR, MAX_DEADLINE_MS, SINGLE_CALL_FACTOR } from './limits.ts';
 import { isContentOn, withCallContent, withToolContent, withTurnContent } from './piece-content.ts';

@@ -1,8 +1,8 @@
 /** What runs in a plugin's thread: loads its module, says what it has, and answers questions from then on. */
 import { pathToFileURL } from 'node:url';
 import { parentPort, workerData } from 'node:worker_threads';
+import { deepFreeze } from '../util/deep-freeze.ts';
 import { messageOf } from '../util/errors.ts';
-import { deepFreeze } from './deep-freeze.ts';
 import {
   ANSWERS,
   ENDED,

@@ -5,7 +5,7 @@ import type { Process } from '../process/process.ts';
 import type { CallPiece, ToolPiece, TurnPiece, Workload } from '../session/story.ts';
 import type { ContentPolicy } from '../telemetry/content.ts';
 import { currentProgram } from '../telemetry/process-attributes.ts';
-import { deepFreeze } from './deep-freeze.ts';
+import { deepFreeze } from '../util/deep-freeze.ts';
 import { callContentOf, toolContentOf, turnContentOf } from './piece-content.ts';
 import type {
   CallView,

@@ -219,7 +219,7 @@ describe('observed processes', function () {
 
   it('takes a program by the name that it gives itself', async () => {
     await begin({ comms: [AGENT] });
-    const script = `process.title = '${AGENT}'; setTimeout(() => { require('child_process').execSync('${get('named')}'); }, 2500)`;
+    const script = `process.title = '${AGENT}'; setTimeout(() => { require('child_process').execSync('${get('named')}'); }, 500)`;
     const child = spawn(process.execPath, ['-e', script], { stdio: 'ignore' });
     await once(child, 'exit');
     assert.deepEqual(await requests(), ['named']);

@@ -12,19 +12,24 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { loadConfig } from '../../../src/config/load.ts';
-import { loadPlugins } from '../../../src/plugins/load-plugins.ts';
+import { type LoadOptions, loadPlugins } from '../../../src/plugins/load-plugins.ts';
+import type { LoadedPlugin } from '../../../src/plugins/read-plugin.ts';
 import { SightlineError } from '../../../src/util/errors.ts';
 
 const OK = 'export default { call: () => undefined };';
 
 describe('the modules of SIGHTLINE_PLUGINS', () => {
   let folder = '';
+  const loaded: LoadedPlugin[] = [];
 
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), 'sightline-plugins-'));
   });
 
   afterEach(() => {
+    for (const plugin of loaded.splice(0)) {
+      plugin.end();
+    }
     rmSync(folder, { recursive: true, force: true });
   });
 
@@ -36,7 +41,13 @@ describe('the modules of SIGHTLINE_PLUGINS', () => {
   }
 
   /** As somebody who is not root, so that a loose umask of the test's does not matter. */
-  const load = (...names: string[]) => loadPlugins(names, { directory: folder, euid: 1000 });
+  const load = (...names: string[]) => loadWith({ euid: 1000 }, ...names);
+
+  async function loadWith(options: LoadOptions, ...names: string[]): Promise<LoadedPlugin[]> {
+    const plugins = await loadPlugins(names, { directory: folder, ...options });
+    loaded.push(...plugins);
+    return plugins;
+  }
 
   function refusal(pattern: RegExp) {
     return (error: unknown) => {
@@ -132,7 +143,7 @@ describe('the modules of SIGHTLINE_PLUGINS', () => {
         put('p.mjs', text);
       }
       await assert.rejects(
-        loadPlugins(['./p.mjs'], { directory: folder, euid: 1000, ...timeoutOf(pattern) }),
+        loadWith({ euid: 1000, ...timeoutOf(pattern) }, './p.mjs'),
         refusal(pattern),
       );
     });
@@ -154,8 +165,7 @@ describe('the modules of SIGHTLINE_PLUGINS', () => {
       this.skip();
     }
     const path = put('deep/p.mjs', OK);
-    const asRoot = (...trustedUids: number[]) =>
-      loadPlugins(['./deep/p.mjs'], { directory: folder, euid: 0, trustedUids });
+    const asRoot = (...trustedUids: number[]) => loadWith({ euid: 0, trustedUids }, './deep/p.mjs');
     chmodSync(join(folder, 'deep'), 0o755);
     // The folder for temporary files is everybody's, but has the sticky bit.
     assert.equal((await asRoot()).length, 1);
@@ -171,10 +181,7 @@ describe('the modules of SIGHTLINE_PLUGINS', () => {
     assert.equal((await asRoot(1234)).length, 1);
     // What a link points to is what is run.
     symlinkSync(path, join(folder, 'link.mjs'));
-    await assert.rejects(
-      loadPlugins(['./link.mjs'], { directory: folder, euid: 0 }),
-      refusal(/belongs to user 1234/),
-    );
+    await assert.rejects(loadWith({ euid: 0 }, './link.mjs'), refusal(/belongs to user 1234/));
   });
 
   it('begin at the folder of the configuration file, where one names them', () => {
