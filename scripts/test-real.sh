@@ -30,15 +30,11 @@ fi
 
 # These bring their subjects from npm, and skip loudly what it does not have.
 specs+=(test/real/agent-clis.test.ts test/real/locators.test.ts test/real/package.test.ts)
-# TLS stacks byte for byte: runtimes from npm, OpenSSL 1.1.1 from PyPI, rustls from crates.io where there is a cargo.
-specs+=(test/real/stacks/programs.test.ts test/real/stacks/rustls.test.ts)
+# TLS stacks byte for byte: runtimes from npm, OpenSSL 1.1.1 and Go 1.16 from PyPI, rustls from crates.io where there is a cargo.
+specs+=(test/real/stacks/*.test.ts)
 
 if [ ${#left_out[@]} -gt 0 ]; then
     say "left out: $(printf '%s; ' "${left_out[@]}")"
-fi
-if [ ${#specs[@]} -eq 0 ]; then
-    say "none of the registries answered: no test was run"
-    exit 0
 fi
 export SIGHTLINE_TEST_PYTHON="$python" SIGHTLINE_TEST_BACKENDS="$backends"
 exec node_modules/.bin/mocha --no-config --node-option import=tsx --timeout 180000 \
