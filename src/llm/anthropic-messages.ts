@@ -14,7 +14,15 @@ import {
 import { ANTHROPIC_USAGE_PLAN, createAnthropicUsage } from './anthropic-usage.ts';
 import { createDeltaTemplate } from './delta-template.ts';
 import { errorOf } from './error-body.ts';
-import { asArray, asCount, asName, asNumber, asObject, type JsonObject } from './json-access.ts';
+import {
+  asArray,
+  asCount,
+  asName,
+  asNumber,
+  asObject,
+  type JsonObject,
+  parseObject,
+} from './json-access.ts';
 import { createRequestMessages } from './request-messages.ts';
 import { addToolDefinition, toolDefinitionPlan } from './tool-definition.ts';
 import type {
@@ -130,7 +138,7 @@ function readRequest(context: CallContext, target: CallTarget): RequestReader {
     const format = asObject(body.output_format) ?? asObject(asObject(body.output_config)?.format);
     set('outputType', format?.type === 'json_schema' ? 'json' : undefined);
     if (content.isOn) {
-      request.systemInstructions.push(...partsOf(readBlocks(body.system), content));
+      request.systemInstructions = partsOf(readBlocks(body.system), content);
     }
   }
 
@@ -427,12 +435,7 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
         appendTemplate(templateBlock!, text, timeNs);
         return true;
       }
-      let root: JsonObject | undefined;
-      try {
-        root = asObject(JSON.parse(data));
-      } catch {
-        root = undefined;
-      }
+      const root = parseObject(data);
       if (root === undefined) {
         return data.trim() === '[DONE]';
       }

@@ -142,7 +142,7 @@ function readRequest(context: CallContext, target: CallTarget): RequestReader {
       const guardrail = asObject(body.guardrailConfig)?.guardrailIdentifier;
       setField(request, 'guardrailId', asName(guardrail));
       if (content.isOn) {
-        request.systemInstructions.push(...partsOf(readConverseBlocks(body.system), content));
+        request.systemInstructions = partsOf(readConverseBlocks(body.system), content);
       }
       // A prompt that is kept at the service needs no messages.
       return !isWhole || asObject(root) !== undefined;
@@ -276,7 +276,10 @@ export function readConverseAnswer(context: CallContext, answer: Answer): Answer
     if (server !== undefined && 'toolUse' in server && typeof piece === 'string') {
       server.toolUse.input += piece;
     } else if (server !== undefined && 'toolResult' in server) {
-      (server.toolResult.content as unknown[]).push(...(asArray(piece) ?? []));
+      const content = server.toolResult.content as unknown[];
+      for (const value of asArray(piece) ?? []) {
+        content.push(value);
+      }
     }
   }
 

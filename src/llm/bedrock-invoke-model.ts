@@ -256,7 +256,7 @@ function readRequest(context: CallContext, target: CallTarget): RequestReader {
         addPrompt(body, isWhole);
       }
       if (content.isOn) {
-        request.systemInstructions.push(...partsOf(readBlocks(body.system), content));
+        request.systemInstructions = partsOf(readBlocks(body.system), content);
       }
       return true;
     },

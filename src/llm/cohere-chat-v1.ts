@@ -121,7 +121,7 @@ function readRequest(context: CallContext): RequestReader {
       const preamble = asText(body.preamble);
       if (content.isOn && preamble !== undefined) {
         const item: WireItem = { kind: 'text', text: preamble };
-        call.request.systemInstructions.push(...partsOf([item], content));
+        call.request.systemInstructions = partsOf([item], content);
       }
       if (asText(body.message) !== undefined) {
         messages.add({ role: 'USER', message: body.message }, isWhole);
@@ -144,12 +144,9 @@ const ROLES: ReadonlyMap<string, string> = new Map([
 function readMessage(value: unknown): WireMessage {
   const message = asObject(value) ?? {};
   const name = textPrefix(message.role) ?? '';
-  const items: WireItem[] = [];
   const text = asText(message.message);
-  if (text !== undefined) {
-    items.push({ kind: 'text', text });
-  }
-  items.push(...toolCallsOf(message.tool_calls));
+  const said: WireItem[] = text === undefined ? [] : [{ kind: 'text', text }];
+  const items = [...said, ...toolCallsOf(message.tool_calls)];
   for (const entry of asArray(message.tool_results) ?? []) {
     const outputs = argumentsText(asObject(entry)?.outputs);
     items.push({ kind: 'tool_result', items: [{ kind: 'text', text: outputs }] });

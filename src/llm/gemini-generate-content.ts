@@ -191,7 +191,7 @@ function readRequest(context: CallContext, target: CallTarget): RequestReader {
     const instruction = body.systemInstruction ?? body.system_instruction;
     if (content.isOn && instruction !== undefined) {
       const parts = asObject(instruction)?.parts ?? instruction;
-      request.systemInstructions.push(...partsOf(readGeminiParts(parts), content));
+      request.systemInstructions = partsOf(readGeminiParts(parts), content);
     }
     // The list's items came one by one; one content may stand there without a list.
     if (asObject(body.contents) !== undefined) {

@@ -9,13 +9,37 @@ export function asObject(value: unknown): JsonObject | undefined {
     : undefined;
 }
 
-/** The object that a JSON text is. */
+/** Nesting of a record that is parsed at once; what goes deeper, no later stage could walk. */
+const MAX_RECORD_DEPTH = 512;
+
+/** The object that a JSON text is, unless it is nested too deep. */
 export function parseObject(text: string): JsonObject | undefined {
+  const value = asObject(parse(text));
+  // Each level takes two brackets: a short text need not be looked through.
+  const mayBeDeep = text.length > 2 * MAX_RECORD_DEPTH;
+  return mayBeDeep && isNestedBeyond(value, MAX_RECORD_DEPTH) ? undefined : value;
+}
+
+/** The text is JSON, and what `parseObject` has against it is its depth. */
+export function isTooDeepRecord(text: string): boolean {
+  return isNestedBeyond(parse(text), MAX_RECORD_DEPTH);
+}
+
+/** Undefined when the text is no JSON. */
+function parse(text: string): unknown {
   try {
-    return asObject(JSON.parse(text));
+    return JSON.parse(text);
   } catch {
     return undefined;
   }
+}
+
+/** Whether `value` has objects or arrays within each other on more levels than that. */
+export function isNestedBeyond(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) {
+    return false;
+  }
+  return levels === 0 || Object.values(value).some((member) => isNestedBeyond(member, levels - 1));
 }
 
 export function asArray(value: unknown): unknown[] | undefined {

@@ -4,6 +4,7 @@
  */
 import { CutText, RawJson } from '../util/json-scanner.ts';
 import { digestText, TextDigest } from '../util/text-digest.ts';
+import { isNestedBeyond } from './json-access.ts';
 
 /** Deeper values count as equal: no tool takes such arguments, and recursion must end. */
 const MAX_DEPTH = 200;
@@ -67,17 +68,6 @@ export function digestJsonText(text: string): TextDigest {
 }
 
 /** Whether `value` is nested so deep that later stages must not walk it. */
-export function isTooDeep(value: unknown, depth = 0): boolean {
-  if (typeof value !== 'object' || value === null) {
-    return false;
-  }
-  if (depth >= MAX_DEPTH) {
-    return true;
-  }
-  for (const member of Object.values(value)) {
-    if (isTooDeep(member, depth + 1)) {
-      return true;
-    }
-  }
-  return false;
+export function isTooDeep(value: unknown): boolean {
+  return isNestedBeyond(value, MAX_DEPTH);
 }

@@ -7,8 +7,8 @@ import type {
   WebSocketObserver,
 } from '../http/websocket/websocket.ts';
 import { Damage } from '../util/damage.ts';
-import { asObject, type JsonObject } from './json-access.ts';
-import { DEFAULT_LLM_LIMITS, type LlmLimits } from './limits.ts';
+import { isTooDeepRecord, parseObject } from './json-access.ts';
+import { type CountedLlmLimit, DEFAULT_LLM_LIMITS, type LlmLimits } from './limits.ts';
 import type { LlmStageOptions } from './llm-stage.ts';
 import { pathOf, serverAddressOf } from './server-address.ts';
 import type { SocketApi, SocketReader } from './socket-api.ts';
@@ -69,16 +69,12 @@ function observeSocket(
   /** A whole message, or what there is of one. */
   function take(message: WebSocketMessage, text: string | undefined, isComplete: boolean): void {
     if (text === undefined || message.damage.any || !isComplete) {
-      lose(message, text === undefined);
+      lose(message, text === undefined ? 'maxEventBytes' : undefined);
       return;
     }
-    const root = parse(text);
+    const root = parseObject(text);
     if (root === undefined) {
-      if (reader !== undefined && api !== undefined) {
-        options.onParseFailure?.('llm.event', api.api);
-        message.damage.add('decode-error');
-        lose(message, false);
-      }
+      refuse(message, text);
       return;
     }
     if (reader === undefined) {
@@ -95,12 +91,27 @@ function observeSocket(
     }
   }
 
-  function lose(message: WebSocketMessage, isTooLong: boolean): void {
+  /** A message that is no JSON object, or nested too deep; until the API is known, it may be anything. */
+  function refuse(message: WebSocketMessage, text: string): void {
+    if (reader === undefined || api === undefined) {
+      return;
+    }
+    if (isTooDeepRecord(text)) {
+      lose(message, 'maxDepth');
+      return;
+    }
+    options.onParseFailure?.('llm.event', api.api);
+    message.damage.add('decode-error');
+    lose(message, undefined);
+  }
+
+  /** `limit`: what it exceeds. */
+  function lose(message: WebSocketMessage, limit: CountedLlmLimit | undefined): void {
     const damage = new Damage();
     damage.merge(message.damage);
-    if (isTooLong) {
+    if (limit !== undefined) {
       damage.add('limit');
-      options.onLimit?.('maxEventBytes');
+      options.onLimit?.(limit);
     }
     calls?.lose(message.sender, damage);
   }
@@ -132,14 +143,6 @@ function observeSocket(
     },
     end: (_reason, timeNs) => calls?.end(timeNs),
   };
-}
-
-function parse(text: string): JsonObject | undefined {
-  try {
-    return asObject(JSON.parse(text));
-  } catch {
-    return undefined;
-  }
 }
 
 /** Bytes kept for the next message when one has made the buffer grow. */

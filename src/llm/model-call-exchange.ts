@@ -7,6 +7,7 @@ import { createStreamReader, type RecordFormat } from '../http/stream-reader.ts'
 import type { Damage } from '../util/damage.ts';
 import { type AnswerFormat, createFormatDetector, jsonOrEvents } from './answer-format.ts';
 import { createCallParts, type ModelCallOptions, newCall } from './call-parts.ts';
+import { isTooDeepRecord } from './json-access.ts';
 import type { ModelCall } from './model-call.ts';
 import { providerOfHeaders } from './provider-signatures.ts';
 import { createRequestBody } from './request-body.ts';
@@ -84,6 +85,17 @@ export function observeModelCall(
     };
   }
 
+  /** A record that the API does not send, or one nested too deep to be read. */
+  function refuse(text: string): void {
+    if (isTooDeepRecord(text)) {
+      call.damage.add('limit');
+      options.onLimit('maxDepth');
+    } else {
+      call.damage.add('decode-error');
+      options.onParseFailure('llm.event', call.api);
+    }
+  }
+
   function recordSink(format: RecordFormat): BodySink {
     let lastNs = 0n;
     const decoder = createStreamReader(format, {
@@ -94,8 +106,7 @@ export function observeModelCall(
         }
         // Half an event is no event; clients, too, take the last one only when it is readable.
         if (!answerReader.event(name, text, timeNs, isException) && complete) {
-          call.damage.add('decode-error');
-          options.onParseFailure('llm.event', call.api);
+          refuse(text);
         }
         if (answerReader.isDone) {
           call.complete = true;

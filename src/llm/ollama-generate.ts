@@ -45,7 +45,7 @@ function readRequest(context: CallContext): RequestReader {
       const system = asText(body.system);
       if (content.isOn && system !== undefined) {
         const item: WireItem = { kind: 'text', text: system };
-        call.request.systemInstructions.push(...partsOf([item], content));
+        call.request.systemInstructions = partsOf([item], content);
       }
       const prompt = asText(body.prompt);
       if (prompt !== undefined) {

@@ -17,8 +17,7 @@ export const OLLAMA_MESSAGE_PLAN: JsonPlan = {
 export function readOllamaMessage(value: unknown): WireMessage {
   const message = asObject(value) ?? {};
   const wire = readOpenAiMessage({ ...message, reasoning_content: message.thinking });
-  wire.items.push(...imagesOf(message.images));
-  return wire;
+  return { ...wire, items: [...wire.items, ...imagesOf(message.images)] };
 }
 
 /** Images are base64 without a word on their type. */

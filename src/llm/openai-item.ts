@@ -133,16 +133,13 @@ function toolResult(item: JsonObject, id: string | undefined): WireItem {
 
 /** A text, a list of parts, or a list of what a shell printed. */
 function readOutput(output: unknown): WireItem[] {
-  const items: WireItem[] = [];
-  for (const value of asArray(output) ?? []) {
+  const printed = asArray(output)?.map((value) => {
     const part = asObject(value);
-    if (part === undefined || asName(part.type) !== undefined) {
-      items.push(...readContent([value]));
-    } else {
-      items.push(...readContent(part.stdout), ...readContent(part.stderr));
-    }
-  }
-  return Array.isArray(output) ? items : readContent(output);
+    return part === undefined || asName(part.type) !== undefined
+      ? readContent([value])
+      : [...readContent(part.stdout), ...readContent(part.stderr)];
+  });
+  return printed?.flat() ?? readContent(output);
 }
 
 /** What the provider did itself, and everything that is newer than this. */

@@ -86,10 +86,11 @@ export function readOpenAiMessage(value: unknown): WireMessage {
     return result;
   }
   const reasoning = asText(message.reasoning_content) ?? asText(message.reasoning);
-  if (reasoning !== undefined) {
-    result.items.push({ kind: 'reasoning', text: reasoning });
-  }
-  result.items.push(...contentItems);
+  // Lists of the wire may be longer than what a function takes as its arguments.
+  result.items =
+    reasoning === undefined
+      ? contentItems
+      : [{ kind: 'reasoning', text: reasoning }, ...contentItems];
   const refusal = asText(message.refusal);
   if (refusal !== undefined) {
     result.items.push({ kind: 'refusal', text: refusal });
@@ -103,7 +104,7 @@ export function readOpenAiMessage(value: unknown): WireMessage {
     });
     result.items.push({ kind: 'other', value: spoken, toPart });
   }
-  result.items.push(...readContent(message.images));
+  result.items = [...result.items, ...readContent(message.images)];
   for (const call of asArray(message.tool_calls) ?? []) {
     const item = readToolCall(asObject(call));
     if (item !== undefined) {

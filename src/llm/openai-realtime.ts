@@ -98,7 +98,7 @@ function openSocket(calls: SocketCalls, target: CallTarget | undefined): SocketR
     }
     const instructions = asName(all.instructions);
     if (content.isOn && instructions !== undefined) {
-      request.systemInstructions.push(...partsOf([{ kind: 'text', text: instructions }], content));
+      request.systemInstructions = partsOf([{ kind: 'text', text: instructions }], content);
     }
     for (const value of asArray(all.tools) ?? []) {
       const tool = asObject(value);

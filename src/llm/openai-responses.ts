@@ -197,7 +197,7 @@ export function readResponsesRequest(
     const instructions = body.instructions;
     if (content.isOn && textPrefix(instructions)) {
       const item = { kind: 'text', text: instructions as string } as const;
-      request.systemInstructions.push(...partsOf([item], content));
+      request.systemInstructions = partsOf([item], content);
     }
     if (textPrefix(body.input) !== undefined) {
       const text = body.input as string;

@@ -1,14 +1,13 @@
 /** Takes a request's messages one by one: keeps fingerprints, tool results and, when it is on, content. */
 import type { JsonPlan } from '../util/json-scanner.ts';
 import { asObject, type JsonObject } from './json-access.ts';
-import type { Message, ToolResult } from './model-call.ts';
+import type { Message } from './model-call.ts';
 import type { CallContext, RequestReader } from './wire-api.ts';
 import {
   fingerprintOf,
   isCompaction,
   partsOf,
   toolResultsOf,
-  type WireItem,
   type WireMessage,
 } from './wire-message.ts';
 
@@ -23,11 +22,6 @@ export function createRequestMessages(
 ): RequestMessages {
   const { call, content, limits } = context;
   const request = call.request;
-
-  function addResults(items: readonly WireItem[]): void {
-    const results: ToolResult[] = toolResultsOf(items, content);
-    request.toolResults.push(...results);
-  }
 
   return {
     add(value, isWhole) {
@@ -54,9 +48,11 @@ export function createRequestMessages(
       request.messages.push(message);
       if (wire.role === 'assistant') {
         // Results before the last answer were brought back by an earlier request.
-        request.toolResults.length = 0;
-      } else {
-        addResults(wire.items);
+        request.toolResults = [];
+        return;
+      }
+      for (const result of toolResultsOf(wire.items, content)) {
+        request.toolResults.push(result);
       }
     },
   };
