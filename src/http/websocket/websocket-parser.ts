@@ -127,6 +127,8 @@ function createSide(
   const control = new Uint8Array(MAX_CONTROL_BYTES);
   let controlBytes = 0;
   let controlPosition = 0;
+  /** Behind its last byte so far: of one with a hole, farther than its bytes go. */
+  let controlEnd = 0;
   let isControlWhole = true;
   /** Position after the last byte seen. */
   let end = 0;
@@ -303,10 +305,17 @@ function createSide(
 
   // ---- frames ----------------------------------------------------------------------------------------------
 
-  /** The rest of a control frame will not come: what is there of it was not searched. */
+  /** What is there of a control frame was not searched, and cannot be. */
+  function overwriteControl(): void {
+    if (controlBytes > 0) {
+      reportSecret(direction, controlPosition, controlEnd - controlPosition);
+    }
+  }
+
+  /** The rest of a control frame will not come. */
   function dropControl(): void {
     if (isControlFrame) {
-      reportSecret(direction, controlPosition, controlBytes);
+      overwriteControl();
       isControlFrame = false;
     }
   }
@@ -316,7 +325,7 @@ function createSide(
     if (isControlWhole) {
       secrets?.control(payload, controlPosition, key);
     } else {
-      reportSecret(direction, controlPosition, controlBytes);
+      overwriteControl();
     }
     if (opcode !== Opcode.close) {
       return;
@@ -363,6 +372,7 @@ function createSide(
           }
           control.set(bytes, controlBytes);
           controlBytes += bytes.length;
+          controlEnd = position + bytes.length;
           return;
         }
         if (message === undefined) {

@@ -7,6 +7,7 @@ import {
   createCompressor,
   createSocketWitness,
   frame,
+  handshake,
   runSocket,
 } from '../../../support/websocket-wire.ts';
 
@@ -167,6 +168,31 @@ describe('websocket credentials', () => {
         },
       });
       assert.ok(secretBytes >= payload.length - 'token '.length - 10, `${secretBytes} bytes`);
+    }
+  });
+
+  it('a control frame with a hole in it is secret to its end', () => {
+    const ping = frame({ opcode: 9, payload: Buffer.from('x'.repeat(60)) });
+    const first = handshake().filter(({ side }) => side === 'response')[0]?.bytes.length ?? 0;
+    const secret = new Set<number>();
+    runSocket(
+      [
+        { side: 'response', bytes: ping.subarray(0, 22) },
+        { side: 'response', bytes: ping.subarray(22, 42), isLost: 'announced' },
+        { side: 'response', bytes: ping.subarray(42) },
+      ],
+      {
+        stage: {
+          onSecret(_connection, _direction, position, length) {
+            for (let at = position; at < position + length; at += 1) {
+              secret.add(at);
+            }
+          },
+        },
+      },
+    );
+    for (let at = first + 2; at < first + ping.length; at += 1) {
+      assert.ok(secret.has(at) || (at >= first + 22 && at < first + 42), `byte ${at - first}`);
     }
   });
 
