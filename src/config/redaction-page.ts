@@ -17,7 +17,7 @@ mode is. Masking twice changes nothing. Of a private key the line ends stay.
 |---|---|
 | headers | the value of every header whose name speaks of a credential: \`authorization\`, \`cookie\`, \`x-api-key\`, \`api-key\`, \`x-goog-api-key\`, names with a part such as \`token\`, \`secret\`, \`auth\`, \`session\`, \`signature\` |
 | URLs | user information; query and fragment parameters such as \`key\`, \`api_key\`, \`token\`, \`sig\`, \`code\`, \`password\`, \`X-Amz-Signature\` |
-| JSON in bodies, tool arguments and tool results | the texts in the value of a key such as \`password\`, \`DB_PASSWORD\`, \`client_secret\`, \`github_token\`, \`x-api-key\`, \`AccountKey\`, \`authorization\`, \`cookie\`, \`credentials\`, \`auth\`, \`jwt\`, \`bearer\`, \`otp\`, \`sessionId\`; a number too, where the key is not one of tokens or of several |
+| JSON in bodies, tool arguments and tool results | the texts in the value of a key such as \`password\`, \`DB_PASSWORD\`, \`client_secret\`, \`github_token\`, \`x-api-key\`, \`AccountKey\`, \`authorization\`, \`cookie\`, \`credentials\`, \`auth\`, \`jwt\`, \`bearer\`, \`otp\`, \`sessionId\`; a number directly behind the key too, where that is not one of tokens or of several |
 | arguments of programs | the value of options such as \`--token\`, \`--password\`, \`-u\` of curl; \`NAME_API_KEY=…\`; header lines |
 | exported texts | what stands behind words such as \`password=\`, \`token:\`, \`x-api-key:\` |
 
@@ -75,6 +75,7 @@ masked. A pattern that also matches names of models or ids changes what a replay
   \`tokens\`; keys that are written with escapes or have more than 48 characters before the word; of a value in JSON that is itself
   a text of JSON, what follows its first escape. Exports mask these. A value with escapes or beyond ASCII has as many
   \`*\` in a recording as it has bytes there, so that its replay shows more of them.
+- Numbers in a list or an object under a secret key (\`"pins": [1234, 5678]\`): masked neither in exports nor in recordings.
 - In recordings, of texts: values of fewer than four characters behind \`password=\` and its like, \`--password value\`, \`Cookie: …\`, \`Authorization:\` without a scheme,
   and of values with spaces, quotes, backslashes, \`&\`, \`;\`, \`<\`, \`{\` or beyond ASCII what follows those. Exports mask these.
 - A name alone in a URL (\`https://TOKEN@host\`) that is cut before its \`@\`.

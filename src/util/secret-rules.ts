@@ -318,10 +318,10 @@ export const SECRET_RULES: readonly SecretRule[] = [
   },
   {
     name: 'url-user',
-    finds: 'a name alone in `scheme://name@host`, of 16 characters or more: it may be a token',
+    finds: 'a name alone in `scheme://name@host`: it may be a token',
     hints: ['@'],
     kind: 'words',
-    shape: `:\\\\?/\\\\?/([A-Za-z0-9_.~%+=-]{16,255})(?=@)`,
+    shape: `:\\\\?/\\\\?/([A-Za-z0-9_.~%+=-]{1,255})(?=@)`,
   },
 ];
 

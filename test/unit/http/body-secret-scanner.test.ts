@@ -88,7 +88,7 @@ describe('the masks of a recorded body', () => {
         `api-key: ${secret}, MISTRAL_API_KEY=${secret} max_tokens=5000 tokens: 12345`,
         `Authorization: Token ${secret}`,
         `//registry.example/:_authToken=${secret}`,
-        `https://${secret}${secret}@github.com/a/b`,
+        `https://${secret}@github.com/a/b, https://${secret}${secret}@github.com/a/b`,
       ].join('\n');
     const user = (secret: string) => `curl -u "${secret}" http://h/`;
     const body = JSON.stringify({ text: text('Ab1cdefgh234'), user: user('ada:letmein') });
@@ -181,5 +181,28 @@ describe('the masks of a recorded body', () => {
     masks.length = 0;
     scanner.push(Buffer.from(`${key.slice(30)}"}`), first.length);
     assert.deepEqual(masks[0], [first.length, key.length - 30]);
+  });
+
+  it('reach into Base64 that silence lies in, wherever, and never before it', () => {
+    const text = `a file of some length that has a line or two, then ${key}, and an end`;
+    const body = Buffer.from(`{"file":"${Buffer.from(text).toString('base64')}"}`);
+    const keyAt = '{"file":"'.length + Math.floor(text.indexOf(key) / 3) * 4;
+    for (let silence = 1; silence < keyAt; silence += 1) {
+      const masked = Buffer.from(body);
+      let firstPosition = 0;
+      const scanner = createStreamSecretScanner((position, length, replacement) => {
+        assert.ok(position >= firstPosition, `${position} was let go`);
+        assert.equal(replacement?.length, length);
+        masked.set(replacement ?? [], position);
+      });
+      scanner.push(body.subarray(0, silence), 0);
+      scanner.letGo();
+      assert.equal(scanner.pendingPosition, undefined);
+      firstPosition = silence;
+      scanner.push(body.subarray(silence), silence);
+      const { file } = JSON.parse(masked.toString()) as { file: string };
+      const shown = Buffer.from(file, 'base64').toString();
+      assert.equal(shown, text.replace(key, '*'.repeat(key.length)), `silence at ${silence}`);
+    }
   });
 });

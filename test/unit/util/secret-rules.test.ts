@@ -58,7 +58,7 @@ describe('the built-in rules', () => {
     for (const text of [
       'task-force risk-averse sk-learn bearer of news, eyJ, AKIA, key-value pairs and pa-ra-graphs',
       'Basic understanding of Basic Income; Bearer authentication; Basic YWJjZGVm',
-      'https://user@host/path http://host:8080/@scope/name git@github.com:owner/name.git',
+      'https://host/path@v2 http://host:8080/@scope/name git@github.com:owner/name.git',
       'SK: Slovakia. SKELETON. SG.1.2 hf_model npm_config_registry gsk_x fw_update',
       'password= and Password: and pwd; AccountKey',
       'The order 1234567890:AB is 8Q~ long; see /services/Team and do_v1_thing.',
