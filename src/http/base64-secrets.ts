@@ -294,9 +294,10 @@ export function createBase64Secrets(
       leave();
     },
     letGo() {
-      leave();
+      // The string goes on: what is let go of it can be masked no more, what follows can.
       scanner.letGo();
-      forget();
+      runs = [];
+      blocks = [];
     },
     end() {
       leave();
