@@ -90,8 +90,9 @@ function redacted(target: string): string {
   for (const { index, length } of places) {
     if (index >= done) {
       text += `${target.slice(done, index)}REDACTED`;
-      done = index + length;
     }
+    // They may overlap.
+    done = Math.max(done, index + length);
   }
   return text + target.slice(done);
 }

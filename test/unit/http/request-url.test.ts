@@ -91,6 +91,13 @@ describe('the URL of a request', () => {
     });
   }
 
+  it('has nothing left of secrets that overlap', () => {
+    const url = requestUrlOf(exchangeOf({ target: '/p' }));
+    assert.ok(url);
+    const query = 'token=x://u:ab;cd@h&last=2';
+    assert.equal(fullUrl({ ...url, query }), 'https://a.test/p?token=REDACTED@h&last=2');
+  });
+
   it('has the same words whatever else masks it', () => {
     const target = 'http://me:secret@c.test/p?api_key=abc123-very-secret&mail=ada@c.test';
     const url = requestUrlOf(exchangeOf({ target, isPlain: true }));
