@@ -11,6 +11,9 @@ import type { DecodeOutcome } from './content-decoder.ts';
 /** Content kept of one body at once. A scanner waits for 32 KiB at most; one piece may decode to far more. */
 const MAX_KEPT_BYTES = 16_777_216;
 
+/** What a piece costs beside its content, roughly: many may decode to nothing. */
+const KEPT_PIECE_BYTES = 200;
+
 export interface DecodingSinks {
   /** `piece` was searched. Its stretch of the stream is to be overwritten. */
   onDecoded(piece: DecodedPiece): void;
@@ -85,7 +88,7 @@ export function createDecodingScanner(sinks: DecodingSinks): DecodingScanner {
 
   function handOver(piece: KeptPiece): void {
     const { position, length, parts, outcome } = piece;
-    keptBytes -= piece.end - piece.start;
+    keptBytes -= KEPT_PIECE_BYTES + piece.end - piece.start;
     const content = parts.length === 1 ? (parts[0] as Uint8Array) : Buffer.concat(parts);
     sinks.onDecoded({ position, length, content, outcome });
   }
@@ -93,8 +96,13 @@ export function createDecodingScanner(sinks: DecodingSinks): DecodingScanner {
   /** Hands over what was searched, but for some at the end. */
   function settle(left: number): void {
     const searchedTo = scanner.pendingPosition ?? end;
-    while (kept.length > left && (kept[0] as KeptPiece).end <= searchedTo) {
-      handOver(kept.shift() as KeptPiece);
+    let count = 0;
+    while (count < kept.length - left && (kept[count] as KeptPiece).end <= searchedTo) {
+      handOver(kept[count] as KeptPiece);
+      count += 1;
+    }
+    if (count > 0) {
+      kept.splice(0, count);
     }
   }
 
@@ -108,9 +116,11 @@ export function createDecodingScanner(sinks: DecodingSinks): DecodingScanner {
 
   return {
     begin(position, length) {
+      isCut ||= keptBytes + KEPT_PIECE_BYTES > MAX_KEPT_BYTES;
       if (isCut) {
         sinks.onUnread(position, length);
       } else {
+        keptBytes += KEPT_PIECE_BYTES;
         kept.push({ position, length, parts: [], start: end, end, outcome: 'ok' });
       }
     },
