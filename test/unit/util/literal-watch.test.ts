@@ -7,6 +7,7 @@ import {
   SECRET_HINTS,
 } from '../../../src/util/key-shapes.ts';
 import { createLiteralWatcher } from '../../../src/util/literal-watch.ts';
+import { secretCorpus } from '../../support/secrets/corpus.ts';
 
 const ALL_SEARCHES = -1;
 
@@ -85,21 +86,9 @@ describe('a watch for literals', () => {
 describe('the hints of the rules', () => {
   it('call for every search that finds something', () => {
     const begin = createLiteralWatcher(SECRET_HINTS);
-    const texts = [
-      `sk-proj-${'aB3'.repeat(14)}`,
-      `AKIA${'ABCD1234'.repeat(2)}`,
-      `aws_SECRET_access_key = ${'a/B+'.repeat(10)}`,
-      `abc8Q~${'x'.repeat(31)}`,
-      `${'a'.repeat(52)}JQQJ99${'b'.repeat(26)}`,
-      'BEARER abcdefghijklmnopqrst',
-      'basic dXNlcjpwYXNzd29yZA==',
-      '-----BEGIN RSA PRIVATE KEY-----\nMIIEabcdefghijklmnop',
-      'postgres://user:hunter22@db/x',
-      'PassWord=hunter2222',
-      'client_secret=abcdefghijkl',
-      `123456789:AA${'b'.repeat(33)}`,
-      'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIx.abcdefghij',
-    ];
+    // The corpus has credentials of every rule; letters of another case are in none of them.
+    const inAnyCase = ['BEARER abcdefghijklmnopqrst', 'PassWord=hunter2222'];
+    const texts = [...secretCorpus().map(({ text }) => text), ...inAnyCase];
     for (const one of texts) {
       const bytes = Buffer.from(`text ${one} text`);
       const text = bytes.toString('latin1');
