@@ -16,6 +16,7 @@ import { ROWS_VARIABLE, type StackRow } from '../test/support/stack-rows.ts';
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const TESTS = [
   'test/real/stacks/programs.test.ts',
+  'test/real/stacks/openssl-addon.test.ts',
   'test/real/stacks/rustls.test.ts',
   'test/real/stacks/old-go.test.ts',
   'test/real/agent-clis.test.ts',

@@ -88,7 +88,8 @@ std::string version_of(const CodeSearch &search) {
     for (const uint64_t place : search.places_of(KnownText::openssl_version)) {
         const auto found = search.c_string_around(place);
         if (found && found->address == place && found->text.size() < kMaxVersionBytes &&
-            (found->text.starts_with("OpenSSL 3.") || found->text.starts_with("OpenSSL 1.1.1"))) {
+            (found->text.starts_with("OpenSSL 4.") || found->text.starts_with("OpenSSL 3.") ||
+             found->text.starts_with("OpenSSL 1.1.1"))) {
             return found->text;
         }
     }

@@ -1,22 +1,15 @@
 /** Every call that carries plaintext, and objects that must not be mixed: exact to the byte, by connection. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { TlsStack } from '../../../src/capture/events.ts';
 import { requireKernel, skipWithout } from '../../support/kernel-guard.ts';
 import { type Certificate, makeCertificate } from '../../support/model-server/certificate.ts';
-import { closeSession, lossesOf, openSession, type Session } from '../native/harness.ts';
+import { closeSession, openSession, type Session } from '../native/harness.ts';
+import { assertExact, truthOf } from './call-truth.ts';
 import { attachLocated, capturedConversations, runProgram } from './stack-run.ts';
 import { type Conversation, startTappedServer } from './tapped-server.ts';
 
@@ -25,8 +18,6 @@ const SOURCES = fileURLToPath(new URL('./calls', import.meta.url));
 const MIB = 1024 * 1024;
 
 const library = (name: string): string => `/usr/lib/${FOLDER}/${name}`;
-const compare = (left: Conversation, right: Conversation): number =>
-  Buffer.compare(left.received, right.received) || Buffer.compare(left.sent, right.sent);
 
 interface Program {
   stack: TlsStack;
@@ -89,18 +80,6 @@ describe('calls of TLS libraries', function () {
     return program;
   }
 
-  function truthOf(at: string): Map<string, Conversation> {
-    const names = new Set(readdirSync(at).map((name) => name.replace(/\.(written|read)$/, '')));
-    const bytes = (name: string): Buffer =>
-      existsSync(join(at, name)) ? readFileSync(join(at, name)) : Buffer.alloc(0);
-    return new Map(
-      [...names].map((name) => [
-        name,
-        { received: bytes(`${name}.written`), sent: bytes(`${name}.read`) },
-      ]),
-    );
-  }
-
   /** What the program says that it wrote and read, and what was seen of it, both in one order. */
   async function run(
     context: Mocha.Context,
@@ -124,27 +103,6 @@ describe('calls of TLS libraries', function () {
     } finally {
       session.capture.close();
       rmSync(at, { recursive: true, force: true });
-    }
-  }
-
-  function assertExact(
-    truth: Iterable<Conversation>,
-    seen: Conversation[],
-    session: Session,
-  ): void {
-    assert.deepEqual(lossesOf(session), []);
-    assert.equal(
-      Object.values(session.capture.counters().drops).reduce((sum, records) => sum + records, 0),
-      0,
-    );
-    const wanted = [...truth].sort(compare);
-    const sizes = (all: Conversation[]): number[][] =>
-      all.map(({ received, sent }) => [received.length, sent.length]);
-    seen.sort(compare);
-    assert.deepEqual(sizes(seen), sizes(wanted));
-    for (const [index, conversation] of wanted.entries()) {
-      assert.ok(conversation.received.equals(seen[index]?.received ?? Buffer.alloc(0)));
-      assert.ok(conversation.sent.equals(seen[index]?.sent ?? Buffer.alloc(0)));
     }
   }
 

@@ -30,7 +30,17 @@ const MIB = 1024 * 1024;
 
 /** What a row counts. */
 const NOTHING = { connections: 0, writtenBytes: 0, readBytes: 0 };
-const WHEEL_FILE = 'import cryptography.hazmat.bindings._openssl as module; print(module.__file__)';
+/** The first one's OpenSSL is in a module of its own. */
+const WHEEL_FILE = `try:
+  import cryptography.hazmat.bindings._openssl as module
+except ImportError:
+  import cryptography.hazmat.bindings._rust as module
+print(module.__file__)`;
+const WHEELS = [
+  { openssl: '1.1.1', packages: ['cryptography==36.0.2', 'pyOpenSSL==22.0.0'] },
+  // Writes through the function that SSL_write_ex2 is made of.
+  { openssl: '4.0', packages: ['cryptography==50.0.2', 'pyOpenSSL==26.4.0'] },
+];
 
 const library = (name: string): string => `/usr/lib/${FOLDER}/${name}`;
 const script = (name: string): string => join(CLIENTS, name);
@@ -158,11 +168,11 @@ describe('programs on real TLS stacks', function () {
     });
   }
 
-  function wheel(isStripped: boolean): Case['prepare'] {
+  function wheel(packages: string[], isStripped: boolean): Case['prepare'] {
+    const name = `wheels-${packages[0]}`;
     return (server, way) => {
-      const whole = built('wheels', (path) => {
+      const whole = built(name, (path) => {
         execFileSync('/usr/bin/python3', ['-m', 'venv', path], { stdio: 'pipe' });
-        const packages = ['cryptography==36.0.2', 'pyOpenSSL==22.0.0'];
         execFileSync(join(path, 'bin/pip'), ['-q', 'install', ...packages], { stdio: 'pipe' });
       });
       const fileOf = (environment: string): string =>
@@ -170,7 +180,7 @@ describe('programs on real TLS stacks', function () {
       const environment =
         whole === undefined || !isStripped
           ? whole
-          : built('wheels-stripped', (path) => {
+          : built(`${name}-stripped`, (path) => {
               cpSync(whole, path, { recursive: true, verbatimSymlinks: true });
               execFileSync('strip', [fileOf(path)], { stdio: 'pipe' });
             });
@@ -179,7 +189,7 @@ describe('programs on real TLS stacks', function () {
         : {
             command: join(environment, 'bin/python3'),
             args: [script('pyopenssl_client.py'), ...common(server, way)],
-            version: 'cryptography 36.0.2',
+            version: packages[0]?.replace('==', ' ') ?? '',
             files: [fileOf(environment)],
           };
     };
@@ -285,18 +295,16 @@ describe('programs on real TLS stacks', function () {
       ways: [FOUR, FRESH_AT_ONCE],
       prepare: python('asyncio_client.py'),
     },
-    {
-      stack: 'openssl',
-      program: 'Python, pyOpenSSL, OpenSSL 1.1.1 in a wheel',
-      ways: [ONE, FRESH],
-      prepare: wheel(false),
-    },
-    {
-      stack: 'openssl',
-      program: 'Python, pyOpenSSL, OpenSSL 1.1.1 in a wheel without symbols',
-      ways: [ONE, FRESH],
-      prepare: wheel(true),
-    },
+    ...WHEELS.flatMap(({ openssl, packages }) =>
+      [false, true].map(
+        (isStripped): Case => ({
+          stack: 'openssl',
+          program: `Python, pyOpenSSL, OpenSSL ${openssl} in a wheel${isStripped ? ' without symbols' : ''}`,
+          ways: [ONE, FRESH],
+          prepare: wheel(packages, isStripped),
+        }),
+      ),
+    ),
     {
       stack: 'openssl',
       program: 'a C program, static without symbols',
