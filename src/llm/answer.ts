@@ -7,7 +7,7 @@ import type { ChunkClock } from './chunk-clock.ts';
 import type { ContentKeeper } from './content-keeper.ts';
 import { KeptText } from './kept-text.ts';
 import type { LlmLimits } from './limits.ts';
-import type { CallResponse, ModelCall, OutputMessage, ToolCall } from './model-call.ts';
+import type { CallResponse, ModelCall, OutputMessage, Part, ToolCall } from './model-call.ts';
 import { isCompaction, MessageFingerprint, partsOf, type WireItem } from './wire-message.ts';
 
 export interface AnswerOptions {
@@ -38,10 +38,10 @@ export interface ToolSlot {
   isTorn: boolean;
 }
 
-/** A piece that came whole. */
+/** A piece that came whole; its content, cut to what is kept, is absent when content is off. */
 interface ItemSlot {
   kind: 'item';
-  item: WireItem;
+  parts: Part[];
 }
 
 type Slot = TextSlot | ToolSlot | ItemSlot;
@@ -162,7 +162,8 @@ export class Choice {
       this.#options.call.isCompacted = true;
     }
     this.#text.appendItem(item);
-    this.slots.push({ kind: 'item', item });
+    const { content } = this.#options;
+    this.slots.push({ kind: 'item', parts: content.isOn ? partsOf([item], content) : [] });
   }
 
   /** Nothing more comes for this tool call. */
@@ -202,7 +203,7 @@ export class Choice {
   /** Fingerprint, message and the tool calls that broke off. Called once, last. */
   finish(finishReason: string): { message: OutputMessage; fingerprint: string; torn: ToolCall[] } {
     const { content } = this.#options;
-    const items: WireItem[] = [];
+    const parts: Part[] = [];
     const torn: ToolCall[] = [];
     for (const slot of this.slots) {
       if (slot.kind === 'tool') {
@@ -211,24 +212,11 @@ export class Choice {
         if (!slot.isComplete) {
           torn.push(toolCallOf(slot));
         }
-        const item: WireItem & { kind: 'tool_call' } = {
-          kind: 'tool_call',
-          name: slot.name,
-          argumentsText,
-        };
-        if (slot.argumentsText.isCut) {
-          item.isCut = true;
-        }
-        items.push(slot.id === undefined ? item : { ...item, id: slot.id });
-      } else if (slot.kind === 'item') {
-        items.push(slot.item);
-      } else if (slot.kept !== undefined) {
-        const text = slot.kept.toString();
-        const kind = slot.kind === 'transcript' ? 'text' : slot.kind;
-        items.push({ kind, text, isCut: slot.kept.isCut });
+      }
+      if (content.isOn) {
+        parts.push(...partsOfSlot(slot, content));
       }
     }
-    const parts = content.isOn ? partsOf(items, content) : [];
     const message: OutputMessage = { role: this.role, parts, finish_reason: finishReason };
     return { message, fingerprint: this.#text.hex(), torn };
   }
@@ -326,6 +314,31 @@ export function createAnswer(options: AnswerOptions): Answer {
       return choices.size > 0;
     },
   };
+}
+
+/** What a piece of the answer is in its message, at most one part. */
+function partsOfSlot(slot: Slot, content: ContentKeeper): Part[] {
+  switch (slot.kind) {
+    case 'item':
+      return slot.parts;
+    case 'tool': {
+      const { id, name, argumentsText } = slot;
+      const item: WireItem = {
+        kind: 'tool_call',
+        name,
+        argumentsText: argumentsText.toString(),
+        isCut: argumentsText.isCut,
+      };
+      return partsOf([id === undefined ? item : { ...item, id }], content);
+    }
+    default: {
+      const kind = slot.kind === 'transcript' ? 'text' : slot.kind;
+      const { kept } = slot;
+      return kept === undefined
+        ? []
+        : partsOf([{ kind, text: kept.toString(), isCut: kept.isCut }], content);
+    }
+  }
 }
 
 function toolCallOf(slot: ToolSlot): ToolCall {

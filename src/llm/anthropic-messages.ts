@@ -23,6 +23,7 @@ import {
   type JsonObject,
   parseObject,
 } from './json-access.ts';
+import { KeptText } from './kept-text.ts';
 import { createRequestMessages } from './request-messages.ts';
 import { addToolDefinition, toolDefinitionPlan } from './tool-definition.ts';
 import type {
@@ -184,11 +185,11 @@ interface OpenBlock {
   /** What came with the block's start: a tool's whole input, or a whole block of another kind. */
   start: JsonObject;
   /** JSON pieces of the input of a tool that the provider runs itself. */
-  input?: string;
+  input?: KeptText;
 }
 
 function readAnswer(context: CallContext, answer: Answer): AnswerReader {
-  const { call } = context;
+  const { call, limits } = context;
   const usage = createAnthropicUsage();
   const blocks = new Map<number, OpenBlock>();
   const template = createDeltaTemplate();
@@ -236,6 +237,10 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
   function start(index: number, block: JsonObject, timeNs: bigint): void {
     const choice = answer.choice(0);
     if (choice === undefined) {
+      return;
+    }
+    if (blocks.size >= limits.maxParts) {
+      call.damage.add('limit');
       return;
     }
     const open: OpenBlock = { kind: 'whole', start: block };
@@ -301,8 +306,9 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
           answer.choice(0)?.appendArguments(open.tool, piece, timeNs, true);
           return open;
         }
-        if ((open.input?.length ?? 0) + piece.length <= context.limits.maxArgumentBytes) {
-          open.input = (open.input ?? '') + piece;
+        open.input ??= new KeptText(limits.maxArgumentBytes);
+        if (!open.input.append(piece)) {
+          call.damage.add('limit');
         }
         return undefined;
       }
@@ -333,11 +339,17 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
     if (open.tool !== undefined) {
       completeTool(choice, open.tool, open.start, timeNs);
     } else if (open.kind === 'whole') {
-      const block = open.input === undefined ? open.start : { ...open.start, input: open.input };
-      const item = readBlock(block);
-      if (item !== undefined) {
-        choice.addItem(item, timeNs);
-      }
+      addWhole(choice, open, timeNs);
+    }
+  }
+
+  function addWhole(choice: Choice, { start: block, input }: OpenBlock, timeNs: bigint): void {
+    const item = readBlock(input === undefined ? block : { ...block, input: input.toString() });
+    if (item?.kind === 'other' && input?.isCut === true) {
+      item.isCut = true;
+    }
+    if (item !== undefined) {
+      choice.addItem(item, timeNs);
     }
   }
 

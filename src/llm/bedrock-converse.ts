@@ -27,6 +27,7 @@ import {
   type JsonObject,
   parseObject,
 } from './json-access.ts';
+import { KeptText } from './kept-text.ts';
 import type { CallRequest } from './model-call.ts';
 import { argumentsText } from './openai-message.ts';
 import { createRequestMessages } from './request-messages.ts';
@@ -39,7 +40,7 @@ import type {
   RequestReader,
   WireApiReader,
 } from './wire-api.ts';
-import { partsOf } from './wire-message.ts';
+import { partsOf, type WireItem } from './wire-message.ts';
 
 const ALL: JsonPlan = { keep: 'all' };
 const TYPE: JsonPlan = { keep: 'all', fields: new Map([['type', ALL]]) };
@@ -179,11 +180,13 @@ export function addConverseTool(context: CallContext, value: unknown): void {
 interface OpenBlock {
   text?: { slot: TextSlot; kind: 'text' | 'reasoning' };
   tool?: ToolSlot;
-  /** Of the service itself: a call with its arguments so far, or a result with its content so far. */
-  server?: { toolUse: JsonObject } | { toolResult: JsonObject };
-  /** Characters that `server` has of them. */
-  serverLength?: number;
+  server?: ServerBlock;
 }
+
+/** A tool that the service runs itself: a call with its arguments so far, or a result with its content so far. */
+type ServerBlock =
+  | { toolUse: JsonObject; input: KeptText }
+  | { toolResult: JsonObject; content: unknown[]; contentLength: number };
 
 type TextSlot = NonNullable<ReturnType<Choice['beginText']>>;
 
@@ -197,7 +200,7 @@ const inputOf = (root: unknown): unknown =>
 
 /** Reads answers of Converse, and Nova's own, whose events have their name as their only member. */
 export function readConverseAnswer(context: CallContext, answer: Answer): AnswerReader {
-  const { call } = context;
+  const { call, limits } = context;
   const blocks = new Map<number, OpenBlock>();
   const template = createDeltaTemplate([PADDING]);
   /** What the template's pieces go to. */
@@ -226,12 +229,19 @@ export function readConverseAnswer(context: CallContext, answer: Answer): Answer
   function start(choice: Choice, index: number, value: JsonObject, timeNs: bigint): void {
     const called = asObject(value.toolUse);
     const answered = asObject(value.toolResult);
-    if (called?.type === SERVER_TOOL_USE) {
-      blocks.set(index, { server: { toolUse: { ...called, input: '' } } });
-    } else if (answered !== undefined && isOfServer(answered)) {
-      blocks.set(index, { server: { toolResult: { ...answered, content: [] } } });
+    if (blocks.size >= limits.maxParts) {
+      call.damage.add('limit');
+      return;
     }
-    if (called === undefined || called.type === SERVER_TOOL_USE) {
+    if (called?.type === SERVER_TOOL_USE) {
+      const input = new KeptText(limits.maxArgumentBytes);
+      blocks.set(index, { server: { toolUse: called, input } });
+      return;
+    }
+    if (answered !== undefined && isOfServer(answered)) {
+      blocks.set(index, { server: { toolResult: answered, content: [], contentLength: 0 } });
+    }
+    if (called === undefined) {
       return;
     }
     templateTarget = undefined;
@@ -256,30 +266,30 @@ export function readConverseAnswer(context: CallContext, answer: Answer): Answer
     if (open?.kind !== kind) {
       templateTarget = undefined;
       const slot = choice.beginText(kind);
-      open = slot && { slot, kind };
-      blocks.set(index, open === undefined ? {} : { text: open });
+      if (slot === undefined) {
+        return;
+      }
+      open = { slot, kind };
+      blocks.set(index, { text: open });
     }
-    if (open !== undefined) {
-      choice.append(open.slot, piece, timeNs);
-    }
+    choice.append(open.slot, piece, timeNs);
   }
 
-  /** Pieces of what the service calls and gets itself, up to the limit of a tool's arguments. */
-  function appendOfServer(open: OpenBlock, piece: unknown): void {
-    const length = (open.serverLength ?? 0) + argumentsText(piece).length;
-    if (length > context.limits.maxArgumentBytes) {
+  /** A piece of what the service calls and gets itself, up to the limit of a tool's arguments. */
+  function appendOfServer(server: ServerBlock, piece: unknown): void {
+    if ('toolUse' in server) {
+      if (!server.input.append(textPrefix(piece) ?? '')) {
+        call.damage.add('limit');
+      }
+      return;
+    }
+    server.contentLength += argumentsText(piece).length;
+    if (server.contentLength > limits.maxArgumentBytes) {
       call.damage.add('limit');
       return;
     }
-    open.serverLength = length;
-    const { server } = open;
-    if (server !== undefined && 'toolUse' in server && typeof piece === 'string') {
-      server.toolUse.input += piece;
-    } else if (server !== undefined && 'toolResult' in server) {
-      const content = server.toolResult.content as unknown[];
-      for (const value of asArray(piece) ?? []) {
-        content.push(value);
-      }
+    for (const value of asArray(piece) ?? []) {
+      server.content.push(value);
     }
   }
 
@@ -289,7 +299,7 @@ export function readConverseAnswer(context: CallContext, answer: Answer): Answer
     const piece = asObject(value.toolUse)?.input;
     const { tool, server } = blocks.get(index) ?? {};
     if (server !== undefined) {
-      appendOfServer(blocks.get(index)!, piece ?? value.toolResult);
+      appendOfServer(server, piece ?? value.toolResult);
     }
     if (tool !== undefined && typeof piece === 'string') {
       choice.appendArguments(tool, piece, timeNs, true);
@@ -328,7 +338,7 @@ export function readConverseAnswer(context: CallContext, answer: Answer): Answer
     templateTarget = undefined;
     const { tool, server } = blocks.get(index) ?? {};
     blocks.delete(index);
-    const item = server && readConverseBlock(server);
+    const item = server && itemOfServer(server, limits.maxArgumentBytes);
     if (item !== undefined) {
       choice.addItem(item, timeNs);
     }
@@ -436,6 +446,18 @@ export function readConverseAnswer(context: CallContext, answer: Answer): Answer
     },
     mayEnd: () => hasFailed || hasStopped,
   };
+}
+
+/** What a tool of the service's own was, once its block has ended. */
+function itemOfServer(server: ServerBlock, maxContentLength: number): WireItem | undefined {
+  const isCall = 'toolUse' in server;
+  const item = readConverseBlock(
+    isCall
+      ? { toolUse: { ...server.toolUse, input: server.input.toString() } }
+      : { toolResult: { ...server.toolResult, content: server.content } },
+  );
+  const isCut = isCall ? server.input.isCut : server.contentLength > maxContentLength;
+  return item?.kind === 'other' && isCut ? { ...item, isCut } : item;
 }
 
 /** What a body of Bedrock's runtime is. */

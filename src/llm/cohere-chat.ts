@@ -102,7 +102,7 @@ function documentText(item: WireItem): WireItem {
 function readAnswer(context: CallContext, answer: Answer): AnswerReader {
   const { call } = context;
   /** Texts that are open, by the number of their content. */
-  const texts = new Map<number, ReturnType<Choice['beginText']>>();
+  const texts = new Map<number, NonNullable<ReturnType<Choice['beginText']>>>();
   const tools = new Map<number, ToolSlot>();
   let plan: ReturnType<Choice['beginText']>;
   let isDone = false;
@@ -131,13 +131,13 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
 
   function appendContent(choice: Choice, index: number, content: JsonObject, timeNs: bigint): void {
     const isThinking = content.type === 'thinking' || content.thinking !== undefined;
-    let slot = texts.get(index);
+    const slot = texts.get(index) ?? choice.beginText(isThinking ? 'reasoning' : 'text');
     if (slot === undefined) {
-      slot = choice.beginText(isThinking ? 'reasoning' : 'text');
-      texts.set(index, slot);
+      return;
     }
+    texts.set(index, slot);
     const piece = isThinking ? content.thinking : content.text;
-    if (slot !== undefined && typeof piece === 'string') {
+    if (typeof piece === 'string') {
       choice.append(slot, piece, timeNs);
     }
   }

@@ -231,7 +231,7 @@ interface ChoiceState {
 }
 
 function readAnswer(context: CallContext, answer: Answer): AnswerReader {
-  const { call, content } = context;
+  const { call } = context;
   const states = new Map<number, ChoiceState>();
   const template = createDeltaTemplate();
   /** What the template's text is a piece of. */
@@ -331,7 +331,7 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
     if (items.length > 0) {
       answer.touch(timeNs);
     }
-    for (const item of content.isOn ? items : []) {
+    for (const item of items) {
       target.choice.addItem(item, timeNs);
     }
   }

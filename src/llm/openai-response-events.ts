@@ -134,8 +134,13 @@ export function createResponseEvents(
     }
   }
 
-  function itemAt(index: number): OpenItem {
+  /** The item with this number; undefined where as many as there may be are open. */
+  function itemAt(index: number): OpenItem | undefined {
     let item = open.get(index);
+    if (item === undefined && open.size >= limits.maxParts) {
+      call.damage.add('limit');
+      return undefined;
+    }
     if (item === undefined) {
       item = { texts: new Map(), hasText: false };
       open.set(index, item);
@@ -147,7 +152,7 @@ export function createResponseEvents(
     const item = asObject(root.item) ?? {};
     const name = toolNameOf(item);
     const state = itemAt(asCount(root.output_index) ?? 0);
-    if (name === undefined || state.tool !== undefined) {
+    if (name === undefined || state === undefined || state.tool !== undefined) {
       return;
     }
     const tool = answer.choice(0)?.beginToolCall(asName(item.call_id), name, timeNs);
@@ -169,8 +174,8 @@ export function createResponseEvents(
     }
     const item = itemAt(asCount(root.output_index) ?? 0);
     const key = `${kind} ${asCount(root.summary_index) ?? ''} ${asCount(root.content_index) ?? ''}`;
-    const slot = item.texts.get(key) ?? choice.beginText(kind);
-    if (slot === undefined) {
+    const slot = item?.texts.get(key) ?? choice.beginText(kind);
+    if (item === undefined || slot === undefined) {
       return;
     }
     item.texts.set(key, slot);

@@ -15,6 +15,7 @@ export type WireItem =
       kind: 'other';
       /** What tells it apart from another one. */
       value: unknown;
+      isCut?: boolean;
       toPart(content: ContentKeeper): Part;
     };
 

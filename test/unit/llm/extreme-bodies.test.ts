@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { awsEvent } from '../../support/aws-event-stream.ts';
 import {
+  anthropicEvents,
   type Observed,
   runExchange,
   type WireExchange,
@@ -53,6 +54,21 @@ const EVENTS: readonly [
     '{"type":"response.output_item.done","output_index":0,"item":{"type":"odd_call","x":$}}',
   ],
 ];
+
+/** An answer of Converse, ended as it should be; its first block is still open. */
+function converse(events: readonly Buffer[]): WireExchange {
+  return {
+    target: '/model/m/converse-stream',
+    request: { messages: [{ role: 'user', content: [{ text: 'Hi' }] }] },
+    status: 200,
+    contentType: 'application/vnd.amazon.eventstream',
+    response: Buffer.concat([
+      ...events,
+      awsEvent('contentBlockStop', { contentBlockIndex: 0 }),
+      awsEvent('messageStop', { stopReason: 'end_turn' }),
+    ]),
+  };
+}
 
 function streamed(wire: Pick<WireExchange, 'target' | 'request'>, data: string[]): Observed {
   const response = data.map((one) => `data: ${one}\n\n`).join('');
@@ -113,23 +129,152 @@ describe('a list that is as long as a body may have it', () => {
   }
 
   it('is read: what a tool that the service runs itself brought, in a stream', () => {
-    const content = Array.from({ length: 300_000 }, () => 1);
-    const { order, call } = runExchange({
-      target: '/model/m/converse-stream',
-      request: { messages: [{ role: 'user', content: [{ text: 'Hi' }] }] },
-      status: 200,
-      contentType: 'application/vnd.amazon.eventstream',
-      response: Buffer.concat([
+    const toolResult = Array.from({ length: 300_000 }, () => 1);
+    const { order, call } = runExchange(
+      converse([
         awsEvent('contentBlockStart', {
           contentBlockIndex: 0,
           start: { toolResult: { toolUseId: 't', type: 'search_result' } },
         }),
-        awsEvent('contentBlockDelta', { contentBlockIndex: 0, delta: { toolResult: content } }),
-        awsEvent('contentBlockStop', { contentBlockIndex: 0 }),
-        awsEvent('messageStop', { stopReason: 'end_turn' }),
+        awsEvent('contentBlockDelta', { contentBlockIndex: 0, delta: { toolResult } }),
       ]),
-    });
+    );
     assert.deepEqual(order, ['started', 'finished']);
     assert.equal(call?.response?.messages[0]?.parts[0]?.type, 'server_tool_call_response');
   });
+});
+
+/** What is given to a tool that the provider runs itself, in pieces of which the second is too long. */
+const PIECES = ['{"a":"', 'x'.repeat(30), '"}'];
+const BLOCK_START = { type: 'content_block_start', index: 0 };
+const SERVER_TOOLS: readonly (readonly [api: string, wire: WireExchange])[] = [
+  [
+    'Anthropic’s',
+    {
+      ...CLAUDE,
+      status: 200,
+      contentType: SSE,
+      response: anthropicEvents([
+        {
+          ...BLOCK_START,
+          content_block: { type: 'server_tool_use', id: 's', name: 'search', input: {} },
+        },
+        ...PIECES.map((piece) => ({
+          type: 'content_block_delta',
+          index: 0,
+          delta: { type: 'input_json_delta', partial_json: piece },
+        })),
+        { type: 'content_block_stop', index: 0 },
+        { type: 'message_stop' },
+      ]),
+    },
+  ],
+  [
+    'Bedrock’s',
+    converse([
+      awsEvent('contentBlockStart', {
+        contentBlockIndex: 0,
+        start: { toolUse: { toolUseId: 's', name: 'search', type: 'server_tool_use' } },
+      }),
+      ...PIECES.map((input) =>
+        awsEvent('contentBlockDelta', { contentBlockIndex: 0, delta: { toolUse: { input } } }),
+      ),
+    ]),
+  ],
+];
+
+describe('the arguments of a tool that the provider runs itself', () => {
+  for (const [api, wire] of SERVER_TOOLS) {
+    it(`are cut at their limit, and marked: ${api}`, () => {
+      const { call } = runExchange(wire, undefined, { limits: { maxArgumentBytes: 20 } });
+      assert.deepEqual(call?.response?.messages[0]?.parts, [
+        {
+          type: 'server_tool_call',
+          name: 'search',
+          id: 's',
+          server_tool_call: { type: 'search', input: PIECES.join('').slice(0, 20) },
+          truncated: true,
+        },
+      ]);
+      assert.deepEqual([...call!.damage.kinds], ['limit']);
+    });
+  }
+
+  it('bring no more than that as a result', () => {
+    const result = (text: string) =>
+      awsEvent('contentBlockDelta', { contentBlockIndex: 0, delta: { toolResult: [{ text }] } });
+    const start = { toolResult: { toolUseId: 's', type: 'search_result' } };
+    const wire = converse([
+      awsEvent('contentBlockStart', { contentBlockIndex: 0, start }),
+      ...['a', 'b'.repeat(30), 'c'].map(result),
+    ]);
+    const { call } = runExchange(wire, undefined, { limits: { maxArgumentBytes: 30 } });
+    assert.deepEqual(call!.response!.messages[0]!.parts, [
+      {
+        type: 'server_tool_call_response',
+        id: 's',
+        server_tool_call_response: {
+          type: 'search_result',
+          content: [{ type: 'text', content: 'a' }],
+        },
+        truncated: true,
+      },
+    ]);
+    assert.deepEqual([...call!.damage.kinds], ['limit']);
+  });
+});
+
+describe('the open pieces of an answer', () => {
+  const numbers = Array.from({ length: 50 }, (_, index) => index);
+  const OPENED: readonly (readonly [api: string, wire: WireExchange])[] = [
+    [
+      'messages',
+      {
+        ...CLAUDE,
+        status: 200,
+        contentType: SSE,
+        response: anthropicEvents([
+          ...numbers.map((index) => ({ ...BLOCK_START, index, content_block: { type: 'odd' } })),
+          { type: 'message_stop' },
+        ]),
+      },
+    ],
+    [
+      'responses',
+      {
+        target: '/v1/responses',
+        request: { model: 'm', input: 'Hi', stream: true },
+        status: 200,
+        contentType: SSE,
+        response: anthropicEvents([
+          ...numbers.map((output_index) => ({
+            type: 'response.output_item.added',
+            output_index,
+            item: { type: 'message' },
+          })),
+          { type: 'response.completed', response: { status: 'completed', output: [] } },
+        ]),
+      },
+    ],
+    [
+      'Converse',
+      converse(
+        numbers.map((contentBlockIndex) =>
+          awsEvent('contentBlockStart', {
+            contentBlockIndex,
+            start: { toolUse: { type: 'server_tool_use' } },
+          }),
+        ),
+      ),
+    ],
+  ];
+  for (const [api, wire] of OPENED) {
+    it(`are as many as its parts may be: ${api}`, () => {
+      const kinds = (maxParts: number) => [
+        ...runExchange(wire, undefined, { limits: { maxParts } }).call!.damage.kinds,
+      ];
+      assert.deepEqual(kinds(49), ['limit']);
+      assert.deepEqual(kinds(50), []);
+    });
+  }
 });
