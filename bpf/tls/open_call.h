@@ -21,8 +21,10 @@
 #include "skip.h"
 #include "stream.h"
 
-/* For `place` of settle_calls: outside of every call of the thread. */
+/* For `place` of settle_call: outside of every call of the thread, which frees the object; outside
+ * of every call of the goroutine. */
 #define NO_PLACE 0
+#define OUTSIDE_GO 1
 
 static __always_inline void report_open(const struct connection_key *key,
                                         struct connection *connection, u64 direction, u64 bytes,
@@ -41,6 +43,8 @@ static __always_inline void report_open(const struct connection_key *key,
     };
     transfer.enter_ns = transfer.time_ns;
     report_skip(&transfer, connection, direction);
+    /* Nobody has seen the frames in it. */
+    connection->follows_frames[direction & 1] = 0;
     if (bytes) {
         note_loss(&transfer, connection, 0, bytes);
         report_loss(&transfer, connection, reason);
@@ -48,7 +52,6 @@ static __always_inline void report_open(const struct connection_key *key,
         return;
     }
     /* Nothing that counts positions holds from here on. */
-    connection->follows_frames[direction & 1] = 0;
     bpf_map_delete_elem(&verdicts, key);
     if (report_loss(&transfer, connection, SL_DROP_RING_FULL) &&
         report_unknown_loss(&transfer, connection, reason))
@@ -207,11 +210,12 @@ static __always_inline bool open_call(const struct call *call, u64 owner, u64 pl
         return connection->socket_cookie;
     }
     if (connection && is_new) {
-        /* Reading a connection is never made of writing to it, nor the other way round. */
-        u64 outside = call->stack == SL_STACK_GO ? 1 : ~0ULL;
+        /* A program may write from within a read, where it is told that the handshake is over. In
+         * Go a goroutine that reads does nothing else. */
+        u64 other = call->stack == SL_STACK_GO ? OUTSIDE_GO : place;
         bool is_read = call->direction == SL_DIRECTION_READ;
-        settle_calls(connection, call->object, owner, is_read ? place : outside,
-                     is_read ? outside : place);
+        settle_calls(connection, call->object, owner, is_read ? place : other,
+                     is_read ? other : place);
     }
     note_call(call->object, call->enter_ns, owner, place, open_call_shape(call));
     return false;

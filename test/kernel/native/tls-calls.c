@@ -8,6 +8,8 @@
  * - nested:OUTER:INNER:BYTES: SSL_write on OUTER, which within it calls SSL_write on INNER with 5
  *   bytes more
  * - wrapped:OBJECT:BYTES: SSL_write_ex that is made of SSL_write on the same object
+ * - answer:OBJECT:READ:WRITTEN: SSL_read that within it calls SSL_write on the same object, as a
+ *   program does that is told of the end of the handshake there
  * - retry:OBJECT:BYTES: SSL_write that returns -1, then again
  * - partial:OBJECT:BYTES: SSL_write of BYTES that takes half
  * - fault:OBJECT:BYTES: SSL_write that makes its buffer unreadable before it returns
@@ -15,8 +17,10 @@
  * - lost:OBJECT:BYTES: SSL_write_ex that makes its count unreadable before it returns
  * - left:OBJECT: gnutls_record_uncork that is left without a return
  * - quit:OBJECT:BYTES: SSL_read that is left without a return
+ * - quit_deep:OBJECT:BYTES: the same, deeper on the stack than any other call
  * - crowd:OBJECT:BYTES, crowd_ex:OBJECT:BYTES: SSL_read or SSL_read_ex that within it begins more
  *   calls, on the last object, than are kept track of, and leaves them without a return
+ * - content:OBJECT:DIRECTION:HEX: SSL_read or SSL_write of these bytes
  * - repeat:COUNT:OBJECT:BYTES: COUNT times write
  * - sleep:MILLISECONDS
  * - sync: waits for another line
@@ -38,6 +42,10 @@ struct ssl {
     int number;
     size_t position[2];
     struct ssl *inner;
+    /* Written within the next SSL_read. */
+    size_t answer;
+    /* What the next SSL_read has read. */
+    const unsigned char *content;
     int mode;
 };
 
@@ -48,6 +56,7 @@ enum { PLAIN, RETRY, PARTIAL, FAULT, LIAR, LOST, WRAPPED, QUIT, CROWD };
 
 static jmp_buf way_out;
 static void begin_many_calls(void);
+static void write_answer(struct ssl *ssl);
 
 static struct ssl objects[OBJECTS];
 static unsigned char *space;
@@ -86,7 +95,13 @@ __attribute__((noipa)) int SSL_read(struct ssl *ssl, void *buffer, int bytes) {
         longjmp(way_out, 1);
     if (ssl->mode == CROWD)
         begin_many_calls();
-    fill(ssl, 0, buffer, (size_t)bytes);
+    if (ssl->answer)
+        write_answer(ssl);
+    if (ssl->content)
+        memcpy(buffer, ssl->content, (size_t)bytes);
+    else
+        fill(ssl, 0, buffer, (size_t)bytes);
+    ssl->content = NULL;
     ssl->position[0] += (size_t)bytes;
     return bytes;
 }
@@ -113,6 +128,15 @@ __attribute__((noipa)) int SSL_read_ex(struct ssl *ssl, void *buffer, size_t byt
     ssl->position[0] += bytes;
     *count = bytes;
     return 1;
+}
+
+static void write_answer(struct ssl *ssl) {
+    size_t bytes = ssl->answer;
+    unsigned char *answer = malloc(bytes);
+    ssl->answer = 0;
+    fill(ssl, 1, answer, bytes);
+    SSL_write(ssl, answer, (int)bytes);
+    free(answer);
 }
 
 /* Each deeper on the stack than the one before, so that none is in another's place. */
@@ -164,6 +188,26 @@ static void write_bytes(struct ssl *ssl, size_t bytes, int is_ex) {
         SSL_write(ssl, space, (int)bytes);
 }
 
+static void pass_content(struct ssl *ssl, int direction, const char *hex) {
+    unsigned char content[256];
+    size_t bytes = 0;
+    while (bytes < sizeof(content) && sscanf(hex + bytes * 2, "%2hhx", &content[bytes]) == 1)
+        bytes++;
+    if (direction) {
+        SSL_write(ssl, content, (int)bytes);
+        return;
+    }
+    ssl->content = content;
+    SSL_read(ssl, space, (int)bytes);
+}
+
+static __attribute__((noinline)) void read_deeper(struct ssl *ssl, int bytes) {
+    volatile unsigned char *room = __builtin_alloca(4096);
+    room[0] = 0;
+    SSL_read(ssl, space, bytes);
+    __asm__ volatile("" ::: "memory");
+}
+
 static void run(const char *command) {
     char name[32];
     unsigned long number[3] = {0, 0, 0};
@@ -186,6 +230,9 @@ static void run(const char *command) {
         ssl->inner = &objects[number[1] % OBJECTS];
         write_bytes(ssl, number[2], 0);
         ssl->inner = NULL;
+    } else if (!strcmp(name, "answer")) {
+        ssl->answer = number[2];
+        SSL_read(ssl, space, (int)number[1]);
     } else if (!strcmp(name, "wrapped")) {
         ssl->mode = WRAPPED;
         write_bytes(ssl, number[1], 1);
@@ -215,10 +262,14 @@ static void run(const char *command) {
     } else if (!strcmp(name, "left")) {
         if (setjmp(way_out) == 0)
             gnutls_record_uncork(ssl, 0);
-    } else if (!strcmp(name, "quit")) {
+    } else if (!strcmp(name, "quit") || !strcmp(name, "quit_deep")) {
         ssl->mode = QUIT;
-        if (setjmp(way_out) == 0)
-            SSL_read(ssl, space, (int)number[1]);
+        if (setjmp(way_out) == 0) {
+            if (!strcmp(name, "quit"))
+                SSL_read(ssl, space, (int)number[1]);
+            else
+                read_deeper(ssl, (int)number[1]);
+        }
         ssl->mode = PLAIN;
     } else if (!strcmp(name, "crowd") || !strcmp(name, "crowd_ex")) {
         ssl->mode = CROWD;
@@ -227,6 +278,8 @@ static void run(const char *command) {
         else
             SSL_read_ex(ssl, space, number[1], &done);
         ssl->mode = PLAIN;
+    } else if (!strcmp(name, "content")) {
+        pass_content(ssl, (int)number[1], strrchr(command, ':') + 1);
     } else if (!strcmp(name, "repeat")) {
         for (unsigned long i = 0; i < number[0]; i++)
             write_bytes(&objects[number[1] % OBJECTS], number[2], 0);

@@ -297,19 +297,20 @@ describe('TLS calls in the kernel', function () {
 
   const losses = () =>
     lossesOf(session).map(({ position, lostBytes, reason }) => [position, lostBytes, reason]);
-  const positions = (object = 0) =>
+  const positions = () =>
     dataOf(session)
-      .filter((event) => event.connection.object === dataOf(session)[object]?.connection.object)
+      .filter((event) => event.connection.object === dataOf(session)[0]?.connection.object)
       .map(({ position, bytes }) => [position, bytes.length]);
 
-  for (const [what, after] of [
-    ['its connection’s next call', 'read:1:30'],
-    ['its connection’s next call the other way', 'write:1:30'],
-    ['a call on another connection in its place', 'read:2:30'],
-    ['the end of its connection', 'free:1'],
+  for (const [what, left, ...after] of [
+    ['its connection’s next call', 'quit:1:20', 'read:1:30'],
+    ['its connection’s next call the other way', 'quit_deep:1:20', 'write:1:30'],
+    ['its connection’s next call in its direction', 'quit:1:20', 'write:1:30', 'read:1:30'],
+    ['a call on another connection in its place', 'quit:1:20', 'read:2:30'],
+    ['the end of its connection', 'quit:1:20', 'free:1'],
   ] as const) {
     it(`names a call that was left without a return as lost, of unknown size, at ${what}`, async () => {
-      await runTlsCalls(session, ['read:1:10', 'quit:1:20', after]);
+      await runTlsCalls(session, ['read:1:10', left, ...after]);
       closeSession(session);
       assert.deepEqual(losses(), [[10, 0, 'orphan']]);
       assert.equal(session.capture.counters().drops.orphan, 1);
@@ -362,6 +363,21 @@ describe('TLS calls in the kernel', function () {
     closeSession(session);
     assert.deepEqual(losses(), []);
     assert.equal(session.capture.counters().drops.orphan ?? 0, 0);
+  });
+
+  it('takes no read for lost within which the program writes', async () => {
+    await runTlsCalls(session, ['answer:1:10:20', 'read:1:5', 'answer:1:30:40', 'write:1:7']);
+    closeSession(session);
+    assert.deepEqual(losses(), []);
+    assert.equal(session.capture.counters().drops.orphan, 0);
+    assert.deepEqual(positions(), [
+      [0, 20],
+      [0, 10],
+      [10, 5],
+      [20, 40],
+      [15, 30],
+      [60, 7],
+    ]);
   });
 
   it('begins a new connection at a freed address and after an exec', async () => {

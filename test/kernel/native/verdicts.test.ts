@@ -134,6 +134,50 @@ describe('verdicts in the kernel', function () {
     );
   });
 
+  it('takes nothing for the content of a stream behind a call whose frames nobody has seen', async () => {
+    const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n').toString('hex');
+    const child = startWatched(session, buildTlsCalls(), [
+      `content:1:1:${preface}`,
+      // DATA of stream 1, whose 100 bytes give way to others, with the first five of the next header.
+      'content:1:0:000064000000000001',
+      'crowd:1:105',
+      'sync',
+      // The rest of that header, of HEADERS, and what is a header of DATA only at first sight.
+      'content:1:0:0000000300ea60000000000001',
+      'read:1:500',
+      'free:1',
+    ]);
+    while (dataOf(session).length < 2) {
+      await delay(10);
+    }
+    const ref = (dataOf(session)[0] as DataEvent).connection;
+    session.capture.setVerdict(ref, { readUntil: Infinity, writeUntil: 0, readStream: 1 });
+    child.stdin?.write('\n');
+    assert.equal(await ended(child), 0);
+    closeSession(session);
+    const story = session.events.flatMap((event) => {
+      if (!('connection' in event) || event.connection.object !== ref.object) {
+        return [];
+      }
+      switch (event.type) {
+        case 'data':
+          return [`${event.direction} ${event.position}+${event.bytes.length}`];
+        case 'loss':
+          return [`loss ${event.position}+${event.lostBytes}`];
+        default:
+          return [event.type];
+      }
+    });
+    assert.deepEqual(story, [
+      'write 0+24',
+      'read 0+9',
+      'loss 9+105',
+      'read 114+13',
+      'read 127+500',
+      'close',
+    ]);
+  });
+
   it('takes thousands of verdicts a second', async () => {
     const pid = await runTlsCalls(session, ['write:3:100']);
     const ref = {
