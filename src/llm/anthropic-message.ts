@@ -7,6 +7,7 @@ import type { ContentKeeper } from './content-keeper.ts';
 import { asArray, asName, asObject, type JsonObject } from './json-access.ts';
 import type { Part } from './model-call.ts';
 import { argumentsText, asText } from './openai-message.ts';
+import { serverToolCall, serverToolResult } from './server-tool.ts';
 import type { WireItem, WireMessage } from './wire-message.ts';
 
 const ALL: JsonPlan = { keep: 'all' };
@@ -124,29 +125,12 @@ function otherPart(type: string, block: JsonObject, content: ContentKeeper): Par
     }
   }
   if (type === 'server_tool_use' || type === 'mcp_tool_use') {
-    return serverToolCall(block, content);
+    return serverToolCall(block, block.id, content);
   }
   if (type.endsWith('_tool_result')) {
-    const part: Part = {
-      type: 'server_tool_call_response',
-      server_tool_call_response: { type, content: content.keepValue(block.content) },
-    };
-    const id = asName(block.tool_use_id);
-    return id === undefined ? part : { ...part, id };
+    return serverToolResult(type, content.keepValue(block.content), block.tool_use_id);
   }
   return { ...(content.keepValue(block) as JsonObject), type };
-}
-
-/** A tool that the provider runs itself. */
-function serverToolCall(block: JsonObject, content: ContentKeeper): Part {
-  const name = textPrefix(block.name) ?? '';
-  const part: Part = {
-    type: 'server_tool_call',
-    name,
-    server_tool_call: { type: name, input: content.keep(argumentsText(block.input)) },
-  };
-  const id = asName(block.id);
-  return id === undefined ? part : { ...part, id };
 }
 
 function sourcePart(

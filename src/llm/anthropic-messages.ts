@@ -15,16 +15,17 @@ import { ANTHROPIC_USAGE_PLAN, createAnthropicUsage } from './anthropic-usage.ts
 import { createDeltaTemplate } from './delta-template.ts';
 import { errorOf } from './error-body.ts';
 import {
-  asArray,
   asCount,
   asName,
   asNumber,
   asObject,
+  asTexts,
   type JsonObject,
   parseObject,
 } from './json-access.ts';
 import { KeptText } from './kept-text.ts';
-import { createRequestMessages } from './request-messages.ts';
+import { readConversationRequest } from './request-messages.ts';
+import { setField } from './set-field.ts';
 import { addToolDefinition, toolDefinitionPlan } from './tool-definition.ts';
 import type {
   AnswerReader,
@@ -103,41 +104,19 @@ export const anthropicMessages: WireApiReader = {
 function readRequest(context: CallContext, target: CallTarget): RequestReader {
   const { call, content } = context;
   const request = call.request;
-  const messages = createRequestMessages(context, readAnthropicMessage);
-
-  function set<Field extends keyof typeof request>(
-    field: Field,
-    value: (typeof request)[Field] | undefined,
-  ): void {
-    if (value !== undefined) {
-      request[field] = value;
-    }
-  }
-
-  function addTool(value: unknown): void {
-    const tool = asObject(value);
-    if (tool === undefined) {
-      return;
-    }
-    // The provider's own tools are told apart by their types; a client's tool has none, or `custom`.
-    const type = asName(tool.type);
-    const isOwn = type === undefined || type === 'custom';
-    addToolDefinition(context, isOwn ? 'function' : type, tool, 'input_schema');
-  }
 
   function setParameters(body: JsonObject): void {
-    set('model', asName(body.model));
-    set('stream', typeof body.stream === 'boolean' ? body.stream : undefined);
-    set('maxTokens', asCount(body.max_tokens));
-    set('temperature', asNumber(body.temperature));
-    set('topP', asNumber(body.top_p));
-    set('topK', asNumber(body.top_k));
-    const stops = asArray(body.stop_sequences)?.filter((stop) => typeof stop === 'string');
-    set('stopSequences', stops === undefined || stops.length === 0 ? undefined : stops);
-    set('serviceTier', asName(body.service_tier));
-    set('reasoningLevel', asName(asObject(body.output_config)?.effort));
+    setField(request, 'model', asName(body.model));
+    setField(request, 'stream', typeof body.stream === 'boolean' ? body.stream : undefined);
+    setField(request, 'maxTokens', asCount(body.max_tokens));
+    setField(request, 'temperature', asNumber(body.temperature));
+    setField(request, 'topP', asNumber(body.top_p));
+    setField(request, 'topK', asNumber(body.top_k));
+    setField(request, 'stopSequences', asTexts(body.stop_sequences));
+    setField(request, 'serviceTier', asName(body.service_tier));
+    setField(request, 'reasoningLevel', asName(asObject(body.output_config)?.effort));
     const format = asObject(body.output_format) ?? asObject(asObject(body.output_config)?.format);
-    set('outputType', format?.type === 'json_schema' ? 'json' : undefined);
+    setField(request, 'outputType', format?.type === 'json_schema' ? 'json' : undefined);
     if (content.isOn) {
       request.systemInstructions = partsOf(readBlocks(body.system), content);
     }
@@ -151,30 +130,31 @@ function readRequest(context: CallContext, target: CallTarget): RequestReader {
     );
   }
 
-  return {
-    plan: content.isOn ? REQUEST_PLAN_WITH_CONTENT : REQUEST_PLAN,
-    item(name, value, isWhole) {
-      if (name === 'message') {
-        messages.add(value, isWhole);
-      } else {
-        addTool(value);
-      }
-    },
-    end(root, isWhole) {
-      const body = asObject(root);
-      if (body !== undefined) {
-        setParameters(body);
-      }
+  return readConversationRequest(context, {
+    plan: REQUEST_PLAN,
+    planWithContent: REQUEST_PLAN_WITH_CONTENT,
+    readMessage: readAnthropicMessage,
+    addTool,
+    end(body, isWhole) {
+      setParameters(body);
       if (isAddressed()) {
         return true;
       }
-      return (
-        body !== undefined &&
-        (Array.isArray(body.messages) || !isWhole) &&
-        (request.model !== undefined || request.maxTokens !== undefined)
-      );
+      const isNamed = request.model !== undefined || request.maxTokens !== undefined;
+      return isNamed && (Array.isArray(body.messages) || !isWhole);
     },
-  };
+  });
+}
+
+function addTool(context: CallContext, value: unknown): void {
+  const tool = asObject(value);
+  if (tool === undefined) {
+    return;
+  }
+  // The provider's own tools are told apart by their types; a client's tool has none, or `custom`.
+  const type = asName(tool.type);
+  const isOwn = type === undefined || type === 'custom';
+  addToolDefinition(context, isOwn ? 'function' : type, tool, 'input_schema');
 }
 
 /** A content block of a stream that is still open. */

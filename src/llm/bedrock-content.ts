@@ -7,6 +7,7 @@ import type { ContentKeeper } from './content-keeper.ts';
 import { asArray, asName, asObject, type JsonObject } from './json-access.ts';
 import type { Part } from './model-call.ts';
 import { argumentsText, asText } from './openai-message.ts';
+import { serverToolCall, serverToolResult } from './server-tool.ts';
 import { partsOf, type WireItem, type WireMessage } from './wire-message.ts';
 
 const ALL: JsonPlan = { keep: 'all' };
@@ -125,7 +126,11 @@ export function readConverseBlock(block: JsonObject): WireItem | undefined {
   }
   const called = asObject(block.toolUse);
   if (called?.type === SERVER_TOOL_USE) {
-    return { kind: 'other', value: block, toPart: (content) => serverToolCall(called, content) };
+    return {
+      kind: 'other',
+      value: block,
+      toPart: (content) => serverToolCall(called, called.toolUseId, content),
+    };
   }
   if (called !== undefined) {
     const item: WireItem = {
@@ -161,25 +166,9 @@ export function isOfServer({ type }: JsonObject): boolean {
   return typeof type === 'string' && type !== 'tool_result';
 }
 
-function serverToolCall(called: JsonObject, content: ContentKeeper): Part {
-  const name = textPrefix(called.name) ?? '';
-  const part: Part = {
-    type: 'server_tool_call',
-    name,
-    server_tool_call: { type: name, input: content.keep(argumentsText(called.input)) },
-  };
-  const id = asName(called.toolUseId);
-  return id === undefined ? part : { ...part, id };
-}
-
 function serverResult(answered: JsonObject, content: ContentKeeper): Part {
-  const { type } = answered;
-  const part: Part = {
-    type: 'server_tool_call_response',
-    server_tool_call_response: { type, content: partsOf(resultItems(answered), content) },
-  };
-  const id = asName(answered.toolUseId);
-  return id === undefined ? part : { ...part, id };
+  const result = partsOf(resultItems(answered), content);
+  return serverToolResult(answered.type, result, answered.toolUseId);
 }
 
 function resultItems(answered: JsonObject): WireItem[] {

@@ -24,6 +24,7 @@ import {
   asName,
   asNumber,
   asObject,
+  asTexts,
   type JsonObject,
   parseObject,
 } from './json-access.ts';
@@ -158,8 +159,7 @@ export function setInferenceConfig(request: CallRequest, value: unknown): void {
   setField(request, 'temperature', asNumber(config.temperature));
   setField(request, 'topP', asNumber(config.topP) ?? asNumber(config.top_p));
   setField(request, 'topK', asNumber(config.topK) ?? asNumber(config.top_k));
-  const stops = asArray(config.stopSequences)?.filter((stop) => typeof stop === 'string');
-  setField(request, 'stopSequences', stops === undefined || stops.length === 0 ? undefined : stops);
+  setField(request, 'stopSequences', asTexts(config.stopSequences));
 }
 
 export function addConverseTool(context: CallContext, value: unknown): void {

@@ -26,6 +26,7 @@ import {
   asName,
   asNumber,
   asObject,
+  asTexts,
   type JsonObject,
   parseObject,
 } from './json-access.ts';
@@ -278,17 +279,9 @@ function setParameters(request: CallRequest, body: JsonObject): void {
   setField(request, 'seed', asNumber(body.seed));
   setField(request, 'frequencyPenalty', asNumber(body.frequency_penalty));
   setField(request, 'presencePenalty', asNumber(body.presence_penalty));
-  const stops = asArray(body.stop_sequences ?? body.stop)?.filter(
-    (stop) => typeof stop === 'string',
-  );
-  setField(request, 'stopSequences', stops === undefined || stops.length === 0 ? undefined : stops);
+  setField(request, 'stopSequences', asTexts(body.stop_sequences ?? body.stop));
   setField(request, 'dimensionCount', asCount(body.dimensions) ?? asCount(body.output_dimension));
-  const formats = asArray(body.embedding_types ?? body.embeddingTypes);
-  setField(
-    request,
-    'encodingFormats',
-    formats?.filter((type) => typeof type === 'string'),
-  );
+  setField(request, 'encodingFormats', asTexts(body.embedding_types ?? body.embeddingTypes));
 }
 
 /** A message in whichever of the shapes. */

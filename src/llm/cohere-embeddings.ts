@@ -6,7 +6,7 @@ import type { JsonPlan } from '../util/json-scanner.ts';
 import type { Answer } from './answer.ts';
 import { COHERE_USAGE_PLAN, readCohereUsage } from './cohere-usage.ts';
 import { errorOf } from './error-body.ts';
-import { asArray, asCount, asName, asObject } from './json-access.ts';
+import { asCount, asName, asObject, asTexts } from './json-access.ts';
 import { setField } from './set-field.ts';
 import { readWholeAnswer } from './whole-answer.ts';
 import type { AnswerReader, CallContext, RequestReader, WireApiReader } from './wire-api.ts';
@@ -55,8 +55,7 @@ function readRequest({ call }: CallContext): RequestReader {
       const body = asObject(root) ?? {};
       setField(call.request, 'model', asName(body.model));
       setField(call.request, 'dimensionCount', asCount(body.output_dimension));
-      const formats = asArray(body.embedding_types)?.filter((type) => typeof type === 'string');
-      setField(call.request, 'encodingFormats', formats);
+      setField(call.request, 'encodingFormats', asTexts(body.embedding_types));
       return 'texts' in body || 'inputs' in body || 'images' in body || !isWhole;
     },
   };

@@ -3,7 +3,7 @@
  * https://docs.cohere.com/reference/chat
  */
 import type { JsonPlan } from '../util/json-scanner.ts';
-import { asArray, asCount, asName, asNumber, asObject, type JsonObject } from './json-access.ts';
+import { asCount, asName, asNumber, asObject, asTexts, type JsonObject } from './json-access.ts';
 import type { CallRequest } from './model-call.ts';
 import { outputType } from './openai-chat-completions.ts';
 import { setField } from './set-field.ts';
@@ -34,7 +34,6 @@ export function setCohereParameters(request: CallRequest, body: JsonObject): voi
   setField(request, 'frequencyPenalty', asNumber(body.frequency_penalty));
   setField(request, 'presencePenalty', asNumber(body.presence_penalty));
   setField(request, 'seed', asNumber(body.seed));
-  const stops = asArray(body.stop_sequences)?.filter((stop) => typeof stop === 'string');
-  setField(request, 'stopSequences', stops === undefined || stops.length === 0 ? undefined : stops);
+  setField(request, 'stopSequences', asTexts(body.stop_sequences));
   setField(request, 'outputType', outputType(asObject(body.response_format)?.type));
 }

@@ -1,5 +1,5 @@
 /** Finds the provider's own words for an error in a JSON body or a stream's event, in all the shapes seen. */
-import { textPrefix } from '../util/json-scanner.ts';
+import { type JsonPlan, textPrefix } from '../util/json-scanner.ts';
 import { asArray, asObject, type JsonObject } from './json-access.ts';
 
 export interface ProviderError {
@@ -7,6 +7,15 @@ export interface ProviderError {
   type?: string;
   message?: string;
 }
+
+/** Members of an answer in which OpenAI's APIs, and those who speak them, tell of an error. */
+export const ERROR_MEMBERS: readonly (readonly [string, JsonPlan])[] = [
+  'error',
+  'message',
+  'detail',
+  'code',
+  'type',
+].map((name) => [name, { keep: 'all' }]);
 
 /** A code, not a sentence: error.type must be of low cardinality. */
 const CODE = /^[A-Za-z0-9_.:-]{1,100}$/;

@@ -17,7 +17,15 @@ import { addPartialArguments } from './gemini-partial-arguments.ts';
 import { geminiTargetOf, setGoogleProvider } from './gemini-target.ts';
 import { GEMINI_USAGE_PLAN, readGeminiUsage } from './gemini-usage.ts';
 import { createGrowingText, type GrowingText } from './growing-text.ts';
-import { asArray, asCount, asName, asNumber, asObject, type JsonObject } from './json-access.ts';
+import {
+  asArray,
+  asCount,
+  asName,
+  asNumber,
+  asObject,
+  asTexts,
+  type JsonObject,
+} from './json-access.ts';
 import { type RecordPlan, readRecord } from './record-json.ts';
 import { createRequestMessages } from './request-messages.ts';
 import { setField } from './set-field.ts';
@@ -173,14 +181,7 @@ function readRequest(context: CallContext, target: CallTarget): RequestReader {
     setField(request, 'frequencyPenalty', asNumber(given('frequencyPenalty', 'frequency_penalty')));
     setField(request, 'presencePenalty', asNumber(given('presencePenalty', 'presence_penalty')));
     setField(request, 'seed', asNumber(config.seed));
-    const stops = asArray(given('stopSequences', 'stop_sequences'))?.filter(
-      (stop) => typeof stop === 'string',
-    );
-    setField(
-      request,
-      'stopSequences',
-      stops === undefined || stops.length === 0 ? undefined : stops,
-    );
+    setField(request, 'stopSequences', asTexts(given('stopSequences', 'stop_sequences')));
     setField(request, 'outputType', outputType(config));
     const thinking = asObject(given('thinkingConfig', 'thinking_config'));
     setField(

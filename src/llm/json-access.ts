@@ -46,6 +46,12 @@ export function asArray(value: unknown): unknown[] | undefined {
   return Array.isArray(value) ? value : undefined;
 }
 
+/** The texts of a list, or one that stands for a list; undefined when there is none. */
+export function asTexts(value: unknown): string[] | undefined {
+  const texts = (asArray(value) ?? [value]).filter((text) => typeof text === 'string');
+  return texts.length === 0 ? undefined : texts;
+}
+
 /** A whole string that is not empty. */
 export function asName(value: unknown): string | undefined {
   return typeof value === 'string' && value.length > 0 ? value : undefined;

@@ -3,7 +3,7 @@
  * https://github.com/ollama/ollama/blob/main/docs/api.md
  */
 import type { JsonPlan } from '../util/json-scanner.ts';
-import { asArray, asCount, asName, asNumber, asObject, type JsonObject } from './json-access.ts';
+import { asCount, asName, asNumber, asObject, asTexts, type JsonObject } from './json-access.ts';
 import type { CallRequest } from './model-call.ts';
 import { setField } from './set-field.ts';
 
@@ -30,8 +30,7 @@ export function setOllamaOptions(request: CallRequest, body: JsonObject): void {
   setField(request, 'frequencyPenalty', asNumber(options.frequency_penalty));
   setField(request, 'presencePenalty', asNumber(options.presence_penalty));
   setField(request, 'seed', asNumber(options.seed));
-  const stops = asArray(options.stop)?.filter((stop) => typeof stop === 'string');
-  setField(request, 'stopSequences', stops === undefined || stops.length === 0 ? undefined : stops);
+  setField(request, 'stopSequences', asTexts(options.stop));
   // Mostly a truth value; some models take a level.
   setField(request, 'reasoningLevel', asName(body.think));
   const isJson = body.format === 'json' || asObject(body.format) !== undefined;

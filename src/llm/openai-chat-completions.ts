@@ -6,13 +6,14 @@ import { type JsonPlan, textPrefix } from '../util/json-scanner.ts';
 import type { Answer, Choice, ToolSlot } from './answer.ts';
 import { deploymentOf } from './azure-deployment.ts';
 import { createDeltaTemplate } from './delta-template.ts';
-import { errorOf } from './error-body.ts';
+import { ERROR_MEMBERS, errorOf } from './error-body.ts';
 import {
   asArray,
   asCount,
   asName,
   asNumber,
   asObject,
+  asTexts,
   type JsonObject,
   parseObject,
 } from './json-access.ts';
@@ -27,7 +28,8 @@ import {
 } from './openai-message.ts';
 import { OPENAI_USAGE_PLAN, readOpenAiUsage } from './openai-usage.ts';
 import { providerOfAnswer, VLLM_MEMBERS } from './provider-signatures.ts';
-import { createRequestMessages } from './request-messages.ts';
+import { readConversationRequest } from './request-messages.ts';
+import { setField } from './set-field.ts';
 import { addNestedToolDefinition, toolDefinitionPlan } from './tool-definition.ts';
 import type {
   AnswerReader,
@@ -76,14 +78,6 @@ function requestPlan(isContentOn: boolean): JsonPlan {
 const REQUEST_PLAN = requestPlan(false);
 const REQUEST_PLAN_WITH_CONTENT = requestPlan(true);
 
-const ERROR_FIELDS: readonly (readonly [string, JsonPlan])[] = [
-  ['error', ALL],
-  ['message', ALL],
-  ['detail', ALL],
-  ['code', ALL],
-  ['type', ALL],
-];
-
 const ANSWER_PLAN: JsonPlan = {
   keep: 'all',
   fields: new Map<string, JsonPlan>([
@@ -113,7 +107,7 @@ const ANSWER_PLAN: JsonPlan = {
     // Only that they are there: they tell whose answer it is.
     ...[...VLLM_MEMBERS, 'stats'].map((name): [string, JsonPlan] => [name, EMPTY]),
     ['timings', { keep: 'all', fields: new Map([['predicted_per_second', ALL]]) }],
-    ...ERROR_FIELDS,
+    ...ERROR_MEMBERS,
   ]),
 };
 // Google answers errors as a list of one.
@@ -136,65 +130,37 @@ function isChatCompletions({ path }: CallTarget): boolean {
 }
 
 function readRequest(context: CallContext, target: CallTarget): RequestReader {
-  const { call, content } = context;
-  const request = call.request;
-  const messages = createRequestMessages(context, readOpenAiMessage);
+  const request = context.call.request;
 
   function setParameters(body: JsonObject): void {
-    set('model', asName(body.model) ?? deploymentOf(target.path));
-    set('stream', typeof body.stream === 'boolean' ? body.stream : undefined);
-    set('maxTokens', asCount(body.max_completion_tokens) ?? asCount(body.max_tokens));
-    set('temperature', asNumber(body.temperature));
-    set('topP', asNumber(body.top_p));
-    set('topK', asNumber(body.top_k));
-    set('frequencyPenalty', asNumber(body.frequency_penalty));
-    set('presencePenalty', asNumber(body.presence_penalty));
-    set('stopSequences', stopSequences(body.stop));
-    set('seed', asNumber(body.seed));
-    set('choiceCount', asCount(body.n));
+    setField(request, 'model', asName(body.model) ?? deploymentOf(target.path));
+    setField(request, 'stream', typeof body.stream === 'boolean' ? body.stream : undefined);
+    const limit = asCount(body.max_completion_tokens) ?? asCount(body.max_tokens);
+    setField(request, 'maxTokens', limit);
+    setField(request, 'temperature', asNumber(body.temperature));
+    setField(request, 'topP', asNumber(body.top_p));
+    setField(request, 'topK', asNumber(body.top_k));
+    setField(request, 'frequencyPenalty', asNumber(body.frequency_penalty));
+    setField(request, 'presencePenalty', asNumber(body.presence_penalty));
+    setField(request, 'stopSequences', asTexts(body.stop));
+    setField(request, 'seed', asNumber(body.seed));
+    setField(request, 'choiceCount', asCount(body.n));
     const format = outputType(asObject(body.response_format)?.type);
-    set('outputType', format ?? outputTypeOfModalities(body.modalities));
-    set('serviceTier', asName(body.service_tier));
-    set('reasoningLevel', asName(body.reasoning_effort));
+    setField(request, 'outputType', format ?? outputTypeOfModalities(body.modalities));
+    setField(request, 'serviceTier', asName(body.service_tier));
+    setField(request, 'reasoningLevel', asName(body.reasoning_effort));
   }
 
-  function set<Field extends keyof typeof request>(
-    field: Field,
-    value: (typeof request)[Field] | undefined,
-  ): void {
-    if (value !== undefined) {
-      request[field] = value;
-    }
-  }
-
-  return {
-    plan: content.isOn ? REQUEST_PLAN_WITH_CONTENT : REQUEST_PLAN,
-    item(name, value, isWhole) {
-      if (name === 'message') {
-        messages.add(value, isWhole);
-      } else {
-        addNestedToolDefinition(context, value);
-      }
+  return readConversationRequest(context, {
+    plan: REQUEST_PLAN,
+    planWithContent: REQUEST_PLAN_WITH_CONTENT,
+    readMessage: readOpenAiMessage,
+    addTool: addNestedToolDefinition,
+    end(body, isWhole) {
+      setParameters(body);
+      return !isWhole || 'messages' in body || 'model' in body;
     },
-    end(root, isWhole) {
-      const body = asObject(root);
-      if (body !== undefined) {
-        setParameters(body);
-      }
-      if (!isWhole) {
-        return true;
-      }
-      return body !== undefined && ('messages' in body || 'model' in body);
-    },
-  };
-}
-
-function stopSequences(stop: unknown): string[] | undefined {
-  if (typeof stop === 'string') {
-    return [stop];
-  }
-  const list = asArray(stop)?.filter((item) => typeof item === 'string');
-  return list === undefined || list.length === 0 ? undefined : list;
+  });
 }
 
 /** gen_ai.output.type of a list of what an answer may hold: text is always among it. */

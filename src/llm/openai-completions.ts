@@ -5,13 +5,14 @@
 import { type JsonPlan, textPrefix } from '../util/json-scanner.ts';
 import type { Answer, Choice } from './answer.ts';
 import { deploymentOf } from './azure-deployment.ts';
-import { errorOf } from './error-body.ts';
+import { ERROR_MEMBERS, errorOf } from './error-body.ts';
 import {
   asArray,
   asCount,
   asName,
   asNumber,
   asObject,
+  asTexts,
   type JsonObject,
   parseObject,
 } from './json-access.ts';
@@ -75,11 +76,7 @@ const ANSWER_PLAN: JsonPlan = {
         },
       },
     ],
-    ['error', ALL],
-    ['message', ALL],
-    ['detail', ALL],
-    ['code', ALL],
-    ['type', ALL],
+    ...ERROR_MEMBERS,
   ]),
 };
 
@@ -129,8 +126,7 @@ function readRequest(context: CallContext, target: CallTarget): RequestReader {
     setField(request, 'presencePenalty', asNumber(body.presence_penalty));
     setField(request, 'seed', asNumber(body.seed));
     setField(request, 'choiceCount', asCount(body.n));
-    const stops = (asArray(body.stop) ?? [body.stop]).filter((stop) => typeof stop === 'string');
-    setField(request, 'stopSequences', stops.length === 0 ? undefined : stops);
+    setField(request, 'stopSequences', asTexts(body.stop));
   }
 
   return {

@@ -1,7 +1,7 @@
 /** Answers of OpenAI's APIs of which only the head is read: who answered, what it used up, or why it failed. */
 import type { JsonPlan } from '../util/json-scanner.ts';
 import type { Answer } from './answer.ts';
-import { errorOf } from './error-body.ts';
+import { ERROR_MEMBERS, errorOf } from './error-body.ts';
 import { asObject } from './json-access.ts';
 import type { Usage } from './model-call.ts';
 import { OPENAI_USAGE_PLAN, readOpenAiUsage } from './openai-usage.ts';
@@ -16,11 +16,7 @@ const PLAN: JsonPlan = {
     ['id', ALL],
     ['model', ALL],
     ['usage', OPENAI_USAGE_PLAN],
-    ['error', ALL],
-    ['message', ALL],
-    ['detail', ALL],
-    ['code', ALL],
-    ['type', ALL],
+    ...ERROR_MEMBERS,
   ]),
 };
 // Google answers errors as a list of one.

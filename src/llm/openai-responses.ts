@@ -4,6 +4,7 @@
  */
 import { type JsonPlan, textPrefix } from '../util/json-scanner.ts';
 import type { Answer } from './answer.ts';
+import { ERROR_MEMBERS } from './error-body.ts';
 import {
   asArray,
   asCount,
@@ -15,6 +16,7 @@ import {
 } from './json-access.ts';
 import { outputType } from './openai-chat-completions.ts';
 import { isNamedCall, OPENAI_ITEM_PLAN, qualifiedName, readOpenAiItem } from './openai-item.ts';
+import { asText } from './openai-message.ts';
 import { conversationOf, createResponseEvents } from './openai-response-events.ts';
 import { OPENAI_USAGE_PLAN } from './openai-usage.ts';
 import { createRequestMessages } from './request-messages.ts';
@@ -94,11 +96,7 @@ const ANSWER_PLAN: JsonPlan = {
     ['conversation', CONVERSATION],
     ['output', { keep: 'all', items: OPENAI_ITEM_PLAN }],
     ['usage', OPENAI_USAGE_PLAN],
-    ['error', ALL],
-    ['message', ALL],
-    ['detail', ALL],
-    ['code', ALL],
-    ['type', ALL],
+    ...ERROR_MEMBERS,
   ]),
 };
 // Google answers errors as a list of one.
@@ -194,13 +192,13 @@ export function readResponsesRequest(
       setField(request, 'promptVariables', readVariables(asObject(prompt?.variables)));
     }
     setField(request, 'isBackground', body.background === true || undefined);
-    const instructions = body.instructions;
-    if (content.isOn && textPrefix(instructions)) {
-      const item = { kind: 'text', text: instructions as string } as const;
-      request.systemInstructions = partsOf([item], content);
+    const instructions = asText(body.instructions);
+    if (content.isOn && instructions !== undefined) {
+      request.systemInstructions = partsOf([{ kind: 'text', text: instructions }], content);
     }
-    if (textPrefix(body.input) !== undefined) {
-      const text = body.input as string;
+    const input = textPrefix(body.input);
+    if (input !== undefined) {
+      const text = asText(body.input) ?? input;
       messages.add({ role: 'user', items: [{ kind: 'text', text }] }, !isTorn);
     }
   }
