@@ -32,7 +32,7 @@ import type { HttpContext } from './http-options.ts';
 import { createMessageBody, isEncoded, type MessageBody } from './message-body.ts';
 import { type BodyFraming, frameRequest, frameResponse, listOf } from './message-framing.ts';
 import { createMessageReader, type LostCause, type MessageReader } from './message-reader.ts';
-import { judgeBody } from './verdicts.ts';
+import { judgeBody, judgeForeign } from './verdicts.ts';
 
 /** An exchange that is not over. */
 interface OpenExchange {
@@ -87,6 +87,8 @@ export function createHttp1Connection(
   let isPipelining = false;
   /** A request began before the last response was over: pipelining, or a loss not yet noticed. */
   let mayBePipelining = false;
+  /** The newest request was sent when no other waited for its response. */
+  let isAlone = true;
   /** Requests and responses of this connection can no longer be matched. */
   let isUnmatched = false;
   let hasLostRequests = beginning.lostRequestBytes > 0;
@@ -114,6 +116,8 @@ export function createHttp1Connection(
 
   /** The newest exchanges whose bodies were judged, when the first bytes behind their heads were read. */
   const judged: Record<Direction, OpenExchange | undefined> = { read: undefined, write: undefined };
+  /** Bytes in a row in which a message was searched for, since the last verdict on them. */
+  const unplacedBytes: Record<Direction, number> = { read: 0, write: 0 };
 
   // ---- exchanges -------------------------------------------------------------------------------------------
 
@@ -239,6 +243,7 @@ export function createHttp1Connection(
     hasLostRequests = false;
     hasUnanswered = false;
     hasUnexplainedResponse = false;
+    isAlone = awaiting.length === 0 && receiving === undefined;
     awaiting.push(one);
     if (awaiting.length > limits.maxPendingExchanges) {
       counters.pendingLimits += 1;
@@ -629,6 +634,26 @@ export function createHttp1Connection(
     }
   }
 
+  /** What comes behind a head that was lost: only the next message tells more. */
+  function judgeUnplaced(direction: Direction, reader: MessageReader, bytes: number): void {
+    if (!reader.isSearching) {
+      unplacedBytes[direction] = 0;
+      return;
+    }
+    unplacedBytes[direction] += bytes;
+    // Behind an answer that cannot be placed, that to a request which was sent already comes without any sign.
+    const wanted = direction === requestDirection ? sending?.requestBody : receiving?.responseBody;
+    if (!isAlone || wanted?.isWanted) {
+      return;
+    }
+    const found = { read: 0, write: 0, [direction]: unplacedBytes[direction] };
+    const verdict = judgeForeign(found, ends);
+    if (verdict) {
+      unplacedBytes[direction] = 0;
+      context.onVerdict?.(connection, verdict);
+    }
+  }
+
   const requests: MessageReader = createMessageReader(
     'request',
     limits,
@@ -757,6 +782,8 @@ export function createHttp1Connection(
       release(direction, ends[direction]);
       if (context.onVerdict !== undefined && !isTunnel) {
         judge(direction);
+        const reader = direction === requestDirection ? requests : responses;
+        judgeUnplaced(direction, reader, bytes.length);
       }
     },
 

@@ -10,7 +10,7 @@ const MIN_SKIPPED_BODY_BYTES = 65_536;
 const MIN_FOREIGN_BYTES = 4096;
 
 /** The same of one direction alone, which may be the middle of a body whose head came before observation began. */
-const MIN_ONE_SIDED_BYTES = 65_536;
+export const MIN_ONE_SIDED_BYTES = 65_536;
 
 /** Types of which nobody reads a part; only these are skipped where the body does not tell its length. */
 const OPAQUE_TYPE =

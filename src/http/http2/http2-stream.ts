@@ -25,7 +25,7 @@ import { withFormParts } from '../form-parts.ts';
 import type { HttpContext } from '../http-options.ts';
 import { createMessageBody, isEncoded, type MessageBody } from '../message-body.ts';
 import { listOf } from '../message-framing.ts';
-import { isWorthSkipping } from '../verdicts.ts';
+import { isWorthSkipping, MIN_ONE_SIDED_BYTES } from '../verdicts.ts';
 import { GrpcMessages } from './grpc-messages.ts';
 import type { HeaderList } from './header-list.ts';
 import { openStreamTunnel, type StreamTunnel } from './stream-tunnel.ts';
@@ -309,16 +309,23 @@ export class Http2Stream {
     delete this.message(half)?.grpcMessages;
   }
 
-  /** Whether what is left of this body is worth a verdict. Asked once: true at most the first time. */
+  /** Whether what is left of this body is worth a verdict. True at most once. */
   judge(direction: Direction): boolean {
     const half = this.half(direction);
     const message = this.message(half);
     if (half.isJudged || message === undefined) {
       return false;
     }
+    if (message.headers === NO_FIELDS && message.bodyBytes < MIN_ONE_SIDED_BYTES) {
+      // Its head was lost: what it is, its length must tell.
+      return false;
+    }
     half.isJudged = true;
     if (half.body?.isWanted) {
       return false;
+    }
+    if (message.headers === NO_FIELDS) {
+      return true;
     }
     const length = Number(message.headers.get('content-length') ?? Infinity);
     return isWorthSkipping(message.headers, length - message.bodyBytes);

@@ -23,7 +23,8 @@ interface Outcome {
 }
 
 /**
- * `calls` begin with `>` (written) or `<` (read). `lagCalls`: calls that pass before a verdict reaches the kernel.
+ * `calls` begin with `>` (written) or `<` (read), lost ones with `!` before it. `lagCalls`: calls that pass before a
+ * verdict reaches the kernel.
  */
 function converse(
   calls: readonly string[],
@@ -74,11 +75,17 @@ function converse(
     return position[direction] + bytes <= until && (whileAt === undefined || whileAt === otherAt);
   }
 
-  for (const text of calls) {
+  for (const marked of calls) {
     call += 1;
     timeNs += 10n;
+    const isLost = marked.startsWith('!');
+    const text = isLost ? marked.slice(1) : marked;
     const direction = text.startsWith('>') ? 'write' : 'read';
     const bytes = Buffer.from(text.slice(1), 'latin1');
+    if (isLost) {
+      position[direction] += bytes.length;
+      continue;
+    }
     if (isUnwanted(direction, bytes.length)) {
       skipped[direction] += bytes.length;
       position[direction] += bytes.length;
@@ -201,6 +208,47 @@ describe('verdicts on what nobody looks at', () => {
   it('let the next request be seen on a connection joined in the middle of a download', () => {
     const { exchanges, copiedBytes } = converse([...inCalls('<', BODY), GET, OK]);
     assert.deepEqual(exchanges.map(line), ['GET 0/0 → 200 2/0 complete']);
+    assert.ok(copiedBytes < 100_000, `${copiedBytes}`);
+  });
+
+  it('leave out a download whose head was lost, and keep what follows it', () => {
+    const { exchanges, copiedBytes } = converse([
+      GET,
+      `!${HEAD}${'x'.repeat(20_000)}`,
+      ...inCalls('<', BODY.slice(20_000)),
+      GET,
+      OK,
+    ]);
+    assert.deepEqual(exchanges.map(line), [
+      'GET 0/0 → undefined undefined/0 open gap',
+      'GET 0/0 → 200 2/0 complete',
+    ]);
+    assert.ok(copiedBytes < 100_000, `${copiedBytes}`);
+  });
+
+  it('keep the answers to further requests after one whose head was lost', () => {
+    const long = `<HTTP/1.1 200 OK\r\nContent-Length: 200000\r\n\r\n`;
+    const { exchanges } = converse([
+      GET + GET.slice(1),
+      `!${long}`,
+      ...inCalls('<', 'x'.repeat(200_000)),
+      OK,
+    ]);
+    assert.equal(exchanges.at(-1)?.response?.status, 200);
+  });
+
+  it('leave out an upload whose head was lost', () => {
+    const head = `!>POST /file HTTP/1.1\r\nContent-Length: ${MIB}\r\n\r\n`;
+    const { exchanges, copiedBytes } = converse([
+      GET,
+      OK,
+      head,
+      ...inCalls('>', BODY),
+      OK,
+      GET,
+      OK,
+    ]);
+    assert.equal(exchanges.map(line).at(-1), 'GET 0/0 → 200 2/0 complete');
     assert.ok(copiedBytes < 100_000, `${copiedBytes}`);
   });
 
