@@ -156,6 +156,7 @@ describe('the end of what is observed', function () {
 
 describe('the end of Sightline', function () {
   this.timeout(120_000);
+  const defer = deferToAfterEach();
   let server: ModelServer;
 
   before(async function () {
@@ -242,7 +243,11 @@ describe('the end of Sightline', function () {
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       stderr += text;
     });
-    assert.equal(await exitOf(child), 1);
+    const ended = exitOf(child);
+    // Something to print: on a quiet host nothing may start for long.
+    const events = setInterval(() => spawnSync('true'), 100);
+    defer(() => clearInterval(events));
+    assert.equal(await ended, 1);
     assert.match(
       stderr,
       /^sightline: stdout cannot be written \(ENOSPC[^\n]+: make room, or send it elsewhere$/m,
