@@ -118,7 +118,17 @@ struct vm_area_struct {
     struct file *vm_file;
 };
 
+/* The page of a process's own probes; its beginning is where probed returns go. */
+struct xol_area {
+    unsigned long vaddr;
+};
+
+struct uprobes_state {
+    struct xol_area *xol_area;
+};
+
 struct mm_struct {
+    struct uprobes_state uprobes_state;
     unsigned long arg_start, arg_end, env_start, env_end;
     struct file *exe_file;
 };

@@ -29,9 +29,12 @@ struct call {
     /* enum sl_stack. */
     u32 stack;
     /* The result is as wide as a register, not an int. */
-    u64 is_wide;
+    u32 is_wide;
     /* The buffer is where the address of a packet is stored (gnutls_record_recv_packet). */
-    u64 is_packet;
+    u32 is_packet;
+    /* Its end may be seen elsewhere than at its return: no frame tells of it (kernel/frame.h). */
+    u32 ends_elsewhere;
+    u32 pad;
     /*
      * Probed functions that share the frame beside the first: one that ends by jumping to another
      * (gnutls_record_send to gnutls_record_send2) leaves it its frame, and returns with it.

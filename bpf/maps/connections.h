@@ -62,8 +62,9 @@ struct connection {
     struct open_call open_calls[2];
     /* Thread that hands over what was counted before (gnutls_record_uncork); 0 when none does. */
     u64 quiet_tid;
-    /* Since when. */
+    /* Since when, and the stack pointer at its entry. */
     u64 quiet_ns;
+    u64 quiet_place;
     /* enum sl_stack. */
     u64 stack;
     /* Of the socket that carries it, once that was reported; 0 until then. */

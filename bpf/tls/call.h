@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "../kernel/frame.h"
 #include "../kernel/place.h"
 #include "../kernel/types.h"
 #include <bpf/bpf_tracing.h>
@@ -66,6 +67,7 @@ static __always_inline int enter_call(struct pt_regs *ctx, const struct call_sha
         .stack = shape.stack,
         .is_wide = shape.is_wide,
         .is_packet = shape.is_packet,
+        .ends_elsewhere = shape.place != 0,
     };
     /* Functions that return the number as an int take it as one, whose upper half is undefined in
      * the register. */
@@ -145,20 +147,26 @@ static __always_inline bool is_wrapper(const struct call *call, struct connectio
 
 /*
  * Whether the thread has left the call that keeps its sends quiet without returning from it (a
- * longjmp, or its entry gave way): it reads, which it does not within, or that is too long ago.
+ * longjmp, or its entry gave way): it reads, and not within that call, or that is too long ago.
  * What it has sent since then was not counted.
  */
 static __always_inline bool has_left_quiet(const struct call *call,
                                            const struct connection *connection, u64 direction,
-                                           u32 tid) {
-    return connection->quiet_tid == tid &&
-           (direction == SL_DIRECTION_READ || call->enter_ns - connection->quiet_ns > QUIET_MAX_NS);
+                                           u32 tid, u64 place) {
+    if (connection->quiet_tid != tid)
+        return false;
+    if (call->enter_ns - connection->quiet_ns > QUIET_MAX_NS)
+        return true;
+    return direction == SL_DIRECTION_READ &&
+           (place >= connection->quiet_place || !has_probed_frame(connection->quiet_place));
 }
 
-/* Hands over what a call has carried; `may_wrap` where a library makes probed functions of others.
+/*
+ * Hands over what a call has carried; `may_wrap` where a library makes probed functions of others,
+ * and then `place` is the stack pointer at its entry.
  */
 static __always_inline void finish_call(const struct call *call, u64 pid_tgid, u64 carried,
-                                        const bool may_wrap) {
+                                        const bool may_wrap, u64 place) {
     u64 bytes = forget_bounds(carried, call->enter_ns);
     if (bytes == 0) {
         end_open_call(call->object, call->direction, call->enter_ns, pid_tgid);
@@ -182,7 +190,7 @@ static __always_inline void finish_call(const struct call *call, u64 pid_tgid, u
         return;
     }
     close_call(connection, call->direction, call->enter_ns, pid_tgid);
-    if (may_wrap && has_left_quiet(call, connection, direction, tid)) {
+    if (may_wrap && has_left_quiet(call, connection, direction, tid, place)) {
         lose_track(call, pid_tgid, SL_DROP_ORPHAN, bytes);
         return;
     }
@@ -262,7 +270,7 @@ static __always_inline int exit_call_of(struct pt_regs *ctx, u64 stack_pointer,
         call.buffer = gnutls_packet_data(call.buffer, bytes);
         call.capacity = bytes;
     }
-    finish_call(&call, pid_tgid, bytes, true);
+    finish_call(&call, pid_tgid, bytes, true, stack_pointer);
     return 0;
 }
 

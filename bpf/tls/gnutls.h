@@ -79,7 +79,7 @@ int gnutls_packet_enter(struct pt_regs *ctx) {
 }
 
 /* Sends of a connection by the thread that runs are not counted, or are again. */
-static __always_inline void set_quiet(u64 session, u64 pid_tgid, u64 tid) {
+static __always_inline void set_quiet(u64 session, u64 pid_tgid, u64 tid, u64 place) {
     struct connection_key key = {
         .object = session,
         .pid = pid_tgid >> 32,
@@ -89,6 +89,7 @@ static __always_inline void set_quiet(u64 session, u64 pid_tgid, u64 tid) {
         return;
     connection->quiet_tid = tid;
     connection->quiet_ns = bpf_ktime_get_boot_ns();
+    connection->quiet_place = place;
 }
 
 SEC("uprobe/gnutls_uncork_enter")
@@ -101,7 +102,7 @@ int gnutls_uncork_enter(struct pt_regs *ctx) {
     };
     u64 pid_tgid = bpf_get_current_pid_tgid();
     if (is_seen(pid_tgid >> 32))
-        set_quiet(PT_REGS_PARM1(ctx), pid_tgid, (u32)pid_tgid);
+        set_quiet(PT_REGS_PARM1(ctx), pid_tgid, (u32)pid_tgid, PT_REGS_SP(ctx));
     return enter_call(ctx, shape);
 }
 
@@ -110,7 +111,7 @@ int gnutls_uncork_exit(struct pt_regs *ctx) {
     u64 pid_tgid = bpf_get_current_pid_tgid();
     struct call call;
     if (take_call(ctx, pid_tgid, false, &call))
-        set_quiet(call.object, pid_tgid, 0);
+        set_quiet(call.object, pid_tgid, 0, NO_PLACE);
     return 0;
 }
 

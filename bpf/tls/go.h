@@ -99,7 +99,7 @@ static __always_inline int go_finish(struct pt_regs *ctx, const bool has_registe
     /* The stack may have been moved since. */
     if (value.buffer_depth)
         value.call.buffer = stack.high - value.buffer_depth;
-    finish_call(&value.call, pid_tgid, carried_bytes(&value.call, returned), false);
+    finish_call(&value.call, pid_tgid, carried_bytes(&value.call, returned), false, NO_PLACE);
     return 0;
 }
 

@@ -2,7 +2,8 @@
  * Marks the connection of a call whose bytes nobody has seen. A connection knows its newest call in
  * each direction of which no return was seen. When it is met again, such a call
  *
- * - goes on: its entry is there (another thread's, or around the call that begins now);
+ * - goes on: its entry is there (another thread's, or around the call that begins now: a callback
+ *   may use the object within a call on it, in either direction);
  * - was left without a return: its entry is there, and its frame is gone or another call's. What it
  *   has carried is not known;
  * - had its entry give way to others', and has returned with bytes since (maps/orphans.h).
@@ -11,6 +12,7 @@
  */
 #pragma once
 
+#include "../kernel/frame.h"
 #include "../kernel/types.h"
 #include <bpf/bpf_helpers.h>
 #include "../maps/calls.h"
@@ -21,10 +23,8 @@
 #include "skip.h"
 #include "stream.h"
 
-/* For `place` of settle_call: outside of every call of the thread, which frees the object; outside
- * of every call of the goroutine. */
+/* For a place: outside of every call of the thread. */
 #define NO_PLACE 0
-#define OUTSIDE_GO 1
 
 static __always_inline void report_open(const struct connection_key *key,
                                         struct connection *connection, u64 direction, u64 bytes,
@@ -84,16 +84,33 @@ __noinline int lose_call(u64 object, u64 direction, u64 enter_ns) {
     return 0;
 }
 
-static __always_inline bool is_kept(const struct open_call *open, u32 pid, u64 stack) {
+/* The entry of the call, or null when that has given way. */
+static __always_inline const struct call *kept_call(const struct open_call *open, u32 pid,
+                                                    u64 stack) {
     if (stack == SL_STACK_GO) {
         struct goroutine_call_key key = {
             .goroutine = open->owner, .depth = open->place, .pid = pid};
         struct goroutine_call *entry = bpf_map_lookup_elem(&goroutine_calls, &key);
-        return entry && entry->call.enter_ns == open->enter_ns;
+        return entry && entry->call.enter_ns == open->enter_ns ? &entry->call : NULL;
     }
     struct call_key key = {.pid_tgid = open->owner, .stack_pointer = open->place};
     struct call *entry = bpf_map_lookup_elem(&calls, &key);
-    return entry && entry->enter_ns == open->enter_ns && !entry->is_finished;
+    return entry && entry->enter_ns == open->enter_ns && !entry->is_finished ? entry : NULL;
+}
+
+/*
+ * Whether the call that is kept goes on, now that `owner` has a call at `place`: that one is within
+ * it, or another thread's. Goroutines count places from the other end.
+ */
+static __always_inline bool goes_on(const struct call *kept, const struct open_call *open,
+                                    u64 stack, u64 owner, u64 place) {
+    if (stack == SL_STACK_GO)
+        return owner != open->owner || place == NO_PLACE || place >= open->place;
+    if (place == NO_PLACE)
+        return false;
+    if (owner != open->owner)
+        return true;
+    return place < open->place && (kept->ends_elsewhere || has_probed_frame(open->place));
 }
 
 /* Bytes that the open call has returned; 0 when it does not return their number. */
@@ -110,7 +127,7 @@ static __always_inline u64 returned_bytes(const struct open_call *open, u64 retu
 
 /*
  * What became of the connection's open call in one direction, now that `owner` has a call at
- * `place`, or (NO_PLACE) frees the object. Goroutines count places from the other end.
+ * `place`, or (NO_PLACE) frees the object.
  */
 __noinline int settle_call(u64 object, u64 direction, u64 owner, u64 place) {
     struct connection_key key = {.object = object, .pid = bpf_get_current_pid_tgid() >> 32};
@@ -124,12 +141,9 @@ __noinline int settle_call(u64 object, u64 direction, u64 owner, u64 place) {
     if (connection->process_start_ns != process_start_of(task) ||
         connection->exec_id != BPF_CORE_READ(task, self_exec_id))
         return 0;
-    bool is_go = connection->stack == SL_STACK_GO;
-    if (is_kept(&open, key.pid, connection->stack)) {
-        /* Of a goroutine the same place is no other call: its function has begun again. */
-        bool is_inside = is_go ? place >= open.place : place < open.place;
-        bool goes_on = place == NO_PLACE ? is_go : owner != open.owner || is_inside;
-        if (goes_on)
+    const struct call *kept = kept_call(&open, key.pid, connection->stack);
+    if (kept) {
+        if (goes_on(kept, &open, connection->stack, owner, place))
             return 0;
         connection->open_calls[direction].enter_ns = 0;
         count(SL_DROP_ORPHAN, 0);
@@ -210,9 +224,9 @@ static __always_inline bool open_call(const struct call *call, u64 owner, u64 pl
         return connection->socket_cookie;
     }
     if (connection && is_new) {
-        /* A program may write from within a read, where it is told that the handshake is over. In
-         * Go a goroutine that reads does nothing else. */
-        u64 other = call->stack == SL_STACK_GO ? OUTSIDE_GO : place;
+        /* Of a goroutine the same place is the same function that has begun again, or the other
+         * one, and that has left the first. */
+        u64 other = call->stack == SL_STACK_GO ? place - 1 : place;
         bool is_read = call->direction == SL_DIRECTION_READ;
         settle_calls(connection, call->object, owner, is_read ? place : other,
                      is_read ? other : place);

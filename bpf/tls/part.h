@@ -7,6 +7,6 @@
 __attribute__((noinline)) int carry_part(struct call *part) {
     if (!part)
         return 0;
-    finish_call(part, bpf_get_current_pid_tgid(), part->capacity, false);
+    finish_call(part, bpf_get_current_pid_tgid(), part->capacity, false, NO_PLACE);
     return 0;
 }

@@ -495,6 +495,6 @@ int rustls_decrypt_exit(struct pt_regs *ctx) {
     /* Alone, under its own address, until something is sent that shows whose it is. */
     call.object = cipher->connection ? cipher->connection : call.object;
     call.buffer = result.address;
-    finish_call(&call, pid_tgid, result.bytes, false);
+    finish_call(&call, pid_tgid, result.bytes, false, NO_PLACE);
     return 0;
 }

@@ -10,6 +10,7 @@
  * - wrapped:OBJECT:BYTES: SSL_write_ex that is made of SSL_write on the same object
  * - answer:OBJECT:READ:WRITTEN: SSL_read that within it calls SSL_write on the same object, as a
  *   program does that is told of the end of the handshake there
+ * - ask:OBJECT:WRITTEN:READ: SSL_write that within it calls SSL_read on the same object
  * - retry:OBJECT:BYTES: SSL_write that returns -1, then again
  * - partial:OBJECT:BYTES: SSL_write of BYTES that takes half
  * - fault:OBJECT:BYTES: SSL_write that makes its buffer unreadable before it returns
@@ -18,6 +19,7 @@
  * - left:OBJECT: gnutls_record_uncork that is left without a return
  * - quit:OBJECT:BYTES: SSL_read that is left without a return
  * - quit_deep:OBJECT:BYTES: the same, deeper on the stack than any other call
+ * - deep:OBJECT:BYTES: SSL_read as deep
  * - crowd:OBJECT:BYTES, crowd_ex:OBJECT:BYTES: SSL_read or SSL_read_ex that within it begins more
  *   calls, on the last object, than are kept track of, and leaves them without a return
  * - content:OBJECT:DIRECTION:HEX: SSL_read or SSL_write of these bytes
@@ -41,9 +43,9 @@
 struct ssl {
     int number;
     size_t position[2];
+    /* What a call does the other way, within it. */
+    size_t within;
     struct ssl *inner;
-    /* Written within the next SSL_read. */
-    size_t answer;
     /* What the next SSL_read has read. */
     const unsigned char *content;
     int mode;
@@ -56,7 +58,6 @@ enum { PLAIN, RETRY, PARTIAL, FAULT, LIAR, LOST, WRAPPED, QUIT, CROWD };
 
 static jmp_buf way_out;
 static void begin_many_calls(void);
-static void write_answer(struct ssl *ssl);
 
 static struct ssl objects[OBJECTS];
 static unsigned char *space;
@@ -69,11 +70,18 @@ static void fill(struct ssl *ssl, int direction, unsigned char *to, size_t bytes
     }
 }
 
+int SSL_read(struct ssl *ssl, void *buffer, int bytes);
+
 __attribute__((noipa)) int SSL_write(struct ssl *ssl, const void *buffer, int bytes) {
     __asm__ volatile("" ::: "memory");
     if (ssl->mode == RETRY) {
         ssl->mode = PLAIN;
         return -1;
+    }
+    if (ssl->within) {
+        size_t more = ssl->within;
+        ssl->within = 0;
+        SSL_read(ssl, space + space_bytes / 2, (int)more);
     }
     if (ssl->inner) {
         unsigned char *more = malloc((size_t)bytes + 5);
@@ -95,8 +103,12 @@ __attribute__((noipa)) int SSL_read(struct ssl *ssl, void *buffer, int bytes) {
         longjmp(way_out, 1);
     if (ssl->mode == CROWD)
         begin_many_calls();
-    if (ssl->answer)
-        write_answer(ssl);
+    if (ssl->within) {
+        size_t more = ssl->within;
+        ssl->within = 0;
+        fill(ssl, 1, space + space_bytes / 2, more);
+        SSL_write(ssl, space + space_bytes / 2, (int)more);
+    }
     if (ssl->content)
         memcpy(buffer, ssl->content, (size_t)bytes);
     else
@@ -128,15 +140,6 @@ __attribute__((noipa)) int SSL_read_ex(struct ssl *ssl, void *buffer, size_t byt
     ssl->position[0] += bytes;
     *count = bytes;
     return 1;
-}
-
-static void write_answer(struct ssl *ssl) {
-    size_t bytes = ssl->answer;
-    unsigned char *answer = malloc(bytes);
-    ssl->answer = 0;
-    fill(ssl, 1, answer, bytes);
-    SSL_write(ssl, answer, (int)bytes);
-    free(answer);
 }
 
 /* Each deeper on the stack than the one before, so that none is in another's place. */
@@ -173,6 +176,15 @@ __attribute__((noipa)) void SSL_free(struct ssl *ssl) {
     ssl->mode = PLAIN;
 }
 
+/* Whatever was in its frame's place is overwritten. */
+__attribute__((noipa)) static void read_deep(struct ssl *ssl, size_t bytes) {
+    char room[1024];
+    memset(room, 1, sizeof(room));
+    __asm__ volatile("" : : "r"(room) : "memory");
+    SSL_read(ssl, space, (int)bytes);
+    __asm__ volatile("" : : "r"(room) : "memory");
+}
+
 static void wait_for_line(void) {
     char byte;
     while (read(0, &byte, 1) == 1 && byte != '\n') {
@@ -201,13 +213,6 @@ static void pass_content(struct ssl *ssl, int direction, const char *hex) {
     SSL_read(ssl, space, (int)bytes);
 }
 
-static __attribute__((noinline)) void read_deeper(struct ssl *ssl, int bytes) {
-    volatile unsigned char *room = __builtin_alloca(4096);
-    room[0] = 0;
-    SSL_read(ssl, space, bytes);
-    __asm__ volatile("" ::: "memory");
-}
-
 static void run(const char *command) {
     char name[32];
     unsigned long number[3] = {0, 0, 0};
@@ -220,6 +225,8 @@ static void run(const char *command) {
         write_bytes(ssl, number[1], 1);
     else if (!strcmp(name, "read"))
         SSL_read(ssl, space, (int)number[1]);
+    else if (!strcmp(name, "deep"))
+        read_deep(ssl, number[1]);
     else if (!strcmp(name, "read_ex"))
         SSL_read_ex(ssl, space, number[1], &done);
     else if (!strcmp(name, "sendfile"))
@@ -230,13 +237,16 @@ static void run(const char *command) {
         ssl->inner = &objects[number[1] % OBJECTS];
         write_bytes(ssl, number[2], 0);
         ssl->inner = NULL;
-    } else if (!strcmp(name, "answer")) {
-        ssl->answer = number[2];
-        SSL_read(ssl, space, (int)number[1]);
     } else if (!strcmp(name, "wrapped")) {
         ssl->mode = WRAPPED;
         write_bytes(ssl, number[1], 1);
         ssl->mode = PLAIN;
+    } else if (!strcmp(name, "answer")) {
+        ssl->within = number[2];
+        SSL_read(ssl, space, (int)number[1]);
+    } else if (!strcmp(name, "ask")) {
+        ssl->within = number[2];
+        write_bytes(ssl, number[1], 0);
     } else if (!strcmp(name, "retry")) {
         ssl->mode = RETRY;
         write_bytes(ssl, number[1], 0);
@@ -268,7 +278,7 @@ static void run(const char *command) {
             if (!strcmp(name, "quit"))
                 SSL_read(ssl, space, (int)number[1]);
             else
-                read_deeper(ssl, (int)number[1]);
+                read_deep(ssl, number[1]);
         }
         ssl->mode = PLAIN;
     } else if (!strcmp(name, "crowd") || !strcmp(name, "crowd_ex")) {

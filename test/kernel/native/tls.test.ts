@@ -304,8 +304,9 @@ describe('TLS calls in the kernel', function () {
 
   for (const [what, left, ...after] of [
     ['its connection’s next call', 'quit:1:20', 'read:1:30'],
-    ['its connection’s next call the other way', 'quit_deep:1:20', 'write:1:30'],
-    ['its connection’s next call in its direction', 'quit:1:20', 'write:1:30', 'read:1:30'],
+    ['its connection’s next call the other way', 'quit:1:20', 'write:1:30'],
+    ['its connection’s next call the other way, above it', 'quit_deep:1:20', 'write:1:30'],
+    ['its connection’s next call, deeper on the stack', 'quit:1:20', 'deep:1:30'],
     ['a call on another connection in its place', 'quit:1:20', 'read:2:30'],
     ['the end of its connection', 'quit:1:20', 'free:1'],
   ] as const) {
@@ -365,19 +366,21 @@ describe('TLS calls in the kernel', function () {
     assert.equal(session.capture.counters().drops.orphan ?? 0, 0);
   });
 
-  it('takes no read for lost within which the program writes', async () => {
-    await runTlsCalls(session, ['answer:1:10:20', 'read:1:5', 'answer:1:30:40', 'write:1:7']);
+  it('takes no call for lost within which the same object is used the other way', async () => {
+    const commands = ['read:1:10', 'answer:1:20:30', 'write:1:5', 'ask:1:40:50', 'read:1:6'];
+    await runTlsCalls(session, [...commands, ...commands, 'free:1']);
     closeSession(session);
     assert.deepEqual(losses(), []);
     assert.equal(session.capture.counters().drops.orphan, 0);
-    assert.deepEqual(positions(), [
-      [0, 20],
-      [0, 10],
-      [10, 5],
-      [20, 40],
-      [15, 30],
-      [60, 7],
-    ]);
+    const sizesOf = (wanted: 'read' | 'write') =>
+      dataOf(session)
+        .filter(({ direction }) => direction === wanted)
+        .map(({ bytes }) => bytes.length);
+    assert.deepEqual(sizesOf('read'), [10, 20, 50, 6, 10, 20, 50, 6]);
+    assert.deepEqual(sizesOf('write'), [30, 5, 40, 30, 5, 40]);
+    for (const event of dataOf(session)) {
+      assertBytes(event, 1);
+    }
   });
 
   it('begins a new connection at a freed address and after an exec', async () => {

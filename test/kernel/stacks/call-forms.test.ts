@@ -112,12 +112,14 @@ describe('calls of TLS libraries', function () {
     [OPENSSL, 'mixed', 'four connections, eight objects on one thread'],
     [OPENSSL, 'reused', 'objects that are freed and come again at the same address'],
     [OPENSSL, 'cleared', 'objects that are cleared for another connection'],
+    [OPENSSL, 'callbacks', 'writes within reading the same object, and reads within writing it'],
     [GNUTLS, 'forms', 'send2, send_range, recv_seq and recv_packet'],
     [GNUTLS, 'corked', 'corked sends, once'],
     [GNUTLS, 'early', 'early data'],
     [GNUTLS, 'mixed', 'four connections, eight objects on one thread'],
     [GNUTLS, 'reused', 'objects that are freed and come again at the same address'],
     [GNUTLS, 'nested', 'a connection within another'],
+    [GNUTLS, 'callbacks', 'writes within reading the same object, and reads within writing it'],
   ];
   for (const [program, what, title] of cases) {
     it(`${program.stack}: ${title}`, async function () {

@@ -138,6 +138,20 @@ describe('Go', function () {
     }
   });
 
+  it('a write within a read of the same connection', async () => {
+    const session = openSession();
+    try {
+      const path = join(folder, 'with-symbols');
+      attachLocated(session, path, 'go');
+      const address = `localhost:${server.port}`;
+      await runProgram(session, path, ['answer', address, server.certificate.caPath]);
+      closeSession(session);
+      assertSame(session, server, 'go');
+    } finally {
+      session.capture.close();
+    }
+  });
+
   it('a read that gave way to others: what it carried is named as lost, in its place', async () => {
     const session = openSession({ ringBytes: 64 * MIB });
     try {

@@ -2,7 +2,7 @@
  * GnuTLS with all that carries plaintext, server and client in one process and on one thread, over
  * memory. Writes down what it sent and received (truth.h).
  *
- *     gnutls-calls FOLDER CERTIFICATE KEY forms|corked|packets|early|mixed|reused|nested
+ *     gnutls-calls FOLDER CERTIFICATE KEY forms|corked|early|mixed|reused|nested|callbacks
  */
 #include <errno.h>
 #include <gnutls/gnutls.h>
@@ -35,8 +35,41 @@ static gnutls_datum_t ticket_key;
 static gnutls_anti_replay_t replays;
 static unsigned char bytes[BYTES_MAX], received[BYTES_MAX];
 
+/* What the next transport function does on its own connection; nothing when `count` is 0. */
+static struct {
+    struct side *side;
+    size_t count;
+    int is_write;
+} within;
+static int done_within;
+
+static void do_within(struct side *side, int is_write) {
+    static unsigned char more[BYTES_MAX];
+    size_t count = within.count;
+    if (count == 0 || within.side != side || within.is_write != is_write)
+        return;
+    within.count = 0;
+    if (is_write) {
+        fill(more, count);
+        REQUIRE(gnutls_record_send(side->session, more, count) == (ssize_t)count);
+        truth_written(side->name, more, count);
+    } else {
+        REQUIRE(gnutls_record_recv(side->session, more, count) == (ssize_t)count);
+        truth_read(side->name, more, count);
+    }
+    done_within++;
+}
+
+static void begin_within(struct side *side, int is_write, size_t count) {
+    within.side = side;
+    within.is_write = is_write;
+    within.count = count;
+    done_within = 0;
+}
+
 static ssize_t push(gnutls_transport_ptr_t of, const void *data, size_t count) {
     struct side *side = of;
+    do_within(side, 0);
     if (side->carrier) {
         ssize_t done = gnutls_record_send(side->carrier->session, data, count);
         REQUIRE(done == (ssize_t)count);
@@ -51,6 +84,7 @@ static ssize_t push(gnutls_transport_ptr_t of, const void *data, size_t count) {
 
 static ssize_t pull(gnutls_transport_ptr_t of, void *data, size_t count) {
     struct side *side = of;
+    do_within(side, 1);
     if (side->carrier) {
         ssize_t done = gnutls_record_recv(side->carrier->session, data, count);
         if (done < 0) {
@@ -267,6 +301,42 @@ static void nested(void) {
     close_pair(&outer);
 }
 
+static void send_quietly(struct side *from, size_t count) {
+    fill(bytes, count);
+    REQUIRE(gnutls_record_send(from->session, bytes, count) == (ssize_t)count);
+    truth_written(from->name, bytes, count);
+}
+
+/* On one connection and one thread, by its transport's functions; the last one within a flush. */
+static void callbacks(struct pair *pair) {
+    for (int i = 0; i < 5; i++) {
+        size_t count = (size_t)(700 + 500 * i);
+        send_quietly(&pair->server, count);
+        begin_within(&pair->client, 1, (size_t)(300 + i));
+        receive(&pair->client, count, 2);
+        REQUIRE(done_within == 1);
+        REQUIRE(gnutls_record_recv(pair->server.session, received, sizeof(received)) == 300 + i);
+        truth_read(pair->server.name, received, (size_t)(300 + i));
+        talk(pair, 2);
+
+        send_quietly(&pair->server, count);
+        begin_within(&pair->client, 0, count);
+        send_quietly(&pair->client, (size_t)(20 + i));
+        REQUIRE(done_within == 1);
+        receive(&pair->server, (size_t)(20 + i), 2);
+        talk(pair, 2);
+
+        send_quietly(&pair->server, count);
+        gnutls_record_cork(pair->client.session);
+        send_quietly(&pair->client, (size_t)(50 + i));
+        begin_within(&pair->client, 0, count);
+        REQUIRE(gnutls_record_uncork(pair->client.session, 0) == 50 + i);
+        REQUIRE(done_within == 1);
+        receive(&pair->server, (size_t)(50 + i), 2);
+        talk(pair, 2);
+    }
+}
+
 static int remember(void *context, time_t expires, const gnutls_datum_t *key,
                     const gnutls_datum_t *data) {
     (void)context;
@@ -303,7 +373,9 @@ int main(int argc, char **argv) {
         if (!strcmp(what, "corked")) {
             corked(&pair.client, &pair.server);
             corked(&pair.server, &pair.client);
-        } else
+        } else if (!strcmp(what, "callbacks"))
+            callbacks(&pair);
+        else
             talk(&pair, 13);
         close_pair(&pair);
     }

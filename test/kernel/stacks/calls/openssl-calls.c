@@ -2,7 +2,7 @@
  * OpenSSL with all that carries plaintext, server and client in one process and on one thread, over
  * memory. Writes down what it sent and received (truth.h).
  *
- *     openssl-calls FOLDER CERTIFICATE KEY forms|early|mixed|reused|cleared|nested
+ *     openssl-calls FOLDER CERTIFICATE KEY forms|early|mixed|reused|cleared|nested|callbacks
  */
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -209,6 +209,125 @@ static void nested(void) {
     close_pair(&outer);
 }
 
+/* What the next callback does within the call that it is of; nothing when `count` is 0. */
+static struct {
+    struct side *side;
+    size_t count;
+    int is_write;
+} within;
+static int done_within;
+
+static void do_within(int is_write) {
+    static unsigned char more[BYTES_MAX];
+    size_t count = within.count, done = 0;
+    if (count == 0 || within.is_write != is_write)
+        return;
+    within.count = 0;
+    if (is_write) {
+        fill(more, count);
+        REQUIRE(SSL_write_ex(within.side->ssl, more, count, &done) == 1 && done == count);
+        truth_written(within.side->name, more, done);
+    } else {
+        REQUIRE(SSL_read_ex(within.side->ssl, more, count, &done) == 1 && done == count);
+        truth_read(within.side->name, more, done);
+    }
+    done_within++;
+}
+
+static long on_bio(BIO *bio, int what, const char *argument, size_t length, int number, long more,
+                   int result, size_t *processed) {
+    (void)bio;
+    (void)argument;
+    (void)length;
+    (void)number;
+    (void)more;
+    (void)processed;
+    if (what == BIO_CB_READ)
+        do_within(1);
+    else if (what == BIO_CB_WRITE)
+        do_within(0);
+    return result;
+}
+
+static void on_message(int is_write, int version, int type, const void *data, size_t length,
+                       SSL *ssl, void *argument) {
+    (void)version;
+    (void)data;
+    (void)length;
+    (void)ssl;
+    (void)argument;
+    if (!is_write && type == SSL3_RT_HANDSHAKE)
+        do_within(1);
+}
+
+static void begin_within(struct side *side, int is_write, size_t count) {
+    within.side = side;
+    within.is_write = is_write;
+    within.count = count;
+    done_within = 0;
+}
+
+/*
+ * On one object and one thread: writes within reading, by callbacks of its BIO and of a message
+ * that comes between (a ticket, or a new handshake that the other side has begun); reads within
+ * writing.
+ */
+static void callbacks(int version) {
+    struct pair pair;
+    open_pair(&pair, version);
+    SSL_set_max_proto_version(pair.client.ssl, version);
+    shake_hands(&pair);
+    BIO_set_callback_ex(SSL_get_rbio(pair.client.ssl), on_bio);
+    SSL_set_msg_callback(pair.client.ssl, on_message);
+    for (int i = 0; i < 5; i++) {
+        size_t done, count = (size_t)(700 + 500 * i);
+        fill(bytes, count);
+        REQUIRE(SSL_write_ex(pair.server.ssl, bytes, count, &done) == 1);
+        truth_written(pair.server.name, bytes, count);
+        begin_within(&pair.client, 1, (size_t)(300 + i));
+        REQUIRE(SSL_read_ex(pair.client.ssl, received, sizeof(received), &done) == 1);
+        truth_read(pair.client.name, received, done);
+        REQUIRE(done_within == 1);
+        REQUIRE(SSL_read_ex(pair.server.ssl, received, sizeof(received), &done) == 1);
+        truth_read(pair.server.name, received, done);
+        talk(&pair, 2);
+
+        fill(bytes, count);
+        REQUIRE(SSL_write_ex(pair.server.ssl, bytes, count, &done) == 1);
+        truth_written(pair.server.name, bytes, count);
+        begin_within(&pair.client, 0, count);
+        fill(bytes, (size_t)(20 + i));
+        REQUIRE(SSL_write_ex(pair.client.ssl, bytes, (size_t)(20 + i), &done) == 1);
+        truth_written(pair.client.name, bytes, done);
+        REQUIRE(done_within == 1);
+        REQUIRE(SSL_read_ex(pair.server.ssl, received, sizeof(received), &done) == 1);
+        truth_read(pair.server.name, received, done);
+        talk(&pair, 2);
+
+        /* Of TLS 1.3 a ticket, of 1.2 a handshake. */
+        if (version == TLS1_3_VERSION) {
+            REQUIRE(SSL_new_session_ticket(pair.server.ssl) == 1);
+            REQUIRE(SSL_do_handshake(pair.server.ssl) == 1);
+        } else {
+            REQUIRE(SSL_renegotiate(pair.server.ssl) == 1);
+            REQUIRE(SSL_do_handshake(pair.server.ssl) == 1);
+        }
+        begin_within(&pair.client, 1, (size_t)(40 + i));
+        REQUIRE(SSL_read_ex(pair.client.ssl, received, sizeof(received), &done) == 0);
+        REQUIRE(done_within == 1);
+        for (int turns = 0; SSL_in_init(pair.client.ssl) || SSL_in_init(pair.server.ssl); turns++) {
+            REQUIRE(turns < 10);
+            if (SSL_read_ex(pair.server.ssl, received, sizeof(received), &done) == 1)
+                truth_read(pair.server.name, received, done);
+            REQUIRE(SSL_read_ex(pair.client.ssl, received, sizeof(received), &done) == 0);
+        }
+        while (SSL_read_ex(pair.server.ssl, received, sizeof(received), &done) == 1)
+            truth_read(pair.server.name, received, done);
+        talk(&pair, 2);
+    }
+    close_pair(&pair);
+}
+
 int main(int argc, char **argv) {
     if (argc != 5)
         return 2;
@@ -239,7 +358,10 @@ int main(int argc, char **argv) {
         cleared();
     else if (!strcmp(what, "nested"))
         nested();
-    else
+    else if (!strcmp(what, "callbacks")) {
+        callbacks(TLS1_3_VERSION);
+        callbacks(TLS1_2_VERSION);
+    } else
         return 2;
     return 0;
 }

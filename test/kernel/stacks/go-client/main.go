@@ -6,6 +6,7 @@
 //	                                                  while it does
 //	go-client crowd ADDRESS CA-FILE                   a read waits while more reads begin, and are left,
 //	                                                  than are kept track of
+//	go-client answer ADDRESS CA-FILE                  a write within a read of the same connection
 //	go-client words COUNT                             calls with arguments on the stack, see stack_*.s
 package main
 
@@ -156,6 +157,39 @@ func viaCrowd(arguments []string) {
 	<-result
 }
 
+// Writes to the TLS connection that it carries while that reads, once.
+type answering struct {
+	net.Conn
+	carried *tls.Conn
+	answer  []byte
+}
+
+func (below *answering) Read(buffer []byte) (int, error) {
+	if answer := below.answer; answer != nil {
+		below.answer = nil
+		_, err := below.carried.Write(answer)
+		check(err)
+	}
+	return below.Conn.Read(buffer)
+}
+
+func viaAnswer(arguments []string) {
+	configuration := trusting(arguments[1])
+	configuration.ServerName = "localhost"
+	plain, err := net.Dial("tcp", arguments[0])
+	check(err)
+	below := &answering{Conn: plain}
+	connection := tls.Client(below, configuration)
+	check(connection.Handshake())
+	_, err = connection.Write([]byte("POST / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 3\r\n\r\n"))
+	check(err)
+	below.carried = connection
+	below.answer = []byte("abc")
+	if readOnStack(connection) == 0 || below.answer != nil {
+		check(fmt.Errorf("nothing was read"))
+	}
+}
+
 // As in Go before 1.17: everything on the stack. Written in assembly; reads and writes nothing.
 func stackRead(connection *int, buffer []byte) (int, error)
 func stackWrite(connection *int, buffer []byte) (int, error)
@@ -176,6 +210,8 @@ func main() {
 		viaHTTP(os.Args[2:], os.Args[1] == "http2")
 	case "stack":
 		viaStack(os.Args[2:])
+	case "answer":
+		viaAnswer(os.Args[2:])
 	case "crowd":
 		viaCrowd(os.Args[2:])
 	case "words":
