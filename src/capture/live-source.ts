@@ -343,8 +343,9 @@ export function createLiveSource(options: LiveSourceOptions): LiveSource {
   function beforeWake(pids: readonly number[], level: RestLevel): void {
     for (const pid of pids) {
       const sinceNs = restedNs.get(pid) ?? 0n;
-      for (const { ref, lastDataNs } of traffic.connectionsOf(pid)) {
-        if (lastDataNs > sinceNs) {
+      for (const ref of traffic.connectionsOf(pid)) {
+        if (ref.generation > sinceNs && traffic.isAsking(ref)) {
+          // It calls for the probes, and is seen from its beginning on.
           continue;
         }
         emitRested(ref, 'read');

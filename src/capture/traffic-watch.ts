@@ -42,20 +42,17 @@ export interface TrafficWatch {
   /** The process was the first to send something on this connection. */
   isAsking(connection: ConnectionRef): boolean;
   /** Connections that are known and not over. */
-  connectionsOf(pid: number): FollowedConnection[];
+  connectionsOf(pid: number): ConnectionRef[];
   /** Their next call begins another connection. */
   forget(connection: ConnectionRef): void;
   /** It has ended, and no record of it will follow. */
   forgetProcess(pid: number): void;
 }
 
-export interface FollowedConnection {
+interface Followed {
   ref: ConnectionRef;
   /** Return of its last call that was copied. */
   lastDataNs: bigint;
-}
-
-interface Followed extends FollowedConnection {
   firstDirection: Direction | undefined;
   standing: 'undecided' | 'unwanted' | 'served';
 }
@@ -244,7 +241,8 @@ export function createTrafficWatch(options: TrafficWatchOptions): TrafficWatch {
     isQuiet,
     onlyServes,
     isAsking: (connection) => known(connection)?.firstDirection === 'write',
-    connectionsOf: (pid) => [...(processes.get(pid)?.connections.values() ?? [])],
+    connectionsOf: (pid) =>
+      [...(processes.get(pid)?.connections.values() ?? [])].map(({ ref }) => ref),
     forget,
     forgetProcess,
   };

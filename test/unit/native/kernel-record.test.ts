@@ -1,66 +1,17 @@
 /** Decoding kernel records: every kind, joined arguments, and bytes that are no records. */
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import type { CaptureEvent, ExecEvent } from '../../../src/capture/events.ts';
+import type { CaptureEvent, ExecEvent, SkipEvent } from '../../../src/capture/events.ts';
 import {
   KERNEL_ABI as abi,
   createRecordDecoder,
   type MalformedRecord,
 } from '../../../src/capture/kernel-record.ts';
-
-type Fields = Record<string, number | bigint>;
-
-/** A record of the structure `of`, with a payload; fields by the header's names, process fields as `process.pid`. */
-function record(of: string, kind: number, fields: Fields, payload: Uint8Array = Buffer.alloc(0)) {
-  const table: Record<string, number> = abi;
-  const isExec = of === 'sl_exec_record';
-  const fixed = isExec ? abi['sl_exec_record.path'] : (table[`sizeof.${of}`] ?? 0);
-  const size = fixed + payload.length;
-  const bytes = Buffer.alloc(Math.ceil(size / 8) * 8);
-  bytes.writeUInt32LE(size, 0);
-  bytes.writeUInt16LE(kind, 4);
-  for (const [name, value] of Object.entries(fields)) {
-    const [outer = '', inner] = name.split('.');
-    const at =
-      outer === 'flags'
-        ? abi['sl_record_header.flags']
-        : (table[`${of}.${outer}`] ?? Number.NaN) +
-          (inner === undefined ? 0 : (table[`sl_process.${inner}`] ?? Number.NaN));
-    if (typeof value === 'bigint') {
-      bytes.writeBigUInt64LE(value, at);
-    } else if (/direction|stack|reason|version|inferred/.test(outer)) {
-      bytes.writeUInt8(value, at);
-    } else if (/flags|port/.test(outer)) {
-      bytes.writeUInt16LE(value, at);
-    } else {
-      bytes.writeUInt32LE(value, at);
-    }
-  }
-  bytes.set(payload, fixed);
-  return bytes;
-}
-
-const STREAM: Fields = {
-  time_ns: 2_000n,
-  enter_ns: 1_000n,
-  'process.start_ns': 77n,
-  'process.pid': 41,
-  'process.tid': 42,
-  object: 0x7fff_1234_5670n,
-  generation: 1_000n,
-  position: 2n ** 40n,
-  sequence: 9n,
-  call_bytes: 5n,
-  call_offset: 0n,
-  direction: abi.SL_DIRECTION_WRITE,
-  stack: abi.SL_STACK_OPENSSL,
-};
-
-function dataRecord(text: string, more: Fields = {}) {
-  const payload = Buffer.from(text);
-  const fields = { ...STREAM, bytes: BigInt(payload.length), ...more };
-  return record('sl_stream_record', abi.SL_RECORD_DATA, fields, payload);
-}
+import {
+  dataRecord,
+  kernelRecord as record,
+  STREAM_FIELDS as STREAM,
+} from '../../support/kernel-records.ts';
 
 function argvRecord(pid: number, timeNs: bigint, offset: number, text: string) {
   const payload = Buffer.from(text);
@@ -220,6 +171,103 @@ describe('kernel record', () => {
       malformed.map(({ reason, kind }) => [reason, kind]),
       [['field', abi.SL_RECORD_PEER]],
     );
+  });
+
+  it('decodes what was skipped, with its calls or with its frames', () => {
+    const skip = (more: Record<string, bigint | number>) =>
+      record('sl_stream_record', abi.SL_RECORD_SKIP, { ...STREAM, bytes: 70_000n, ...more });
+    const { events } = decode([
+      Buffer.concat([
+        skip({ call_offset: 3n }),
+        skip({ call_offset: 4n, call_bytes: 6n, frame_stream: 9 }),
+      ]),
+    ]);
+    const { connection, direction, ...rest } = events[0] as SkipEvent;
+    const common = { type: 'skip', timeNs: 2_000n, position: 2 ** 40, skippedBytes: 70_000 };
+    assert.deepEqual(rest, { ...common, calls: 3 });
+    assert.deepEqual(events[1], {
+      ...common,
+      connection,
+      direction,
+      frameStream: 9,
+      frameHeaders: 4,
+      frameRemainderBytes: 6,
+    });
+  });
+
+  it('decodes why a handshake failed, and refuses a reason of nobody', () => {
+    const handshake = (codeKind: number) =>
+      record('sl_handshake_record', abi.SL_RECORD_HANDSHAKE, {
+        time_ns: 9n,
+        begin_ns: 5n,
+        'process.pid': 41,
+        object: 8n,
+        generation: 7n,
+        code: 1040,
+        code_kind: codeKind,
+        outcome: abi.SL_HANDSHAKE_FAILED,
+        side: abi.SL_SIDE_CLIENT,
+        stack: abi.SL_STACK_BORINGSSL,
+      });
+    const { events, malformed } = decode([
+      Buffer.concat([handshake(abi.SL_CODE_BORINGSSL), handshake(abi.SL_CODE_BORINGSSL + 1)]),
+    ]);
+    assert.deepEqual(
+      events.map((event) => event.type === 'handshake' && [event.codeKind, event.code, event.side]),
+      [['boringssl', 1040, 'client']],
+    );
+    assert.equal(malformed.length, 1);
+  });
+
+  it('decodes the name of a server, but no address that Go is asked for', () => {
+    const named = (stack: number, text: string) => {
+      const bytes = record('sl_server_name_record', abi.SL_RECORD_SERVER_NAME, {
+        'process.pid': 41,
+        object: 8n,
+        generation: 7n,
+        name_bytes: text.length,
+        stack,
+      });
+      // What is behind a name in memory came with it.
+      bytes.write(`${text}garbage`, abi['sl_server_name_record.name']);
+      return bytes;
+    };
+    const { events, malformed } = decode([
+      Buffer.concat([
+        named(abi.SL_STACK_GO, '::1'),
+        named(abi.SL_STACK_GO, 'model.example'),
+        named(abi.SL_STACK_OPENSSL, '127.0.0.1'),
+      ]),
+    ]);
+    assert.deepEqual(
+      events.map((event) => event.type === 'server-name' && event.name),
+      ['model.example', '127.0.0.1'],
+    );
+    assert.deepEqual(malformed, []);
+  });
+
+  it('tells of names, mappings and wakes without an event', () => {
+    const told: unknown[] = [];
+    const decoder = createRecordDecoder({
+      onEvent: () => assert.fail('an event'),
+      onMalformed: () => assert.fail('malformed'),
+      onRename: (renamed) => told.push(renamed),
+      onMapping: ({ key, ...mapped }) => told.push({ ...mapped, keyBytes: key.length }),
+      onWake: (pid, timeNs) => told.push({ pid, timeNs }),
+    });
+    const fields = { time_ns: 9n, 'process.pid': 41, 'process.start_ns': 3n };
+    const rename = record('sl_rename_record', abi.SL_RECORD_RENAME, { ...fields, exec_id: 5n });
+    rename.write('agent\0', abi['sl_rename_record.comm']);
+    const mapping = record('sl_mapping_record', abi.SL_RECORD_MAPPING, fields);
+    mapping.writeBigUInt64LE(77n, abi['sl_mapping_record.file'] + abi['sl_file.inode']);
+    decoder.push(
+      Buffer.concat([rename, mapping, record('sl_wake_record', abi.SL_RECORD_WAKE, fields)]),
+    );
+    assert.deepEqual(told, [
+      { process: { pid: 41, startNs: 3n }, comm: 'agent', execId: 5n },
+      { timeNs: 9n, pid: 41, inode: 77n, keyBytes: abi['sizeof.sl_file'] },
+      { pid: 41, timeNs: 9n },
+    ]);
   });
 
   it('decodes close, fork and both kinds of exit', () => {
