@@ -86,10 +86,9 @@ export interface ProbeRest {
   /** A process runs code of this file. False: it is none that the file rests for, or the file does not rest. */
   mapped(pid: number, inode: bigint, timeNs: bigint): boolean;
   exited(pid: number, timeNs: bigint): void;
-  isResting(pid: number): boolean;
   /** The mappings of this file are not reported any more. */
   fileKnown(inode: bigint, key: Uint8Array): void;
-  /** Files that rest. */
+  /** Files that rest, or may in a moment. */
   readonly count: number;
 }
 

@@ -282,7 +282,6 @@ export function createProbeRest(options: ProbeRestOptions): ProbeRest {
     wake,
     wakeAll,
     mapped,
-    isResting: (pid) => byPid.has(pid),
     exited(pid, timeNs) {
       refusals.delete(pid);
       if (asked?.pid === pid) {
@@ -308,7 +307,7 @@ export function createProbeRest(options: ProbeRestOptions): ProbeRest {
       }
     },
     get count() {
-      return resting.size;
+      return resting.size + (asked?.files.length ?? 0);
     },
   };
 }
