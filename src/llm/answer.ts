@@ -403,6 +403,7 @@ function conventionalReason(reason: string | undefined, hasToolCall: boolean): s
     case 'failed':
     case 'cancelled':
     case 'ERROR':
+    case 'TIMEOUT':
     case 'ERROR_LIMIT':
     case 'MALFORMED_FUNCTION_CALL':
       return 'error';

@@ -208,7 +208,11 @@ function otherPart(block: JsonObject, content: ContentKeeper): Part {
   const source = asObject(medium?.source);
   const format = textPrefix(medium?.format);
   const typed = format === undefined ? {} : { mime_type: mimeType(type, format) };
-  const bytes = asText(source?.bytes) ?? asText(source?.text);
+  const text = asText(source?.text);
+  if (text !== undefined) {
+    return { type: 'text', content: content.keep(text) };
+  }
+  const bytes = asText(source?.bytes);
   if (bytes !== undefined) {
     return { type: 'blob', modality: type, content: content.keep(bytes), ...typed };
   }

@@ -239,7 +239,7 @@ export function observeModelCall(
       }
       call.httpStatus = response.status;
       if (context.isProviderAssumed()) {
-        call.provider = providerOfHeaders(response.headers) ?? call.provider;
+        call.provider = providerOfHeaders(response.headers, target.path) ?? call.provider;
       }
       return answerSink(response);
     },

@@ -27,7 +27,7 @@ import {
   saysNothing,
 } from './openai-message.ts';
 import { OPENAI_USAGE_PLAN, readOpenAiUsage } from './openai-usage.ts';
-import { providerOfAnswer, VLLM_MEMBERS } from './provider-signatures.ts';
+import { providerOfAnswer, SIGNATURE_MEMBERS } from './provider-signatures.ts';
 import { readConversationRequest } from './request-messages.ts';
 import { setField } from './set-field.ts';
 import { addNestedToolDefinition, toolDefinitionPlan } from './tool-definition.ts';
@@ -40,8 +40,6 @@ import type {
 } from './wire-api.ts';
 
 const ALL: JsonPlan = { keep: 'all' };
-/** An object without its members, a list without its items. */
-const EMPTY: JsonPlan = { keep: 'all', fields: new Map(), items: { keep: 'skip' } };
 
 const SCALARS = [
   'model',
@@ -104,9 +102,7 @@ const ANSWER_PLAN: JsonPlan = {
         },
       },
     ],
-    // Only that they are there: they tell whose answer it is.
-    ...[...VLLM_MEMBERS, 'stats'].map((name): [string, JsonPlan] => [name, EMPTY]),
-    ['timings', { keep: 'all', fields: new Map([['predicted_per_second', ALL]]) }],
+    ...SIGNATURE_MEMBERS,
     ...ERROR_MEMBERS,
   ]),
 };

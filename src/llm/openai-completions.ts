@@ -18,6 +18,7 @@ import {
 } from './json-access.ts';
 import { asText } from './openai-message.ts';
 import { OPENAI_USAGE_PLAN, readOpenAiUsage } from './openai-usage.ts';
+import { providerOfAnswer, SIGNATURE_MEMBERS } from './provider-signatures.ts';
 import { createRequestMessages } from './request-messages.ts';
 import { setField } from './set-field.ts';
 import type {
@@ -76,6 +77,7 @@ const ANSWER_PLAN: JsonPlan = {
         },
       },
     ],
+    ...SIGNATURE_MEMBERS,
     ...ERROR_MEMBERS,
   ]),
 };
@@ -164,6 +166,9 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
     answer.setId(root.id);
     answer.setModel(root.model);
     answer.setSystemFingerprint(root.system_fingerprint);
+    if (context.isProviderAssumed()) {
+      call.provider = providerOfAnswer(root) ?? call.provider;
+    }
     const usage = readOpenAiUsage(root.usage);
     if (usage !== undefined) {
       answer.response.usage = usage;

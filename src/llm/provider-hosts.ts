@@ -64,7 +64,8 @@ const PROVIDERS: readonly (readonly [host: string, provider: string])[] = [
 ];
 
 /** https://docs.aws.amazon.com/general/latest/gr/bedrock.html */
-const BEDROCK = /^bedrock(?:-runtime|-mantle)?(?:-fips)?\.[a-z0-9-]+\.(?:amazonaws\.com|api\.aws)/;
+const BEDROCK =
+  /^bedrock(?:-runtime|-mantle)?(?:-fips)?\.[a-z0-9-]+\.(?:amazonaws\.com(?:\.cn)?|api\.aws)$/;
 
 /** https://cloud.google.com/vertex-ai/generative-ai/docs/learn/locations: of a multi-region. */
 const VERTEX_MULTI_REGION = /^aiplatform\.[a-z0-9-]+\.rep\.googleapis\.com$/;

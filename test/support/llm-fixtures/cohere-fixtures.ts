@@ -218,6 +218,21 @@ export const COHERE_FIXTURES: readonly Fixture[] = [
     },
   },
   {
+    name: 'an answer that took too long',
+    wire: whole({
+      id: ID,
+      finish_reason: 'TIMEOUT',
+      message: { role: 'assistant', content: [{ type: 'text', text: 'It' }] },
+      usage: USAGE,
+    }),
+    expected: {
+      ...EXPECTED,
+      finishReasons: ['TIMEOUT'],
+      messages: [{ text: 'It', finishReason: 'error' }],
+      error: { type: 'TIMEOUT' },
+    },
+  },
+  {
     name: 'a refused request',
     wire: whole({ id: 'x', message: 'invalid api token' }, { status: 401 }),
     expected: {

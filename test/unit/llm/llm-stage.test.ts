@@ -256,6 +256,28 @@ describe('the provider and the server of a call', () => {
     assert.equal(at(deployed, 'api.groq.com'), 'groq');
     assert.equal(at(deployed, 'localhost:4000', { 'x-litellm-version': '1' }), 'litellm');
     assert.equal(at(vertex, 'gateway.example'), 'gcp.vertex_ai');
+    // Others have deployments, too: what Azure writes into every answer tells.
+    const azure = { 'x-ms-region': 'East US 2' };
+    for (const method of ['chat/completions', 'completions', 'embeddings']) {
+      const short = `/team/deployments/d/${method}?api-version=2024-10-21`;
+      const request = { model: 'm', prompt: 'x', input: 'x', messages: [] };
+      const told = (target: string, host: string, responseHeaders = {}) =>
+        callOf({ target, host, request, status: 200, response: '{}', responseHeaders })?.provider;
+      assert.equal(told(short, 'gateway.example'), 'openai');
+      assert.equal(told(short, 'gateway.example', azure), 'azure.ai.openai');
+      assert.equal(told(`/v1/${method}`, 'gateway.example', azure), 'openai');
+      assert.equal(told(short, 'api.groq.com', azure), 'groq');
+    }
+  });
+
+  it('are Amazon Bedrock at its hosts, and not at those whose names begin like them', () => {
+    const at = (host: string) =>
+      callOf({ target: '/openai/v1/chat/completions', host, status: 200, response: '{}' })
+        ?.provider;
+    assert.equal(at('bedrock-runtime.us-east-1.amazonaws.com'), 'aws.bedrock');
+    assert.equal(at('bedrock-runtime.cn-north-1.amazonaws.com.cn'), 'aws.bedrock');
+    assert.equal(at('bedrock-mantle.us-east-1.api.aws'), 'aws.bedrock');
+    assert.equal(at('bedrock-runtime.us-east-1.amazonaws.com.example'), 'openai');
   });
 
   it('are Vertex AI at the hosts of its multi-regions', () => {
@@ -274,17 +296,50 @@ describe('the provider and the server of a call', () => {
     ['vllm', { prompt_logprobs: null, kv_transfer_params: null }, {}],
     ['lm_studio', { model: 'qwen', stats: {}, system_fingerprint: 'qwen' }, {}],
     ['llama_cpp', { timings: { predicted_per_second: 12.5 } }, {}],
+    ['llama_cpp', {}, { server: 'llama.cpp' }],
     ['ollama', { system_fingerprint: 'fp_ollama' }, {}],
     ['openai', { system_fingerprint: 'fp_44709d6fcb', usage: { prompt_tokens: 1 } }, {}],
+    ['openai', {}, { server: 'uvicorn' }],
+    // A whole answer of TensorRT-LLM has it, too.
+    ['openai', { prompt_token_ids: null }, {}],
   ] as const) {
-    it(`are told by an answer that only ${provider} gives, unless the host is known`, () => {
+    const told = JSON.stringify({ ...answer, ...responseHeaders });
+    it(`are told by what only ${provider} answers, unless the host is known: ${told}`, () => {
       const response = JSON.stringify({ id: 'x', choices: [], ...answer });
-      const at = (host: string) =>
-        callOf({ target, host, status: 200, response, responseHeaders })?.provider;
-      assert.equal(at('localhost:4000'), provider);
-      assert.equal(at('api.groq.com'), 'groq');
+      for (const api of ['chat/completions', 'completions']) {
+        const at = (host: string) =>
+          callOf({
+            target: `/v1/${api}`,
+            host,
+            request: { model: 'm', messages: [], prompt: 'x' },
+            status: 200,
+            response,
+            responseHeaders,
+          })?.provider;
+        assert.equal(at('localhost:4000'), provider, api);
+        assert.equal(at('api.groq.com'), 'groq', api);
+      }
     });
   }
+
+  it('are told by the first chunk of vLLM, and by the head of llama.cpp’s vectors', () => {
+    const chunk = { id: 'x', object: 'chat.completion.chunk', choices: [], prompt_token_ids: null };
+    const streamed = callOf({
+      target,
+      status: 200,
+      contentType: 'text/event-stream',
+      response: `data: ${JSON.stringify(chunk)}\n\n`,
+    });
+    assert.equal(streamed?.provider, 'vllm');
+    const vectors = callOf({
+      target: '/v1/embeddings',
+      request: { model: 'm', input: 'x' },
+      status: 200,
+      response: '{}',
+      responseHeaders: { Server: 'llama.cpp' },
+    });
+    assert.equal(vectors?.provider, 'llama_cpp');
+  });
 
   it('have a traceparent only when it is a valid one', () => {
     const valid = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';

@@ -929,9 +929,21 @@ describe('sound, pictures and documents of a message', () => {
       request: { model: 'm', max_tokens: 5, messages: [{ role: 'user', content }] },
       status: undefined,
     });
-    assert.deepEqual(call.request.messages[0]?.parts, [
+    const parts = [
       { type: 'text', content: 'A document.' },
       { type: 'blob', modality: 'document', mime_type: 'application/pdf', content: 'AAAA' },
-    ]);
+    ];
+    assert.deepEqual(call.request.messages[0]?.parts, parts);
+    const documents = [
+      { format: 'txt', name: 'a', source: { text: 'A document.' } },
+      { format: 'pdf', name: 'b', source: { bytes: 'AAAA' } },
+    ];
+    const asked = bedrock('converse', {
+      request: {
+        messages: [{ role: 'user', content: documents.map((document) => ({ document })) }],
+      },
+      status: undefined,
+    });
+    assert.deepEqual(asked.request.messages[0]?.parts, parts);
   });
 });
