@@ -15,6 +15,7 @@ export const PATH_APIS = [
   'openai.moderations',
   'openai.compactions',
   'anthropic.messages',
+  'gemini.interactions',
   'ollama.chat',
   'ollama.generate',
   'ollama.embeddings',

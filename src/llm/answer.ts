@@ -371,6 +371,7 @@ function conventionalReason(reason: string | undefined, hasToolCall: boolean): s
     case 'function_call':
     case 'tool_use':
     case 'TOOL_CALL':
+    case 'requires_action':
       return 'tool_call';
     case 'end_turn':
     case 'stop_sequence':
@@ -385,6 +386,7 @@ function conventionalReason(reason: string | undefined, hasToolCall: boolean): s
     case 'max_output_tokens':
     case 'MAX_TOKENS':
     case 'LENGTH':
+    case 'requires_continuation':
     case 'model_context_window_exceeded':
       return 'length';
     case 'refusal':

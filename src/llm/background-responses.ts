@@ -1,11 +1,13 @@
 /**
- * Responses that OpenAI's API makes in the background: the POST is answered before the model has worked, and what it
- * said and used up is only in the response that is fetched later. A fetch of such a response is a call of its own; of
- * any other stored response it is none, because the call that made it has told everything already.
- * https://platform.openai.com/docs/guides/background
+ * Responses that OpenAI's API makes in the background, and Gemini's interactions: the POST is answered before the model
+ * has worked, and what it said and used up is only in the response that is fetched later. A fetch of such a response is
+ * a call of its own; of any other stored response it is none, because the call that made it has told everything already.
+ * https://platform.openai.com/docs/guides/background and https://ai.google.dev/gemini-api/docs/background-execution
  */
 import type { Role } from '../http/exchange.ts';
-import type { ModelCall } from './model-call.ts';
+import { geminiInteractions } from './gemini-interactions.ts';
+import { setGoogleProvider } from './gemini-target.ts';
+import type { ModelCall, WireApi } from './model-call.ts';
 import { openAiResponses } from './openai-responses.ts';
 import { decodedSegment } from './path-segment.ts';
 import type { ServerAddress } from './server-address.ts';
@@ -23,10 +25,12 @@ export interface BackgroundResponses {
   ): WireApiReader | undefined;
 }
 
-/** The number of the last event that the client has. */
-const CURSOR = /[?&]starting_after=(\d{1,16})(?:&|$)/;
-
-const STORED = /\/responses\/([^/]+)$/;
+/** What a GET fetches, and of which API the request was that made it. */
+interface StoredApi {
+  reader: WireApiReader;
+  path: RegExp;
+  madeBy: WireApi;
+}
 
 /** `maxResponses` are remembered; `onLimit` is told of each that had to be forgotten for another. */
 export function createBackgroundResponses(
@@ -57,21 +61,24 @@ export function createBackgroundResponses(
         return;
       }
       const name = nameOf(call.exchange.role, call.serverAddress, call.serverPort, response.id);
-      if (api === 'openai.responses' && request.isBackground === true && !isOver(call)) {
+      const isMade = STORED.some(({ madeBy }) => madeBy === api);
+      const isFetched = STORED.some(({ reader }) => reader.api === api);
+      if (isMade && request.isBackground === true && !isOver(call)) {
         remember(name);
-      } else if (api === 'openai.stored_response' && isOver(call) && !open.delete(name)) {
+      } else if (isFetched && isOver(call) && !open.delete(name)) {
         // Two fetches met: the other one has counted it.
         response.usage = {};
       }
     },
     readerOf(target, address, role) {
-      const id = STORED.exec(target.path)?.[1];
-      if (id === undefined || address === undefined) {
-        return undefined;
+      for (const { reader, path } of STORED) {
+        const id = path.exec(target.path)?.[1];
+        if (id !== undefined && address !== undefined) {
+          const name = nameOf(role, address.host, address.port, decodedSegment(id));
+          return open.has(name) ? reader : undefined;
+        }
       }
-      return open.has(nameOf(role, address.host, address.port, decodedSegment(id)))
-        ? storedResponse
-        : undefined;
+      return undefined;
     },
   };
 }
@@ -87,21 +94,44 @@ function isOver({ response, error, httpStatus }: ModelCall): boolean {
   return !isRefused && ((response?.finishReasons.length ?? 0) > 0 || error !== undefined);
 }
 
-const storedResponse: WireApiReader = {
-  api: 'openai.stored_response',
-  operation: 'fetch_response',
-  provider: 'openai',
-  matches: ({ path }) => STORED.test(path),
-  readRequest: ({ call }, { request }) => ({
-    plan: { keep: 'skip' },
-    item() {},
-    end() {
-      if (/[?&]stream=true(?:&|$)/i.test(request.target)) {
-        call.request.stream = true;
-      }
-      setField(call.request, 'streamCursor', CURSOR.exec(request.target)?.[1]);
-      return true;
+/** `cursor`: the last event that the client has. */
+function readerOfStored(own: WireApiReader, api: WireApi, path: RegExp, cursor: RegExp): StoredApi {
+  return {
+    path,
+    madeBy: own.api,
+    reader: {
+      api,
+      operation: 'fetch_response',
+      provider: own.provider,
+      matches: (target) => path.test(target.path),
+      readRequest: ({ call }, { path: requested, host, request }) => ({
+        plan: { keep: 'skip' },
+        item() {},
+        end() {
+          setGoogleProvider(call, requested, host);
+          if (/[?&]stream=true(?:&|$)/i.test(request.target)) {
+            call.request.stream = true;
+          }
+          setField(call.request, 'streamCursor', cursor.exec(request.target)?.[1]);
+          return true;
+        },
+      }),
+      readAnswer: own.readAnswer,
     },
-  }),
-  readAnswer: openAiResponses.readAnswer,
-};
+  };
+}
+
+const STORED: readonly StoredApi[] = [
+  readerOfStored(
+    openAiResponses,
+    'openai.stored_response',
+    /\/responses\/([^/]+)$/,
+    /[?&]starting_after=(\d{1,16})(?:&|$)/,
+  ),
+  readerOfStored(
+    geminiInteractions,
+    'gemini.stored_interaction',
+    /\/interactions\/([^/]+)$/,
+    /[?&]last_event_id=([^&]{1,1024})(?:&|$)/,
+  ),
+];

@@ -8,8 +8,11 @@ import { decodedSegment } from './path-segment.ts';
 /** The last segment of the path: a model, and the method behind a colon. */
 const METHOD = /\/([^/:]+):([A-Za-z]+)$/;
 
-/** Everything that Vertex AI names before the model, and no other API of Google does. */
-const VERTEX = /\/(?:publishers|projects|endpoints)\//;
+/**
+ * Everything that Vertex AI names before the model, and no other API of Google does. Behind a gateway's own path
+ * Google's SDK for Node encodes the slashes.
+ */
+const VERTEX = /(?:\/|%2f)(?:publishers|projects|endpoints)(?:\/|%2f)/i;
 
 export interface GeminiTarget {
   /** As the path names it, decoded; undefined where the body does. */

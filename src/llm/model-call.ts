@@ -17,6 +17,8 @@ export type WireApi =
   | 'anthropic.messages'
   | 'gemini.generate_content'
   | 'gemini.embeddings'
+  | 'gemini.interactions'
+  | 'gemini.stored_interaction'
   | 'ollama.chat'
   | 'ollama.generate'
   | 'ollama.embeddings'

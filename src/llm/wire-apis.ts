@@ -7,6 +7,7 @@ import { cohereChatV1 } from './cohere-chat-v1.ts';
 import { cohereEmbeddings } from './cohere-embeddings.ts';
 import { geminiEmbeddings } from './gemini-embeddings.ts';
 import { geminiGenerateContent } from './gemini-generate-content.ts';
+import { geminiInteractions } from './gemini-interactions.ts';
 import { ollamaChat } from './ollama-chat.ts';
 import { ollamaEmbeddings } from './ollama-embeddings.ts';
 import { ollamaGenerate } from './ollama-generate.ts';
@@ -32,6 +33,7 @@ export const WIRE_APIS: readonly WireApiReader[] = [
   anthropicMessages,
   geminiGenerateContent,
   geminiEmbeddings,
+  geminiInteractions,
   ollamaChat,
   ollamaGenerate,
   ollamaEmbeddings,

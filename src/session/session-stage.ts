@@ -97,7 +97,11 @@ interface OpenCall {
 
 /** Damage after which a request may have said more than is known of it. A cut of captured content is none such. */
 /** Wire APIs in which a request may name the answer it goes on with instead of repeating what came before. */
-const NAMING_APIS: ReadonlySet<string> = new Set(['openai.responses', 'openai.realtime']);
+const NAMING_APIS: ReadonlySet<string> = new Set([
+  'openai.responses',
+  'openai.realtime',
+  'gemini.interactions',
+]);
 
 const DAMAGED_REQUEST: readonly DamageKind[] = ['gap', 'truncated', 'decode-error'];
 

@@ -9,6 +9,7 @@ import { createPipeline } from '../../src/pipeline.ts';
 import { createCounters } from '../../src/self/counters.ts';
 import { contentOf } from '../support/llm-fixtures/check-call.ts';
 import { createRandom, type Random } from '../support/model-server/random.ts';
+import { interaction } from '../support/model-traffic/interactions-traffic.ts';
 import * as openai from '../support/model-traffic/openai-traffic.ts';
 import * as other from '../support/model-traffic/other-traffic.ts';
 import { assertSocketCall, converse, drawSocket } from '../support/model-traffic/socket-traffic.ts';
@@ -50,6 +51,7 @@ const KINDS: readonly ((random: Random) => PlannedExchange)[] = [
   other.gemini,
   other.gemini,
   other.geminiEmbeddings,
+  interaction,
   other.ollama,
   other.ollama,
   other.ollamaEmbeddings,
@@ -198,7 +200,7 @@ describe('random exchanges with every model API', function () {
         count(one.planned.api, one.version, state);
       }
     }
-    // Of everything there was some: 20 APIs, two of them over WebSockets, two protocols, three ends.
-    assert.equal(seen.size, 20 + 2 + 2 + 3, [...seen].join('; '));
+    // Of everything there was some: 21 APIs, two of them over WebSockets, two protocols, three ends.
+    assert.equal(seen.size, 21 + 2 + 2 + 3, [...seen].join('; '));
   });
 });

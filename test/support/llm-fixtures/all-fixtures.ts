@@ -14,6 +14,7 @@ import { COMPLETIONS_FIXTURES } from './completions-fixtures.ts';
 import { EMBEDDINGS_FIXTURES } from './embeddings-fixtures.ts';
 import type { Fixture } from './fixture.ts';
 import { GEMINI_EMBEDDINGS_FIXTURES, GEMINI_FIXTURES } from './gemini-fixtures.ts';
+import { INTERACTIONS_FIXTURES } from './interactions-fixtures.ts';
 import { AUDIO_FIXTURES, IMAGES_FIXTURES, MODERATIONS_FIXTURES } from './media-fixtures.ts';
 import {
   OLLAMA_EMBEDDINGS_FIXTURES,
@@ -36,6 +37,7 @@ export const FIXTURES_BY_API: readonly (readonly [api: string, fixtures: readonl
   ['messages', ANTHROPIC_FIXTURES],
   ['generateContent', GEMINI_FIXTURES],
   ["Gemini's embeddings", GEMINI_EMBEDDINGS_FIXTURES],
+  ["Gemini's interactions", INTERACTIONS_FIXTURES],
   ["Ollama's chat", OLLAMA_FIXTURES],
   ["Ollama's generate", OLLAMA_GENERATE_FIXTURES],
   ["Ollama's embeddings", OLLAMA_EMBEDDINGS_FIXTURES],

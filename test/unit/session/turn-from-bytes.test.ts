@@ -20,8 +20,8 @@ interface Api {
   /** The next request's messages after the first prompt. */
   carriesOn: Json[];
   tools: Json[];
-  /** Later requests name the answer before them and bring only what is new. */
-  isChained?: boolean;
+  /** By this member later requests name the answer before them, and bring only what is new. */
+  chainedBy?: string;
 }
 
 const RESPONSES_CALL = {
@@ -31,6 +31,8 @@ const RESPONSES_CALL = {
   name: 'Bash',
   arguments: JSON.stringify({ command: COMMAND }),
 };
+
+const INTERACTIONS_PATH = '/v1beta/interactions';
 
 const RESPONSES: Api = {
   path: '/v1/responses',
@@ -110,7 +112,28 @@ const apis: Record<string, Api> = {
     },
   },
   'openai.responses': RESPONSES,
-  'openai.responses, chained': { ...RESPONSES, isChained: true },
+  'openai.responses, chained': { ...RESPONSES, chainedBy: 'previous_response_id' },
+  'gemini.interactions, chained': {
+    path: INTERACTIONS_PATH,
+    chainedBy: 'previous_interaction_id',
+    tools: [{ type: 'function', name: 'Bash', parameters: {} }],
+    asks: {
+      id: 'r1',
+      model: 'm',
+      status: 'requires_action',
+      steps: [
+        { type: 'thought', signature: 'x' },
+        { type: 'function_call', id: 'call_1', name: 'Bash', arguments: { command: COMMAND } },
+      ],
+    },
+    carriesOn: [{ type: 'function_result', call_id: 'call_1', name: 'Bash', result: 'x' }],
+    says: {
+      id: 'r2',
+      model: 'm',
+      status: 'completed',
+      steps: [{ type: 'model_output', content: [{ type: 'text', text: 'There is x.' }] }],
+    },
+  },
   'anthropic.messages': {
     path: '/v1/messages',
     tools: [{ name: 'Bash', input_schema: { type: 'object' } }],
@@ -173,7 +196,8 @@ function play(api: Api, keepContent: boolean): StoryPiece[] {
 
   function exchange(messages: Json[], answer: Json, more: Json = {}): void {
     const head = `POST ${api.path} HTTP/1.1\r\nhost: model.test`;
-    const said = api.path === RESPONSES.path ? { input: messages } : { messages };
+    const isInput = [RESPONSES.path, INTERACTIONS_PATH].includes(api.path);
+    const said = isInput ? { input: messages } : { messages };
     send('write', head, { model: 'm', max_tokens: 9, ...said, ...more, tools: api.tools });
     send('read', 'HTTP/1.1 200 OK', answer);
   }
@@ -211,9 +235,9 @@ function play(api: Api, keepContent: boolean): StoryPiece[] {
   process.forEach(pipeline.push);
   timeNs = 600n;
   const question = { role: 'user', content: 'Sure?' };
-  if (api.isChained) {
-    exchange(api.carriesOn.slice(-1), api.says, { previous_response_id: 'r1' });
-    exchange([question], api.says, { previous_response_id: 'r2' });
+  if (api.chainedBy !== undefined) {
+    exchange(api.carriesOn.slice(-1), api.says, { [api.chainedBy]: 'r1' });
+    exchange([question], api.says, { [api.chainedBy]: 'r2' });
   } else {
     exchange([prompt, ...api.carriesOn], api.says);
     const next = [prompt, ...api.carriesOn, { role: 'assistant', content: 'There is x.' }];
