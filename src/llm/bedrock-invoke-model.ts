@@ -19,7 +19,7 @@ import { failRefused, failStreamed } from './bedrock-error.ts';
 import { bedrockTargetOf } from './bedrock-target.ts';
 import { readBedrockText } from './bedrock-text.ts';
 import { addHeaderCounts, addInvocationMetrics, INVOCATION_METRICS } from './bedrock-usage.ts';
-import { cohereChatV1 } from './cohere-chat-v1.ts';
+import { cohereChatV1, cohereRole } from './cohere-chat-v1.ts';
 import {
   asArray,
   asCount,
@@ -227,8 +227,7 @@ function readRequest(context: CallContext, target: CallTarget): RequestReader {
         messages.add(value, isWhole);
       } else if (name === 'history') {
         const said = asObject(value);
-        const role = textPrefix(said?.role) === 'CHATBOT' ? 'assistant' : 'user';
-        messages.add({ role, content: said?.message }, isWhole);
+        messages.add({ role: cohereRole(said?.role), content: said?.message }, isWhole);
       } else if (name === 'tool') {
         addTool(value);
       } else {

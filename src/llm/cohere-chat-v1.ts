@@ -134,6 +134,7 @@ function readRequest(context: CallContext): RequestReader {
   });
 }
 
+/** Some clients write them `Chatbot`, `User`. */
 const ROLES: ReadonlyMap<string, string> = new Map([
   ['CHATBOT', 'assistant'],
   ['USER', 'user'],
@@ -141,9 +142,14 @@ const ROLES: ReadonlyMap<string, string> = new Map([
   ['TOOL', 'tool'],
 ]);
 
+/** The names that the conventions have for the roles. */
+export function cohereRole(role: unknown): string {
+  const name = textPrefix(role) ?? '';
+  return ROLES.get(name.toUpperCase()) ?? name;
+}
+
 function readMessage(value: unknown): WireMessage {
   const message = asObject(value) ?? {};
-  const name = textPrefix(message.role) ?? '';
   const text = asText(message.message);
   const said: WireItem[] = text === undefined ? [] : [{ kind: 'text', text }];
   const items = [...said, ...toolCallsOf(message.tool_calls)];
@@ -151,7 +157,7 @@ function readMessage(value: unknown): WireMessage {
     const outputs = argumentsText(asObject(entry)?.outputs);
     items.push({ kind: 'tool_result', items: [{ kind: 'text', text: outputs }] });
   }
-  return { role: ROLES.get(name) ?? name, items };
+  return { role: cohereRole(message.role), items };
 }
 
 /** They have no ids. */

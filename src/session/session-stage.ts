@@ -95,7 +95,6 @@ interface OpenCall {
   tools: Set<ToolCall>;
 }
 
-/** Damage after which a request may have said more than is known of it. A cut of captured content is none such. */
 /** Wire APIs in which a request may name the answer it goes on with instead of repeating what came before. */
 const NAMING_APIS: ReadonlySet<string> = new Set([
   'openai.responses',
@@ -103,6 +102,7 @@ const NAMING_APIS: ReadonlySet<string> = new Set([
   'gemini.interactions',
 ]);
 
+/** Damage after which a request may have said more than is known of it. A cut of captured content is none such. */
 const DAMAGED_REQUEST: readonly DamageKind[] = ['gap', 'truncated', 'decode-error'];
 
 /** Makes a stage. It keeps bounded state, and calls `sink` synchronously from within its own methods. */

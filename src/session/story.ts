@@ -98,7 +98,7 @@ export interface HttpPiece {
   exchange: Exchange;
   startNs: bigint;
   endNs: bigint;
-  /** Its connection was given up before the response was over. */
+  /** Its connection or stream ended before the response did. */
   isBroken: boolean;
   /** What it belongs to: its parent, unless the request named another trace's span as that. */
   place?: { kind: 'turn' | 'process'; ids: SpanIds };

@@ -15,8 +15,7 @@ export interface Turns {
   addCall(turn: Turn, call: ModelCall, process: Process): void;
   /** A call of the turn is over; ends the turn when that was its last. */
   finishCall(turn: Turn, call: ModelCall): void;
-  /** The model asks for a tool; undefined when the turn has had too many. */
-  /** `call` is the one whose answer asks for it. */
+  /** The model asks for a tool, in the answer of `call`; undefined when the turn has had too many. */
   addTool(
     turn: Turn,
     node: CallNode,

@@ -34,6 +34,23 @@ const READ = {
 };
 
 describe('a request to Cohere', () => {
+  it('of version 1 has the same roles in whatever letters', () => {
+    const history = [
+      { role: 'System', message: 'Be brief.' },
+      { role: 'User', message: 'Hi' },
+      { role: 'Chatbot', message: 'Hello.' },
+    ];
+    const loud = history.map(({ role, message }) => ({ role: role.toUpperCase(), message }));
+    for (const target of ['/v1/chat', '/model/cohere.command-r-v1%3A0/invoke']) {
+      const [first, second] = [history, loud].map(
+        (chat_history) => call(target, { message: 'Go on', chat_history })!.request,
+      );
+      const roles = first!.messages.map(({ role }) => role);
+      assert.deepEqual(roles, ['system', 'user', 'assistant', 'user']);
+      assert.deepEqual(first!.fingerprints, second!.fingerprints);
+    }
+  });
+
   it('is a model call only when it runs a model', () => {
     for (const [target, request] of [
       ['/v2/chat', { messages: [] }],
