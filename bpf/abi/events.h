@@ -1,8 +1,7 @@
 /*
  * SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only OR BSD-2-Clause
  *
- * The layout of every record that passes from the kernel to user space: the one header that BPF C
- * and C++ share.
+ * The layout of every record that passes from the kernel to user space, for BPF C and C++.
  *
  * Rules: fixed-width members only, padding written out (compiled with -Wpadded -Werror), 8-byte
  * alignment, byte order of the machine. Times are nanoseconds of CLOCK_BOOTTIME.
@@ -114,8 +113,8 @@ enum sl_drop {
     SL_DROP_CONTROL = 4,
     /* Program arguments found no room; their bytes are in the exec record's total. */
     SL_DROP_ARGV = 5,
-    /* A call returned whose entry was not kept: attached or watched midway, or evicted from the
-       table of calls. */
+    /* A call returned whose entry was not kept (attached or watched midway, or evicted from the
+       table of calls), or was left without a return. */
     SL_DROP_ORPHAN = 6,
     /* A table of calls or connections did not take an entry. */
     SL_DROP_TABLE = 7,
@@ -233,7 +232,7 @@ struct sl_stream_record {
     __u64 call_bytes;
     /* Of a skip: calls in it; with a stream, frame headers. */
     __u64 call_offset;
-    /* Of the payload, or lost, or skipped. */
+    /* Of the payload, or lost (0: how many is not known), or skipped. */
     __u64 bytes;
     __u8 direction;
     __u8 stack;

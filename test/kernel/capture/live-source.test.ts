@@ -236,8 +236,8 @@ describe('the live source, on the whole host', function () {
     );
     const pid = child.pid ?? 0;
     await says(child, 'ready');
-    // It is recognised at the latest with the next tick.
-    await new Promise((resolve) => setTimeout(resolve, 1200));
+    // It is recognised within a tenth of a second, by a timer of this process.
+    await new Promise((resolve) => setTimeout(resolve, 500));
     await fetchOnce(child, 'other-instance');
     await ended(child, () => child.kill());
     const { pid: later } = await run('curl', ['-sk', server.url]);

@@ -11,16 +11,8 @@
 #define SUCCEEDS 3
 #define LOSES 4
 #define TWICE 5
+#include "function.inc"
     .text
-    .macro function name
-    .p2align 4
-    .globl \name
-    .type \name, @function
-\name:
-    .endm
-    .macro end_function name
-    .size \name, . - \name
-    .endm
 
     .type receive, @function
 receive:

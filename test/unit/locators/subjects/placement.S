@@ -1,14 +1,6 @@
 /* Functions with the beginnings that placement has to judge; the test names them as OpenSSL's. */
+#include "function.inc"
     .text
-    .macro function name
-    .p2align 4
-    .globl \name
-    .type \name, @function
-\name:
-    .endm
-    .macro end_function name
-    .size \name, . - \name
-    .endm
 
 /* A push first: right there. */
     function SSL_read
