@@ -147,10 +147,12 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
       if (usage !== undefined) {
         answer.response.usage = usage;
       }
-      if (type.endsWith('.completed') || type.endsWith('.done')) {
-        isOver = true;
+      // A picture comes once more with its end; of sound and text nothing new does.
+      const isEnd = type.endsWith('.done') || type === 'error';
+      isOver ||= isEnd || type.endsWith('.completed');
+      if (!isEnd) {
+        answer.touch(timeNs);
       }
-      answer.touch(timeNs);
       return true;
     },
     gap() {},
