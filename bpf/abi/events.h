@@ -114,7 +114,7 @@ enum sl_drop {
     /* Program arguments found no room; their bytes are in the exec record's total. */
     SL_DROP_ARGV = 5,
     /* A call returned whose entry was not kept (attached or watched midway, or evicted from the
-       table of calls), or was left without a return. */
+       table of calls), or was left without a return, as a write is when its program ends. */
     SL_DROP_ORPHAN = 6,
     /* A table of calls or connections did not take an entry. */
     SL_DROP_TABLE = 7,

@@ -6,6 +6,7 @@
 #include "../kernel/task.h"
 #include "../maps/policies.h"
 #include "../ring/submit.h"
+#include "../tls/process_end.h"
 #include "environment.h"
 #include "executable.h"
 
@@ -81,6 +82,7 @@ int process_exec(struct bpf_raw_tracepoint_args *ctx) {
     if (!begin_program(pid_tgid >> 32))
         return 0;
     struct task_struct *task = (struct task_struct *)ctx->args[0];
+    end_writes(pid_tgid >> 32);
     u64 now = bpf_ktime_get_boot_ns();
     u64 start = BPF_CORE_READ(task, mm, arg_start);
     u64 end = BPF_CORE_READ(task, mm, arg_end);

@@ -6,6 +6,7 @@
 #include "../maps/peers.h"
 #include "../maps/policies.h"
 #include "../ring/submit.h"
+#include "../tls/process_end.h"
 
 /* The kernel's mark of a whole thread group on its way out (include/linux/sched/signal.h). */
 #define SIGNAL_GROUP_EXIT 0x00000004
@@ -89,8 +90,10 @@ int process_exit(struct bpf_raw_tracepoint_args *ctx) {
             .pid = pid,
         };
         u32 reported = 1;
-        if (bpf_map_update_elem(&exits, &key, &reported, BPF_NOEXIST) == 0)
+        if (bpf_map_update_elem(&exits, &key, &reported, BPF_NOEXIST) == 0) {
+            end_writes(pid);
             emit_exit(task);
+        }
     }
     if (policy)
         bpf_map_delete_elem(&policies, &pid);

@@ -4,6 +4,41 @@
 #include "../kernel/task.h"
 #include "../maps/connections.h"
 #include "../maps/counters.h"
+#include "../maps/process_objects.h"
+
+static __always_inline bool has_connection(u64 object, u32 pid) {
+    struct connection_key key = {.object = object, .pid = pid};
+    return bpf_map_lookup_elem(&connections, &key);
+}
+
+/* For the end of the current process (process_end.h). */
+__noinline int remember_object(u64 object) {
+    struct object_set_key key = {
+        .pid = bpf_get_current_pid_tgid() >> 32,
+        .set = object_set_of(object),
+    };
+    struct object_set *set = bpf_map_lookup_elem(&process_objects, &key);
+    if (!set) {
+        struct object_set first = {.objects = {object}};
+        if (bpf_map_update_elem(&process_objects, &key, &first, BPF_NOEXIST) == 0)
+            return 0;
+        /* Another thread was first. */
+        set = bpf_map_lookup_elem(&process_objects, &key);
+    }
+    if (!set) {
+        count(SL_DROP_TABLE, 0);
+        return 0;
+    }
+    for (int i = 0; i < OBJECT_SET_MAX; i++) {
+        u64 known = set->objects[i];
+        if (!known || known == object || !has_connection(known, key.pid)) {
+            set->objects[i] = object;
+            return 0;
+        }
+    }
+    set->has_more = 1;
+    return 0;
+}
 
 static __always_inline struct connection *begin_connection(const struct connection_key *key,
                                                            u64 start_ns, u64 exec_id, u64 time_ns,
@@ -20,6 +55,9 @@ static __always_inline struct connection *begin_connection(const struct connecti
     /* Another thread may have been first: then its entry is the one. */
     bpf_map_update_elem(&connections, key, fresh, BPF_NOEXIST);
     bpf_map_delete_elem(&new_connections, &thread);
+    /* Those without calls that begin and end. */
+    if (stack != SL_STACK_PLAIN && stack != SL_STACK_RUSTLS)
+        remember_object(key->object);
     return bpf_map_lookup_elem(&connections, key);
 }
 

@@ -4,8 +4,8 @@
  *
  * - goes on: its entry is there (another thread's, or around the call that begins now: a callback
  *   may use the object within a call on it, in either direction);
- * - was left without a return: its entry is there, and its frame is gone or another call's. What it
- *   has carried is not known;
+ * - was left without a return: its entry is there, and its frame is gone or another call's, or the
+ *   program ends. What it has carried is not known;
  * - had its entry give way to others', and has returned with bytes since (maps/orphans.h).
  *
  * Functions of their own, given numbers alone, so that they are verified once.
@@ -25,6 +25,8 @@
 
 /* For a place: outside of every call of the thread. */
 #define NO_PLACE 0
+/* The process ends, or another program begins in it, and with that every call. */
+#define PROGRAM_ENDS (~0ULL)
 
 static __always_inline void report_open(const struct connection_key *key,
                                         struct connection *connection, u64 direction, u64 bytes,
@@ -104,6 +106,8 @@ static __always_inline const struct call *kept_call(const struct open_call *open
  */
 static __always_inline bool goes_on(const struct call *kept, const struct open_call *open,
                                     u64 stack, u64 owner, u64 place) {
+    if (place == PROGRAM_ENDS)
+        return false;
     if (stack == SL_STACK_GO)
         return owner != open->owner || place == NO_PLACE || place >= open->place;
     if (place == NO_PLACE)
@@ -127,7 +131,7 @@ static __always_inline u64 returned_bytes(const struct open_call *open, u64 retu
 
 /*
  * What became of the connection's open call in one direction, now that `owner` has a call at
- * `place`, or (NO_PLACE) frees the object.
+ * `place`, or frees the object (NO_PLACE), or the program ends (PROGRAM_ENDS).
  */
 __noinline int settle_call(u64 object, u64 direction, u64 owner, u64 place) {
     struct connection_key key = {.object = object, .pid = bpf_get_current_pid_tgid() >> 32};
@@ -137,29 +141,33 @@ __noinline int settle_call(u64 object, u64 direction, u64 owner, u64 place) {
         return 0;
     struct open_call open = connection->open_calls[direction];
     struct task_struct *task = current_task();
-    /* Of an earlier process or program: nobody waits for what it has lost. */
+    bool ends = place == PROGRAM_ENDS;
+    /* Of an earlier process or program: nobody waits for what it has lost. A program that ends with
+     * another one's beginning is the earlier one by then. */
     if (connection->process_start_ns != process_start_of(task) ||
-        connection->exec_id != BPF_CORE_READ(task, self_exec_id))
+        (!ends && connection->exec_id != BPF_CORE_READ(task, self_exec_id)))
         return 0;
     const struct call *kept = kept_call(&open, key.pid, connection->stack);
+    u64 bytes = 0;
+    bool has_returned = false;
     if (kept) {
         if (goes_on(kept, &open, connection->stack, owner, place))
             return 0;
-        connection->open_calls[direction].enter_ns = 0;
-        count(SL_DROP_ORPHAN, 0);
-        report_open(&key, connection, direction, 0, SL_DROP_ORPHAN);
-        return 0;
+    } else {
+        struct orphan_key orphan_key = {.owner = open.owner, .place = open.place, .pid = key.pid};
+        struct orphan *orphan = bpf_map_lookup_elem(&orphans, &orphan_key);
+        has_returned = orphan && orphan->time_ns >= open.enter_ns;
+        /* Of NSS it cannot be told whether what returned was a call of TLS. */
+        if (!has_returned && !ends && connection->stack != SL_STACK_NSS)
+            return 0;
+        if (has_returned) {
+            bytes = returned_bytes(&open, orphan->returned);
+            bpf_map_delete_elem(&orphans, &orphan_key);
+        }
     }
-    struct orphan_key orphan_key = {.owner = open.owner, .place = open.place, .pid = key.pid};
-    struct orphan *orphan = bpf_map_lookup_elem(&orphans, &orphan_key);
-    /* Of NSS it cannot be told whether what returned was a call of TLS. */
-    bool is_unknown = connection->stack == SL_STACK_NSS;
-    if (!is_unknown && (!orphan || orphan->time_ns < open.enter_ns))
-        return 0;
-    u64 bytes = orphan ? returned_bytes(&open, orphan->returned) : 0;
     connection->open_calls[direction].enter_ns = 0;
-    bpf_map_delete_elem(&orphans, &orphan_key);
-    if (is_unknown)
+    /* Its return was counted. */
+    if (!has_returned)
         count(SL_DROP_ORPHAN, 0);
     report_open(&key, connection, direction, bytes, SL_DROP_ORPHAN);
     return 0;

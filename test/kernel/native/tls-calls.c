@@ -17,6 +17,9 @@
  * - liar:OBJECT: SSL_write_ex that claims more than its buffer has
  * - lost:OBJECT:BYTES: SSL_write_ex that makes its count unreadable before it returns
  * - left:OBJECT: gnutls_record_uncork that is left without a return
+ * - last:OBJECT:BYTES:HOW, last_read:OBJECT:BYTES:HOW: SSL_write or SSL_read within which the
+ * process exits (HOW 0), is killed (1), is made to exit by another thread (2) or starts this
+ * program again (3), with the rest of the arguments
  * - quit:OBJECT:BYTES: SSL_read that is left without a return
  * - quit_deep:OBJECT:BYTES: the same, deeper on the stack than any other call
  * - deep:OBJECT:BYTES: SSL_read as deep
@@ -31,7 +34,9 @@
  * Byte i of a stream is (OBJECT * 31 + i + i / 256 * 7 + direction * 13) modulo 256, direction 0
  * for reading.
  */
+#include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,12 +56,15 @@ struct ssl {
     int mode;
 };
 
-enum { PLAIN, RETRY, PARTIAL, FAULT, LIAR, LOST, WRAPPED, QUIT, CROWD };
+enum { PLAIN, RETRY, PARTIAL, FAULT, LIAR, LOST, WRAPPED, QUIT, CROWD, LAST };
 
 /* More than bpf/maps/calls.h keeps. */
 #define CROWD_CALLS 24000
 
 static jmp_buf way_out;
+static char **rest_of_arguments;
+static unsigned long how_to_end;
+static void end_program(void);
 static void begin_many_calls(void);
 
 static struct ssl objects[OBJECTS];
@@ -89,6 +97,8 @@ __attribute__((noipa)) int SSL_write(struct ssl *ssl, const void *buffer, int by
         SSL_write(ssl->inner, more, bytes + 5);
         free(more);
     }
+    if (ssl->mode == LAST)
+        end_program();
     if (ssl->mode == PARTIAL)
         bytes /= 2;
     if (ssl->mode == FAULT)
@@ -101,6 +111,8 @@ __attribute__((noipa)) int SSL_read(struct ssl *ssl, void *buffer, int bytes) {
     __asm__ volatile("" ::: "memory");
     if (ssl->mode == QUIT)
         longjmp(way_out, 1);
+    if (ssl->mode == LAST)
+        end_program();
     if (ssl->mode == CROWD)
         begin_many_calls();
     if (ssl->within) {
@@ -140,6 +152,28 @@ __attribute__((noipa)) int SSL_read_ex(struct ssl *ssl, void *buffer, size_t byt
     ssl->position[0] += bytes;
     *count = bytes;
     return 1;
+}
+
+static void *end_from_thread(void *argument) {
+    (void)argument;
+    _exit(0);
+}
+
+static void start_again(char **arguments) {
+    arguments[0] = (char *)"tls-calls";
+    execv("/proc/self/exe", arguments);
+    exit(1);
+}
+
+static void end_program(void) {
+    pthread_t thread;
+    if (how_to_end == 0)
+        _exit(0);
+    if (how_to_end == 1)
+        kill(getpid(), SIGKILL);
+    if (how_to_end == 2 && pthread_create(&thread, NULL, end_from_thread, NULL) == 0)
+        pause();
+    start_again(rest_of_arguments);
 }
 
 /* Each deeper on the stack than the one before, so that none is in another's place. */
@@ -269,6 +303,13 @@ static void run(const char *command) {
         SSL_write_ex(ssl, space + sizeof(size_t), number[1], (size_t *)space);
         ssl->mode = PLAIN;
         mprotect(space, space_bytes, PROT_READ | PROT_WRITE);
+    } else if (!strcmp(name, "last") || !strcmp(name, "last_read")) {
+        ssl->mode = LAST;
+        how_to_end = number[2];
+        if (!strcmp(name, "last"))
+            write_bytes(ssl, number[1], 0);
+        else
+            SSL_read(ssl, space, (int)number[1]);
     } else if (!strcmp(name, "left")) {
         if (setjmp(way_out) == 0)
             gnutls_record_uncork(ssl, 0);
@@ -312,11 +353,9 @@ int main(int argc, char **argv) {
         objects[i].number = i;
     wait_for_line();
     for (int i = 1; i < argc; i++) {
-        if (!strcmp(argv[i], "exec")) {
-            argv[i] = argv[0];
-            execv("/proc/self/exe", argv + i);
-            return 1;
-        }
+        rest_of_arguments = argv + i;
+        if (!strcmp(argv[i], "exec"))
+            start_again(rest_of_arguments);
         run(argv[i]);
     }
     return 0;

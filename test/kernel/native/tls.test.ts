@@ -383,6 +383,56 @@ describe('TLS calls in the kernel', function () {
     }
   });
 
+  for (const [how, what, isExec] of [
+    [0, 'that exits', false],
+    [1, 'that is killed', false],
+    [2, 'that another thread ends', false],
+    [3, 'that starts another program', true],
+  ] as const) {
+    const finish = async (...commands: string[]): Promise<void> => {
+      const child = startWatched(session, buildTlsCalls(), commands);
+      // Of the program after an exec.
+      child.stdin?.write('\n');
+      await ended(child);
+      closeSession(session);
+    };
+
+    it(`names a write as lost, of unknown size, within a process ${what}`, async () => {
+      await finish('write:1:10', 'write:2:5', 'read:1:7', `last:1:20:${how}`, 'write:1:30');
+      assert.deepEqual(losses(), [[10, 0, 'orphan']]);
+      assert.equal(session.capture.counters().drops.orphan, 1);
+      const [loss] = lossesOf(session);
+      assert.ok(loss);
+      assert.equal(loss.direction, 'write');
+      assert.deepEqual(loss.connection, dataOf(session)[0]?.connection);
+      const order = session.events.map(({ type }) => type);
+      assert.ok(order.indexOf('loss') < order.indexOf(isExec ? 'exec' : 'exit'));
+      assert.equal(dataOf(session).length, isExec ? 4 : 3);
+    });
+
+    it(`names the first write of a connection so within a process ${what}`, async () => {
+      await finish(`last:1:20:${how}`, 'write:1:30');
+      assert.deepEqual(losses(), [[0, 0, 'orphan']]);
+    });
+
+    it(`takes no read for lost within a process ${what}`, async () => {
+      await finish('write:1:10', 'read:1:7', `last_read:1:20:${how}`, 'write:1:30');
+      assert.deepEqual(losses(), []);
+      assert.equal(session.capture.counters().drops.orphan, 0);
+    });
+  }
+
+  it('names the write among very many connections when a process ends', async () => {
+    const many = Array.from({ length: 60 }, (_, object) => [
+      `write:${object}:1`,
+      `read:${object}:1`,
+    ]);
+    await runTlsCalls(session, [...many.flat(), 'free:7', 'last:9:20:0']);
+    closeSession(session);
+    assert.deepEqual(losses(), [[1, 0, 'orphan']]);
+    assert.equal(session.capture.counters().drops.table, 0);
+  });
+
   it('begins a new connection at a freed address and after an exec', async () => {
     const commands = ['write:1:10', 'free:1', 'write:1:20', 'exec', 'write:1:30', 'free:1'];
     const child = startWatched(session, buildTlsCalls(), commands);

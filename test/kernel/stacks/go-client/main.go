@@ -7,6 +7,7 @@
 //	go-client crowd ADDRESS CA-FILE                   a read waits while more reads begin, and are left,
 //	                                                  than are kept track of
 //	go-client answer ADDRESS CA-FILE                  a write within a read of the same connection
+//	go-client last ADDRESS CA-FILE write|read         a call that does not return
 //	go-client words COUNT                             calls with arguments on the stack, see stack_*.s
 package main
 
@@ -190,6 +191,21 @@ func viaAnswer(arguments []string) {
 	}
 }
 
+func viaLast(arguments []string) {
+	configuration := trusting(arguments[1])
+	configuration.ServerName = "localhost"
+	connection, err := tls.Dial("tcp", arguments[0], configuration)
+	check(err)
+	_, err = connection.Write(bytes.Repeat([]byte("a"), 100))
+	check(err)
+	if arguments[2] == "write" {
+		_, err = connection.Write(make([]byte, 64<<20))
+	} else {
+		_, err = connection.Read(make([]byte, 1))
+	}
+	check(err)
+}
+
 // As in Go before 1.17: everything on the stack. Written in assembly; reads and writes nothing.
 func stackRead(connection *int, buffer []byte) (int, error)
 func stackWrite(connection *int, buffer []byte) (int, error)
@@ -212,6 +228,8 @@ func main() {
 		viaStack(os.Args[2:])
 	case "answer":
 		viaAnswer(os.Args[2:])
+	case "last":
+		viaLast(os.Args[2:])
 	case "crowd":
 		viaCrowd(os.Args[2:])
 	case "words":

@@ -1,0 +1,35 @@
+/*
+ * The TLS objects that a process has connections on, found when it ends: by pid and a hash of their
+ * addresses. Written when a connection begins. Least recently used entries give way.
+ */
+#pragma once
+
+#include "../kernel/types.h"
+#include <bpf/bpf_helpers.h>
+
+/* A power of two, and its logarithm. */
+#define OBJECT_SETS 32
+#define OBJECT_SETS_BITS 5
+#define OBJECT_SET_MAX 8
+
+struct object_set_key {
+    u32 pid;
+    u32 set;
+};
+
+struct object_set {
+    u64 objects[OBJECT_SET_MAX];
+    /* There were more at once. */
+    u64 has_more;
+};
+
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, 16384);
+    __type(key, struct object_set_key);
+    __type(value, struct object_set);
+} process_objects SEC(".maps");
+
+static __always_inline u32 object_set_of(u64 object) {
+    return (object * 0x9e3779b97f4a7c15ULL) >> (64 - OBJECT_SETS_BITS);
+}
