@@ -71,6 +71,8 @@ export class Choice {
   role = 'assistant';
   /** As the wire has it; the last one that is not empty. */
   finishReason: string | undefined;
+  /** The message is there to its end, as an API says that has no reasons. */
+  isEnded = false;
   readonly slots: Slot[] = [];
   readonly #options: AnswerOptions;
   readonly #text: MessageFingerprint;
@@ -295,7 +297,7 @@ export function createAnswer(options: AnswerOptions): Answer {
         const reason = choice.finishReason;
         const hasToolCall = choice.slots.some((slot) => slot.kind === 'tool');
         const { message, fingerprint, torn } = choice.finish(
-          conventionalReason(reason, hasToolCall),
+          conventionalReason(reason ?? (choice.isEnded ? 'completed' : undefined), hasToolCall),
         );
         call.response.messages.push(message);
         call.response.fingerprints.push(fingerprint);

@@ -9,7 +9,15 @@ import { createInteractionEvents } from './gemini-interaction-events.ts';
 import { GEMINI_STEP_PLAN, readAnsweredStep, readGeminiStep } from './gemini-step.ts';
 import { setGoogleProvider } from './gemini-target.ts';
 import { INTERACTION_USAGE_PLAN } from './gemini-usage.ts';
-import { asArray, asCount, asName, asNumber, asObject, type JsonObject } from './json-access.ts';
+import {
+  asArray,
+  asCount,
+  asName,
+  asNumber,
+  asObject,
+  asTexts,
+  type JsonObject,
+} from './json-access.ts';
 import { createRequestMessages } from './request-messages.ts';
 import { setField } from './set-field.ts';
 import { addToolDefinition, toolDefinitionPlan } from './tool-definition.ts';
@@ -140,8 +148,7 @@ function readRequest(context: CallContext, target: CallTarget): RequestReader {
     setField(request, 'temperature', asNumber(config.temperature));
     setField(request, 'topP', asNumber(config.top_p));
     setField(request, 'seed', asNumber(config.seed));
-    const stops = asArray(config.stop_sequences)?.filter((stop) => typeof stop === 'string') ?? [];
-    setField(request, 'stopSequences', stops.length === 0 ? undefined : stops);
+    setField(request, 'stopSequences', asTexts(config.stop_sequences));
     setField(request, 'reasoningLevel', asName(config.thinking_level));
     setField(request, 'outputType', outputType(body));
     const instruction = body.system_instruction;

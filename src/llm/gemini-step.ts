@@ -9,6 +9,7 @@ import { geminiRole } from './gemini-content.ts';
 import { asArray, asName, asObject, type JsonObject } from './json-access.ts';
 import type { Part } from './model-call.ts';
 import { argumentsText, asText } from './openai-message.ts';
+import { withId } from './server-tool.ts';
 import { partsOf, type WireItem, type WireMessage } from './wire-message.ts';
 
 const ALL: JsonPlan = { keep: 'all' };
@@ -198,9 +199,4 @@ function providersPart(type: string, step: JsonObject, content: ContentKeeper): 
     return withId(part, call_id);
   }
   return { ...kept, type };
-}
-
-function withId(part: Part, id: unknown): Part {
-  const name = asName(id);
-  return name === undefined ? part : { ...part, id: name };
 }

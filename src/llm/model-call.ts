@@ -25,6 +25,7 @@ export type WireApi =
   | 'cohere.chat'
   | 'cohere.chat_v1'
   | 'cohere.embeddings'
+  | 'mistral.conversations'
   | 'bedrock.converse'
   | 'bedrock.invoke_model';
 

@@ -18,7 +18,7 @@ export function serverToolResult(type: unknown, result: unknown, id: unknown): P
   return withId({ type: 'server_tool_call_response', server_tool_call_response: said }, id);
 }
 
-function withId(part: Part, id: unknown): Part {
+export function withId(part: Part, id: unknown): Part {
   const name = asName(id);
   return name === undefined ? part : { ...part, id: name };
 }

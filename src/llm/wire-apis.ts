@@ -8,6 +8,7 @@ import { cohereEmbeddings } from './cohere-embeddings.ts';
 import { geminiEmbeddings } from './gemini-embeddings.ts';
 import { geminiGenerateContent } from './gemini-generate-content.ts';
 import { geminiInteractions } from './gemini-interactions.ts';
+import { mistralConversations } from './mistral-conversations.ts';
 import { ollamaChat } from './ollama-chat.ts';
 import { ollamaEmbeddings } from './ollama-embeddings.ts';
 import { ollamaGenerate } from './ollama-generate.ts';
@@ -40,6 +41,7 @@ export const WIRE_APIS: readonly WireApiReader[] = [
   cohereChat,
   cohereChatV1,
   cohereEmbeddings,
+  mistralConversations,
   bedrockConverse,
   bedrockInvokeModel,
   anthropicOnVertex,

@@ -9,6 +9,7 @@ import { createPipeline } from '../../src/pipeline.ts';
 import { createCounters } from '../../src/self/counters.ts';
 import { contentOf } from '../support/llm-fixtures/check-call.ts';
 import { createRandom, type Random } from '../support/model-server/random.ts';
+import { conversation } from '../support/model-traffic/conversations-traffic.ts';
 import { interaction } from '../support/model-traffic/interactions-traffic.ts';
 import * as openai from '../support/model-traffic/openai-traffic.ts';
 import * as other from '../support/model-traffic/other-traffic.ts';
@@ -58,6 +59,7 @@ const KINDS: readonly ((random: Random) => PlannedExchange)[] = [
   other.cohere,
   other.cohereV1,
   other.cohereEmbeddings,
+  conversation,
   other.bedrockConverse,
   other.bedrockInvoke,
   other.bedrockText,
@@ -200,7 +202,7 @@ describe('random exchanges with every model API', function () {
         count(one.planned.api, one.version, state);
       }
     }
-    // Of everything there was some: 21 APIs, two of them over WebSockets, two protocols, three ends.
-    assert.equal(seen.size, 21 + 2 + 2 + 3, [...seen].join('; '));
+    // Of everything there was some: 22 APIs, two of them over WebSockets, two protocols, three ends.
+    assert.equal(seen.size, 22 + 2 + 2 + 3, [...seen].join('; '));
   });
 });

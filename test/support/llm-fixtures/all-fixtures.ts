@@ -11,6 +11,7 @@ import {
   COHERE_V1_FIXTURES,
 } from './cohere-fixtures.ts';
 import { COMPLETIONS_FIXTURES } from './completions-fixtures.ts';
+import { CONVERSATIONS_FIXTURES } from './conversations-fixtures.ts';
 import { EMBEDDINGS_FIXTURES } from './embeddings-fixtures.ts';
 import type { Fixture } from './fixture.ts';
 import { GEMINI_EMBEDDINGS_FIXTURES, GEMINI_FIXTURES } from './gemini-fixtures.ts';
@@ -44,6 +45,7 @@ export const FIXTURES_BY_API: readonly (readonly [api: string, fixtures: readonl
   ["Cohere's chat", COHERE_FIXTURES],
   ["Cohere's chat, version 1", COHERE_V1_FIXTURES],
   ["Cohere's embeddings", COHERE_EMBEDDINGS_FIXTURES],
+  ["Mistral's conversations", CONVERSATIONS_FIXTURES],
   ['Converse', BEDROCK_CONVERSE_FIXTURES],
   ['InvokeModel', BEDROCK_INVOKE_FIXTURES],
   ["Bedrock's embeddings", BEDROCK_EMBEDDINGS_FIXTURES],

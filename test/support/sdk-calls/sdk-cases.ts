@@ -2,6 +2,7 @@
 import { ANTHROPIC_CASES } from './anthropic-calls.ts';
 import { BEDROCK_CASES } from './bedrock-calls.ts';
 import { COHERE_CASES } from './cohere-calls.ts';
+import { CONVERSATIONS_CASES } from './conversations-calls.ts';
 import { GOOGLE_CASES } from './google-calls.ts';
 import { INTERACTIONS_CASES } from './interactions-calls.ts';
 import { MISTRAL_CASES } from './mistral-calls.ts';
@@ -18,4 +19,5 @@ export const SDK_CASES: readonly SdkCase[] = [
   ...COHERE_CASES,
   ...OLLAMA_CASES,
   ...MISTRAL_CASES,
+  ...CONVERSATIONS_CASES,
 ];
