@@ -1,8 +1,18 @@
 /** Answers of the messages API in the shapes that the service and gateways give them. */
+import {
+  blockDelta,
+  blockStart,
+  blockStop,
+  type ClaudeEvent,
+  MESSAGE_STOP,
+  messageDelta,
+  messageStart,
+  PING,
+  textBlock,
+  toolBlock,
+} from './claude-events.ts';
 import type { Fixture } from './fixture.ts';
 import { anthropicEvents, type WireExchange } from './run-exchange.ts';
-
-type Event = { type: string; [member: string]: unknown };
 
 const REQUEST = {
   model: 'claude-sonnet-4-5',
@@ -20,7 +30,7 @@ function request(extra: object = {}): WireExchange {
   };
 }
 
-function streamed(events: readonly Event[], extra: Partial<WireExchange> = {}): WireExchange {
+function streamed(events: readonly ClaudeEvent[], extra: Partial<WireExchange> = {}): WireExchange {
   return {
     ...request({ stream: true }),
     contentType: 'text/event-stream; charset=utf-8',
@@ -35,63 +45,13 @@ function whole(body: unknown, extra: Partial<WireExchange> = {}): WireExchange {
 
 const ID = { id: 'msg_013Zva', model: 'claude-sonnet-4-5-20250929' };
 
-function messageStart(usage: object): Event {
-  return {
-    type: 'message_start',
-    message: {
-      ...ID,
-      type: 'message',
-      role: 'assistant',
-      content: [],
-      stop_reason: null,
-      stop_sequence: null,
-      usage,
-    },
-  };
-}
-
-const START = messageStart({
+const START = messageStart(ID, {
   input_tokens: 10,
   cache_creation_input_tokens: 20,
   cache_read_input_tokens: 300,
   output_tokens: 1,
   service_tier: 'standard',
 });
-
-function blockStart(index: number, contentBlock: object): Event {
-  return { type: 'content_block_start', index, content_block: contentBlock };
-}
-
-function delta(index: number, value: object): Event {
-  return { type: 'content_block_delta', index, delta: value };
-}
-
-function blockStop(index: number): Event {
-  return { type: 'content_block_stop', index };
-}
-
-function textBlock(index: number, ...pieces: string[]): Event[] {
-  return [
-    blockStart(index, { type: 'text', text: '' }),
-    ...pieces.map((text) => delta(index, { type: 'text_delta', text })),
-    blockStop(index),
-  ];
-}
-
-function toolBlock(index: number, id: string, name: string, ...pieces: string[]): Event[] {
-  return [
-    blockStart(index, { type: 'tool_use', id, name, input: {} }),
-    ...pieces.map((piece) => delta(index, { type: 'input_json_delta', partial_json: piece })),
-    blockStop(index),
-  ];
-}
-
-function messageDelta(reason: string | null, usage: object): Event {
-  return { type: 'message_delta', delta: { stop_reason: reason, stop_sequence: null }, usage };
-}
-
-const STOP: Event = { type: 'message_stop' };
-const PING: Event = { type: 'ping' };
 
 const CACHED = { cacheReadInputTokens: 300, cacheCreationInputTokens: 20 };
 
@@ -104,7 +64,7 @@ export const ANTHROPIC_FIXTURES: readonly Fixture[] = [
       PING,
       ...textBlock(0, 'It', ' is', ' "sunny"\n', '☀️', ' \ud83d\ude00', '.'),
       messageDelta('end_turn', { output_tokens: 12 }),
-      STOP,
+      MESSAGE_STOP,
     ]),
     expected: {
       ...ID,
@@ -127,7 +87,7 @@ export const ANTHROPIC_FIXTURES: readonly Fixture[] = [
         cache_read_input_tokens: 300,
         output_tokens: 12,
       }),
-      STOP,
+      MESSAGE_STOP,
     ]),
     expected: {
       ...ID,
@@ -148,7 +108,7 @@ export const ANTHROPIC_FIXTURES: readonly Fixture[] = [
         cache_read_input_tokens: null,
         output_tokens: 12,
       }),
-      STOP,
+      MESSAGE_STOP,
     ]),
     expected: {
       ...ID,
@@ -162,7 +122,7 @@ export const ANTHROPIC_FIXTURES: readonly Fixture[] = [
     name: 'usage that comes at the end only, and zero before (gateways)',
     wire: streamed(
       [
-        messageStart({ input_tokens: 0, output_tokens: 0 }),
+        messageStart(ID, { input_tokens: 0, output_tokens: 0 }),
         ...textBlock(0, 'a'),
         messageDelta('end_turn', {
           input_tokens: 50,
@@ -170,7 +130,7 @@ export const ANTHROPIC_FIXTURES: readonly Fixture[] = [
           cache_creation: { ephemeral_5m_input_tokens: 3, ephemeral_1h_input_tokens: 4 },
           output_tokens_details: { thinking_tokens: 5 },
         }),
-        STOP,
+        MESSAGE_STOP,
       ],
       { host: 'api.deepseek.com', target: '/anthropic/v1/messages' },
     ),
@@ -194,15 +154,15 @@ export const ANTHROPIC_FIXTURES: readonly Fixture[] = [
     wire: streamed([
       START,
       blockStart(0, { type: 'thinking', thinking: '', signature: '' }),
-      delta(0, { type: 'thinking_delta', thinking: 'The user ' }),
-      delta(0, { type: 'thinking_delta', thinking: 'wants weather.' }),
-      delta(0, { type: 'signature_delta', signature: 'EqQBCgIYAg' }),
+      blockDelta(0, { type: 'thinking_delta', thinking: 'The user ' }),
+      blockDelta(0, { type: 'thinking_delta', thinking: 'wants weather.' }),
+      blockDelta(0, { type: 'signature_delta', signature: 'EqQBCgIYAg' }),
       blockStop(0),
       ...textBlock(1, 'Let me', ' look.'),
       ...toolBlock(2, 'toolu_1', 'get_weather', '', '{"city"', ': "Par', 'is"}'),
       ...toolBlock(3, 'toolu_2', 'now', ''),
       messageDelta('tool_use', { output_tokens: 40 }),
-      STOP,
+      MESSAGE_STOP,
     ]),
     expected: {
       ...ID,
@@ -230,7 +190,7 @@ export const ANTHROPIC_FIXTURES: readonly Fixture[] = [
       blockStart(0, { type: 'tool_use', id: 'toolu_1', name: 'f', input: { a: [1, 'x'] } }),
       blockStop(0),
       messageDelta('tool_use', { output_tokens: 4 }),
-      STOP,
+      MESSAGE_STOP,
     ]),
     expected: {
       ...ID,
@@ -248,8 +208,8 @@ export const ANTHROPIC_FIXTURES: readonly Fixture[] = [
       blockStart(0, { type: 'redacted_thinking', data: 'EmwKAhgBEgy' }),
       blockStop(0),
       blockStart(1, { type: 'server_tool_use', id: 'srvtoolu_1', name: 'web_search', input: {} }),
-      delta(1, { type: 'input_json_delta', partial_json: '{"query":' }),
-      delta(1, { type: 'input_json_delta', partial_json: '"x"}' }),
+      blockDelta(1, { type: 'input_json_delta', partial_json: '{"query":' }),
+      blockDelta(1, { type: 'input_json_delta', partial_json: '"x"}' }),
       blockStop(1),
       blockStart(2, {
         type: 'web_search_tool_result',
@@ -258,12 +218,12 @@ export const ANTHROPIC_FIXTURES: readonly Fixture[] = [
       }),
       blockStop(2),
       blockStart(3, { type: 'text', text: '' }),
-      delta(3, { type: 'text_delta', text: 'Found' }),
-      delta(3, { type: 'citations_delta', citation: { cited_text: 'X' } }),
-      delta(3, { type: 'text_delta', text: ' it.' }),
+      blockDelta(3, { type: 'text_delta', text: 'Found' }),
+      blockDelta(3, { type: 'citations_delta', citation: { cited_text: 'X' } }),
+      blockDelta(3, { type: 'text_delta', text: ' it.' }),
       blockStop(3),
       messageDelta('end_turn', { output_tokens: 4, server_tool_use: { web_search_requests: 1 } }),
-      STOP,
+      MESSAGE_STOP,
     ]),
     expected: {
       ...ID,
@@ -285,7 +245,7 @@ export const ANTHROPIC_FIXTURES: readonly Fixture[] = [
         START,
         ...textBlock(0, 'a'),
         messageDelta('max_tokens', { output_tokens: 2 }),
-        STOP,
+        MESSAGE_STOP,
       ]),
       isResponseComplete: false,
     },
@@ -302,7 +262,7 @@ export const ANTHROPIC_FIXTURES: readonly Fixture[] = [
     wire: streamed([
       START,
       blockStart(0, { type: 'text', text: '' }),
-      delta(0, { type: 'text_delta', text: 'It' }),
+      blockDelta(0, { type: 'text_delta', text: 'It' }),
       { type: 'error', error: { type: 'overloaded_error', message: 'Overloaded' } },
     ]),
     expected: {
@@ -428,7 +388,7 @@ export const ANTHROPIC_FIXTURES: readonly Fixture[] = [
       START,
       ...textBlock(0, 'I cannot'),
       messageDelta('refusal', { output_tokens: 3 }),
-      STOP,
+      MESSAGE_STOP,
     ]),
     expected: {
       ...ID,

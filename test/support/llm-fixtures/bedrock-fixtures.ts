@@ -1,5 +1,19 @@
 /** Answers of Amazon Bedrock: Converse, and InvokeModel with the models' own bodies. */
 import { awsEvent, awsException } from '../aws-event-stream.ts';
+import {
+  COMMAND_R_CHUNKS,
+  CONVERSE_USAGE,
+  COUNT_HEADERS,
+  LLAMA_CHUNKS,
+  LLAMA_WHOLE,
+  METRICS,
+  MISTRAL_CHUNKS,
+  MISTRAL_WHOLE,
+  NOVA_CHUNKS,
+  NOVA_WHOLE,
+  TITAN_CHUNKS,
+} from './bedrock-bodies.ts';
+import { MESSAGE_STOP, messageDelta, messageStart, textBlock, toolBlock } from './claude-events.ts';
 import type { Fixture } from './fixture.ts';
 import type { WireExchange } from './run-exchange.ts';
 
@@ -57,14 +71,13 @@ function ended(stopReason: string, usage?: object): Buffer[] {
     : [stop, awsEvent('metadata', { usage, metrics: { latencyMs: 12 }, ...PAD })];
 }
 
-const USAGE = { inputTokens: 30, outputTokens: 12, totalTokens: 42 };
 const COUNTED = { inputTokens: 30, outputTokens: 12 };
 const TEXT_STREAM = [
   started(),
   delta(0, { text: 'It is "sunny"\n' }),
   delta(0, { text: '☀️ 😀.' }),
   stopped(0),
-  ...ended('end_turn', USAGE),
+  ...ended('end_turn', CONVERSE_USAGE),
 ];
 const TEXT_EXPECTED = {
   provider: 'aws.bedrock',
@@ -93,7 +106,7 @@ export const BEDROCK_CONVERSE_FIXTURES: readonly Fixture[] = [
           message: { role: 'assistant', content: [{ text: 'It is "sunny"\n☀️ 😀.' }] },
         },
         stopReason: 'end_turn',
-        usage: USAGE,
+        usage: CONVERSE_USAGE,
         metrics: { latencyMs: 300 },
       },
       {
@@ -148,7 +161,7 @@ export const BEDROCK_CONVERSE_FIXTURES: readonly Fixture[] = [
       started({ toolUse: { toolUseId: 'tooluse_2', name: 'time' } }, 3),
       delta(3, { toolUse: { input: '{}' } }),
       stopped(3),
-      ...ended('tool_use', USAGE),
+      ...ended('tool_use', CONVERSE_USAGE),
     ]),
     expected: {
       ...TEXT_EXPECTED,
@@ -209,7 +222,7 @@ export const BEDROCK_CONVERSE_FIXTURES: readonly Fixture[] = [
         },
       },
       stopReason: 'tool_use',
-      usage: { ...USAGE, serverToolUsage: {} },
+      usage: { ...CONVERSE_USAGE, serverToolUsage: {} },
       metrics: { latencyMs: 1604 },
     }),
     expected: {
@@ -256,7 +269,7 @@ export const BEDROCK_CONVERSE_FIXTURES: readonly Fixture[] = [
       started({ toolUse: { name: 'final_result', toolUseId: 'tooluse_2', type: 'tool_use' } }, 2),
       delta(2, { toolUse: { input: '{"result":42.0}' } }),
       stopped(2),
-      ...ended('tool_use', USAGE),
+      ...ended('tool_use', CONVERSE_USAGE),
     ]),
     expected: {
       usage: COUNTED,
@@ -380,19 +393,6 @@ function invokedStream(
   };
 }
 
-const METRICS = {
-  'amazon-bedrock-invocationMetrics': {
-    inputTokenCount: 30,
-    outputTokenCount: 12,
-    invocationLatency: 2,
-    firstByteLatency: 1,
-  },
-};
-const HEADERS = {
-  'X-Amzn-Bedrock-Input-Token-Count': '30',
-  'X-Amzn-Bedrock-Output-Token-Count': '12',
-  'X-Amzn-Bedrock-Invocation-Latency': '700',
-};
 const CLAUDE_REQUEST = {
   anthropic_version: 'bedrock-2023-05-31',
   max_tokens: 100,
@@ -419,7 +419,7 @@ export const BEDROCK_INVOKE_FIXTURES: readonly Fixture[] = [
         stop_reason: 'end_turn',
         usage: { input_tokens: 10, cache_read_input_tokens: 20, output_tokens: 12 },
       },
-      { responseHeaders: { ...HEADERS, 'X-Amzn-Bedrock-Input-Token-Count': '10' } },
+      { responseHeaders: { ...COUNT_HEADERS, 'X-Amzn-Bedrock-Input-Token-Count': '10' } },
     ),
     expected: {
       ...CLAUDE_ID,
@@ -432,31 +432,11 @@ export const BEDROCK_INVOKE_FIXTURES: readonly Fixture[] = [
   {
     name: 'Claude in a stream, of a profile whose ARN does not name it',
     wire: invokedStream(PROFILE, CLAUDE_REQUEST, [
-      {
-        type: 'message_start',
-        message: { ...CLAUDE_ID, role: 'assistant', usage: { input_tokens: 30, output_tokens: 1 } },
-      },
-      { type: 'content_block_start', index: 0, content_block: { type: 'text', text: '' } },
-      { type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text: 'Hel' } },
-      { type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text: 'lo.' } },
-      { type: 'content_block_stop', index: 0 },
-      {
-        type: 'content_block_start',
-        index: 1,
-        content_block: { type: 'tool_use', id: 'toolu_bdrk_1', name: 'f', input: {} },
-      },
-      {
-        type: 'content_block_delta',
-        index: 1,
-        delta: { type: 'input_json_delta', partial_json: '{"a":1}' },
-      },
-      { type: 'content_block_stop', index: 1 },
-      {
-        type: 'message_delta',
-        delta: { stop_reason: 'tool_use' },
-        usage: { output_tokens: 12 },
-      },
-      { type: 'message_stop', ...METRICS },
+      messageStart(CLAUDE_ID, { input_tokens: 30, output_tokens: 1 }),
+      ...textBlock(0, 'Hel', 'lo.'),
+      ...toolBlock(1, 'toolu_bdrk_1', 'f', '{"a":1}'),
+      messageDelta('tool_use', { output_tokens: 12 }),
+      { ...MESSAGE_STOP, ...METRICS },
     ]),
     expected: {
       ...CLAUDE_ID,
@@ -470,9 +450,8 @@ export const BEDROCK_INVOKE_FIXTURES: readonly Fixture[] = [
   {
     name: 'Nova in one text',
     wire: invoked('us.amazon.nova-pro-v1:0', NOVA_REQUEST, {
-      output: { message: { role: 'assistant', content: [{ text: 'Hello.' }] } },
-      stopReason: 'end_turn',
-      usage: { ...USAGE, cacheReadInputTokenCount: 0, cacheWriteInputTokenCount: 0 },
+      ...NOVA_WHOLE,
+      usage: { ...CONVERSE_USAGE, cacheReadInputTokenCount: 0, cacheWriteInputTokenCount: 0 },
     }),
     expected: {
       usage: { ...COUNTED, cacheReadInputTokens: 0, cacheCreationInputTokens: 0 },
@@ -482,14 +461,7 @@ export const BEDROCK_INVOKE_FIXTURES: readonly Fixture[] = [
   },
   {
     name: 'Nova in a stream, whose events are named by their only member',
-    wire: invokedStream('amazon.nova-lite-v1:0', NOVA_REQUEST, [
-      { messageStart: { role: 'assistant' } },
-      { contentBlockDelta: { delta: { text: 'Hel' }, contentBlockIndex: 0 } },
-      { contentBlockDelta: { delta: { text: 'lo.' }, contentBlockIndex: 0 } },
-      { contentBlockStop: { contentBlockIndex: 0 } },
-      { messageStop: { stopReason: 'end_turn' } },
-      { metadata: { usage: USAGE, metrics: {} }, ...METRICS },
-    ]),
+    wire: invokedStream('amazon.nova-lite-v1:0', NOVA_REQUEST, NOVA_CHUNKS),
     expected: {
       usage: COUNTED,
       finishReasons: ['end_turn'],
@@ -520,23 +492,7 @@ export const BEDROCK_INVOKE_FIXTURES: readonly Fixture[] = [
   },
   {
     name: 'Titan in a stream',
-    wire: invokedStream(TITAN, { inputText: 'Hi' }, [
-      {
-        outputText: 'Hel',
-        index: 0,
-        totalOutputTextTokenCount: null,
-        completionReason: null,
-        inputTextTokenCount: 30,
-      },
-      {
-        outputText: 'lo.',
-        index: 0,
-        totalOutputTextTokenCount: 12,
-        completionReason: 'FINISH',
-        inputTextTokenCount: null,
-        ...METRICS,
-      },
-    ]),
+    wire: invokedStream(TITAN, { inputText: 'Hi' }, TITAN_CHUNKS),
     expected: {
       usage: COUNTED,
       finishReasons: ['FINISH'],
@@ -545,16 +501,7 @@ export const BEDROCK_INVOKE_FIXTURES: readonly Fixture[] = [
   },
   {
     name: 'Llama in one text, with the counts in its body',
-    wire: invoked(
-      LLAMA,
-      { prompt: 'Hi', max_gen_len: 9 },
-      {
-        generation: 'Hello.',
-        prompt_token_count: 30,
-        generation_token_count: 12,
-        stop_reason: 'stop',
-      },
-    ),
+    wire: invoked(LLAMA, { prompt: 'Hi', max_gen_len: 9 }, LLAMA_WHOLE),
     expected: {
       usage: COUNTED,
       finishReasons: ['stop'],
@@ -563,17 +510,7 @@ export const BEDROCK_INVOKE_FIXTURES: readonly Fixture[] = [
   },
   {
     name: 'Llama in a stream: the counts grow, the last ones count',
-    wire: invokedStream(LLAMA, { prompt: 'Hi' }, [
-      { generation: 'Hel', prompt_token_count: 30, generation_token_count: 1, stop_reason: null },
-      { generation: 'lo.', prompt_token_count: null, generation_token_count: 11 },
-      {
-        generation: '',
-        prompt_token_count: null,
-        generation_token_count: 12,
-        stop_reason: 'length',
-        ...METRICS,
-      },
-    ]),
+    wire: invokedStream(LLAMA, { prompt: 'Hi' }, LLAMA_CHUNKS),
     expected: {
       usage: COUNTED,
       finishReasons: ['length'],
@@ -582,12 +519,9 @@ export const BEDROCK_INVOKE_FIXTURES: readonly Fixture[] = [
   },
   {
     name: 'Mistral in one text: only the headers have counts',
-    wire: invoked(
-      'mistral.mistral-7b-instruct-v0:2',
-      PROMPT,
-      { outputs: [{ text: 'Hello.', stop_reason: 'stop' }] },
-      { responseHeaders: HEADERS },
-    ),
+    wire: invoked('mistral.mistral-7b-instruct-v0:2', PROMPT, MISTRAL_WHOLE, {
+      responseHeaders: COUNT_HEADERS,
+    }),
     expected: {
       usage: COUNTED,
       finishReasons: ['stop'],
@@ -598,7 +532,7 @@ export const BEDROCK_INVOKE_FIXTURES: readonly Fixture[] = [
     name: 'Mistral in one text of which nothing arrived: the headers have counts',
     wire: {
       ...invoked('mistral.mistral-7b-instruct-v0:2', PROMPT, undefined, {
-        responseHeaders: HEADERS,
+        responseHeaders: COUNT_HEADERS,
       }),
       response: '',
       isResponseComplete: false,
@@ -613,10 +547,7 @@ export const BEDROCK_INVOKE_FIXTURES: readonly Fixture[] = [
   },
   {
     name: 'Mistral in a stream: only the metrics have counts',
-    wire: invokedStream('mistral.mistral-7b-instruct-v0:2', PROMPT, [
-      { outputs: [{ text: 'Hel', stop_reason: null }] },
-      { outputs: [{ text: 'lo.', stop_reason: 'stop' }], ...METRICS },
-    ]),
+    wire: invokedStream('mistral.mistral-7b-instruct-v0:2', PROMPT, MISTRAL_CHUNKS),
     expected: {
       usage: COUNTED,
       finishReasons: ['stop'],
@@ -671,7 +602,7 @@ export const BEDROCK_INVOKE_FIXTURES: readonly Fixture[] = [
           { data: { text: 'Oh', tokens: [] }, finishReason: { reason: 'length', length: 9 } },
         ],
       },
-      { responseHeaders: HEADERS },
+      { responseHeaders: COUNT_HEADERS },
     ),
     expected: {
       usage: COUNTED,
@@ -698,7 +629,7 @@ export const BEDROCK_INVOKE_FIXTURES: readonly Fixture[] = [
           },
         ],
       },
-      { responseHeaders: HEADERS },
+      { responseHeaders: COUNT_HEADERS },
     ),
     expected: {
       id: 'm1',
@@ -710,18 +641,13 @@ export const BEDROCK_INVOKE_FIXTURES: readonly Fixture[] = [
   },
   {
     name: 'Command R in a stream',
-    wire: invokedStream('cohere.command-r-plus-v1:0', { message: 'Hi', chat_history: [] }, [
-      { is_finished: false, event_type: 'text-generation', text: 'Hello.' },
-      {
-        is_finished: true,
-        event_type: 'stream-end',
-        response: { response_id: 'r1', generation_id: 'g1', text: 'Hello.' },
-        finish_reason: 'COMPLETE',
-        ...METRICS,
-      },
-    ]),
+    wire: invokedStream(
+      'cohere.command-r-plus-v1:0',
+      { message: 'Hi', chat_history: [] },
+      COMMAND_R_CHUNKS,
+    ),
     expected: {
-      id: 'g1',
+      id: 'g-1',
       usage: COUNTED,
       finishReasons: ['COMPLETE'],
       messages: [{ text: 'Hello.', finishReason: 'stop' }],

@@ -1,6 +1,6 @@
 /** Answers of Cohere's chat, versions 2 and 1, and of its embeddings. */
 import type { Fixture } from './fixture.ts';
-import type { WireExchange } from './run-exchange.ts';
+import { anthropicEvents, type WireExchange } from './run-exchange.ts';
 
 const MODEL = 'command-a-03-2025';
 const HOST = 'api.cohere.com';
@@ -15,10 +15,7 @@ const COUNTED = { inputTokens: 17, outputTokens: 12 };
 type Event = { type: string; [member: string]: unknown };
 
 function events(list: readonly Event[], done = true): string {
-  const text = list
-    .map((event) => `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`)
-    .join('');
-  return done ? `${text}data: [DONE]\n\n` : text;
+  return anthropicEvents(list) + (done ? 'data: [DONE]\n\n' : '');
 }
 
 function streamed(list: readonly Event[], extra: Partial<WireExchange> = {}): WireExchange {

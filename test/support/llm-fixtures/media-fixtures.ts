@@ -1,6 +1,6 @@
 /** Pictures, sound and moderation: what is counted of them, and that nothing else is kept. */
 import type { Expected, Fixture } from './fixture.ts';
-import type { WireExchange } from './run-exchange.ts';
+import { openAiEvents, type WireExchange } from './run-exchange.ts';
 
 const NOTHING = { finishReasons: [], messages: [] };
 const BOUNDARY = 'form-boundary-7d1';
@@ -26,7 +26,7 @@ function wire(target: string, request: object, response: unknown): WireExchange 
 }
 
 function events(list: readonly object[]): string {
-  return list.map((event) => `data: ${JSON.stringify(event)}\n\n`).join('');
+  return openAiEvents(list, false);
 }
 
 const IMAGE_USAGE = {

@@ -2,6 +2,17 @@
 import { AnthropicBedrock } from '@anthropic-ai/bedrock-sdk';
 import Anthropic from '@anthropic-ai/sdk';
 import { AnthropicVertex } from '@anthropic-ai/vertex-sdk';
+import {
+  blockDelta,
+  blockStart,
+  blockStop,
+  MESSAGE_STOP,
+  messageDelta,
+  messageStart,
+  PING,
+  textBlock,
+  toolBlock,
+} from '../llm-fixtures/claude-events.ts';
 import { googleCredentials } from './google-credentials.ts';
 import {
   awsChunks,
@@ -52,54 +63,16 @@ const MESSAGE = {
   usage: { ...USAGE, output_tokens: 61 },
 };
 const STREAM = [
-  {
-    type: 'message_start',
-    message: { ...HEAD, content: [], stop_reason: null, stop_sequence: null, usage: USAGE },
-  },
-  {
-    type: 'content_block_start',
-    index: 0,
-    content_block: { type: 'thinking', thinking: '', signature: '' },
-  },
-  { type: 'ping' },
-  {
-    type: 'content_block_delta',
-    index: 0,
-    delta: { type: 'thinking_delta', thinking: 'Let me see.' },
-  },
-  { type: 'content_block_delta', index: 0, delta: { type: 'signature_delta', signature: 'c2ln' } },
-  { type: 'content_block_stop', index: 0 },
-  { type: 'content_block_start', index: 1, content_block: { type: 'text', text: '' } },
-  { type: 'content_block_delta', index: 1, delta: { type: 'text_delta', text: 'I ' } },
-  { type: 'content_block_delta', index: 1, delta: { type: 'text_delta', text: 'look.' } },
-  { type: 'content_block_stop', index: 1 },
-  {
-    type: 'content_block_start',
-    index: 2,
-    content_block: { type: 'tool_use', id: 'toolu_1', name: 'shell', input: {} },
-  },
-  {
-    type: 'content_block_delta',
-    index: 2,
-    delta: { type: 'input_json_delta', partial_json: '' },
-  },
-  {
-    type: 'content_block_delta',
-    index: 2,
-    delta: { type: 'input_json_delta', partial_json: '{"command": "ls", "dee' },
-  },
-  {
-    type: 'content_block_delta',
-    index: 2,
-    delta: { type: 'input_json_delta', partial_json: 'p": [1, {}]}' },
-  },
-  { type: 'content_block_stop', index: 2 },
-  {
-    type: 'message_delta',
-    delta: { stop_reason: 'tool_use', stop_sequence: null },
-    usage: { output_tokens: 61 },
-  },
-  { type: 'message_stop' },
+  messageStart(HEAD, USAGE),
+  blockStart(0, { type: 'thinking', thinking: '', signature: '' }),
+  PING,
+  blockDelta(0, { type: 'thinking_delta', thinking: 'Let me see.' }),
+  blockDelta(0, { type: 'signature_delta', signature: 'c2ln' }),
+  blockStop(0),
+  ...textBlock(1, 'I ', 'look.'),
+  ...toolBlock(2, 'toolu_1', 'shell', '', '{"command": "ls", "dee', 'p": [1, {}]}'),
+  messageDelta('tool_use', { output_tokens: 61 }),
+  MESSAGE_STOP,
 ];
 const SERVER_TOOLS = {
   ...HEAD,

@@ -11,6 +11,18 @@ import {
 } from '@aws-sdk/client-bedrock-runtime';
 import { awsEvent, awsException } from '../aws-event-stream.ts';
 import {
+  COMMAND_R_CHUNKS,
+  COUNT_HEADERS,
+  LLAMA_CHUNKS,
+  LLAMA_WHOLE,
+  METRICS,
+  MISTRAL_CHUNKS,
+  MISTRAL_WHOLE,
+  NOVA_CHUNKS,
+  NOVA_WHOLE,
+  TITAN_CHUNKS,
+} from '../llm-fixtures/bedrock-bodies.ts';
+import {
   awsChunks,
   cut,
   json,
@@ -30,19 +42,7 @@ function clientAt(url: string): BedrockRuntimeClient {
   });
 }
 
-const COUNTED = {
-  'x-amzn-bedrock-input-token-count': '30',
-  'x-amzn-bedrock-output-token-count': '12',
-};
-const METRICS = {
-  'amazon-bedrock-invocationMetrics': {
-    inputTokenCount: 30,
-    outputTokenCount: 12,
-    invocationLatency: 400,
-    firstByteLatency: 100,
-  },
-};
-const BY_HEADERS = { headers: COUNTED };
+const BY_HEADERS = { headers: COUNT_HEADERS };
 const MESSAGES = [{ role: 'user', content: 'Hi' }];
 const LLAMA = 'us.meta.llama3-3-70b-instruct-v1:0';
 
@@ -77,8 +77,6 @@ function count(result: SdkResult, input: unknown, output: unknown): void {
     result.outputTokens = output;
   }
 }
-
-const CONVERSE_USAGE = { inputTokens: 30, outputTokens: 12, totalTokens: 42 };
 
 function openAiLike(model: string, endName: string): Family {
   return {
@@ -144,23 +142,7 @@ const FAMILIES: Readonly<Record<string, Family>> = {
       inputTextTokenCount: 30,
       results: [{ tokenCount: 12, outputText: 'Hello.', completionReason: 'FINISH' }],
     }),
-    stream: awsChunks([
-      {
-        outputText: 'Hel',
-        index: 0,
-        totalOutputTextTokenCount: null,
-        completionReason: null,
-        inputTextTokenCount: 30,
-      },
-      {
-        outputText: 'lo.',
-        index: 0,
-        totalOutputTextTokenCount: 12,
-        completionReason: 'FINISH',
-        inputTextTokenCount: null,
-        ...METRICS,
-      },
-    ]),
+    stream: awsChunks(TITAN_CHUNKS),
     read(body, result) {
       const said = body.results?.[0] ?? body;
       say(result, said.outputText, said.completionReason);
@@ -171,23 +153,8 @@ const FAMILIES: Readonly<Record<string, Family>> = {
     model: LLAMA,
     operation: 'text_completion',
     request: { prompt: 'Hi', max_gen_len: 100 },
-    whole: json({
-      generation: 'Hello.',
-      prompt_token_count: 30,
-      generation_token_count: 12,
-      stop_reason: 'stop',
-    }),
-    stream: awsChunks([
-      { generation: 'Hel', prompt_token_count: 30, generation_token_count: 1, stop_reason: null },
-      { generation: 'lo.', prompt_token_count: null, generation_token_count: 11 },
-      {
-        generation: '',
-        prompt_token_count: null,
-        generation_token_count: 12,
-        stop_reason: 'length',
-        ...METRICS,
-      },
-    ]),
+    whole: json(LLAMA_WHOLE),
+    stream: awsChunks(LLAMA_CHUNKS),
     read(body, result) {
       say(result, body.generation, body.stop_reason);
       count(result, body.prompt_token_count, body.generation_token_count);
@@ -197,11 +164,8 @@ const FAMILIES: Readonly<Record<string, Family>> = {
     model: 'mistral.mistral-7b-instruct-v0:2',
     operation: 'text_completion',
     request: { prompt: '<s>[INST] Hi [/INST]', max_tokens: 100 },
-    whole: json({ outputs: [{ text: 'Hello.', stop_reason: 'stop' }] }, BY_HEADERS),
-    stream: awsChunks([
-      { outputs: [{ text: 'Hel', stop_reason: null }] },
-      { outputs: [{ text: 'lo.', stop_reason: 'stop' }], ...METRICS },
-    ]),
+    whole: json(MISTRAL_WHOLE, BY_HEADERS),
+    stream: awsChunks(MISTRAL_CHUNKS),
     read(body, result) {
       say(result, body.outputs[0].text, body.outputs[0].stop_reason);
       count(result, 30, 12);
@@ -269,16 +233,7 @@ const FAMILIES: Readonly<Record<string, Family>> = {
       { response_id: 'r-1', generation_id: 'g-1', text: 'Hello.', finish_reason: 'COMPLETE' },
       BY_HEADERS,
     ),
-    stream: awsChunks([
-      { is_finished: false, event_type: 'text-generation', text: 'Hello.' },
-      {
-        is_finished: true,
-        event_type: 'stream-end',
-        response: { response_id: 'r-1', generation_id: 'g-1', text: 'Hello.' },
-        finish_reason: 'COMPLETE',
-        ...METRICS,
-      },
-    ]),
+    stream: awsChunks(COMMAND_R_CHUNKS),
     read(body, result) {
       const isEnd = body.event_type === 'stream-end';
       result.id = body.response?.generation_id ?? body.generation_id;
@@ -293,18 +248,8 @@ const FAMILIES: Readonly<Record<string, Family>> = {
       messages: [{ role: 'user', content: [{ text: 'Hi' }] }],
       inferenceConfig: { maxTokens: 100 },
     },
-    whole: json({
-      output: { message: { role: 'assistant', content: [{ text: 'Hello.' }] } },
-      stopReason: 'end_turn',
-      usage: CONVERSE_USAGE,
-    }),
-    stream: awsChunks([
-      { messageStart: { role: 'assistant' } },
-      { contentBlockDelta: { delta: { text: 'Hello.' }, contentBlockIndex: 0 } },
-      { contentBlockStop: { contentBlockIndex: 0 } },
-      { messageStop: { stopReason: 'end_turn' } },
-      { metadata: { usage: CONVERSE_USAGE, metrics: {} }, ...METRICS },
-    ]),
+    whole: json(NOVA_WHOLE),
+    stream: awsChunks(NOVA_CHUNKS),
     read(body, result) {
       const text = body.output?.message.content[0].text ?? body.contentBlockDelta?.delta.text;
       say(result, text, body.stopReason ?? body.messageStop?.stopReason);

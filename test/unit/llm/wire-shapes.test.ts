@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import type { CallResponse, ModelCall } from '../../../src/llm/model-call.ts';
 import { awsEvent, awsException } from '../../support/aws-event-stream.ts';
 import {
+  anthropicEvents,
   type Observed,
   openAiEvents,
   runExchange,
@@ -116,9 +117,7 @@ function anthropic(
     request: { model: 'claude', max_tokens: 9, stream: true, messages: MESSAGES },
     status: 200,
     contentType: SSE,
-    response: events
-      .map((event) => `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`)
-      .join(''),
+    response: anthropicEvents(events),
     ...wire,
   });
 }
