@@ -26,8 +26,10 @@ const DEBUG = { OTEL_LOG_LEVEL: 'debug' };
 const WAIT_MS = 30_000;
 /** Taken away for good, also on a busy machine. */
 const ENDED_MS = 1000;
-/** One way: a model in another data centre, seen from a busy machine. */
-const NETWORK_MS = 150;
+/** Several times as long as a download takes to lose its probes on a machine at rest. */
+const STAY_MS = 2500;
+/** One way: a model on another continent, seen from a busy machine, on which probes were once back after 184 ms. */
+const NETWORK_MS = 250;
 const ENDLESS_BYTES = 2 ** 40;
 const run = promisify(execFile);
 
@@ -223,7 +225,7 @@ describe('probes that rest', function () {
         env: { ...process.env, LD_LIBRARY_PATH: folder },
       });
       children.push(download);
-      await delay(4000);
+      await delay(STAY_MS);
       assert.equal(download.exitCode, null);
       assert.match(sightline.stderr(), new RegExp(`${folder}/libssl.so.3: attached`));
       assert.doesNotMatch(sightline.stderr(), new RegExp(`${folder}/libssl.so.3: .* rest`));
@@ -236,7 +238,7 @@ describe('probes that rest', function () {
       const subject = await startSubject(server, server.port);
       await subject.get('/download');
       subject.load();
-      await delay(4000);
+      await delay(STAY_MS);
       assert.doesNotMatch(sightline.stderr(), /probes rest/);
     });
   });
