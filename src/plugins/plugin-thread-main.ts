@@ -16,6 +16,9 @@ const ONE_DAY_MS = 86_400_000;
 
 const { from, path, fileName, port, state } = workerData as PluginThreadData;
 
+// Stdout is for programs: it has the lines of --print, or what the observed command writes.
+Object.defineProperty(process, 'stdout', { value: process.stderr });
+
 function report(said: LoadReport): void {
   parentPort?.postMessage(said);
 }

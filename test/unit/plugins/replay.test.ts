@@ -197,4 +197,22 @@ describe('a replay with plugins', function () {
     assert.equal(stdout, '');
     assert.match(stderr, /^sightline: SIGHTLINE_PLUGINS has [^\n]+ cannot be loaded: [^\n]+\n$/);
   });
+
+  it('leaves stdout to its own lines: what a plugin prints goes to stderr', () => {
+    const chatty = join(folder, 'chatty.mjs');
+    const text =
+      'console.log("of the module"); export const turn = () => console.log("of a hook");';
+    writeFileSync(chatty, text, { mode: 0o644 });
+    const words = ['--import', 'tsx', 'src/cli/main.ts', 'replay', '--print', 'calls', recording];
+    const { status, stdout, stderr } = spawnSync(process.execPath, words, {
+      cwd: ROOT,
+      env: { PATH: process.env.PATH, SIGHTLINE_PLUGINS: chatty, SIGHTLINE_PLUGIN_BUDGET: '1s' },
+      encoding: 'utf8',
+    });
+    assert.equal(status, 0, stderr);
+    for (const line of stdout.trimEnd().split('\n')) {
+      assert.doesNotThrow(() => JSON.parse(line), line);
+    }
+    assert.match(stderr, /^of the module$/m);
+  });
 });
