@@ -24,7 +24,7 @@ SIGHTLINE_TURN_TIMEOUT: 20m
 # or the same by file keys
 otlp:
   headers:
-    x-api-key: "…"
+    x-api-key: your-key
 limits:
   http:
     maxHeadBytes: 128KiB

@@ -212,12 +212,15 @@ export function counts(limits: {
 export function methods(): Format<readonly string[]> {
   const allowed = 'a comma-separated list of HTTP methods, whose case counts';
   return list(allowed, (part) =>
-    METHOD.test(part) ? part : new Refusal(`"${part}" is no method: allowed is ${allowed}`),
+    TOKEN.test(part) && part.length <= MAX_METHOD_CHARS
+      ? part
+      : new Refusal(`"${part}" is no method: allowed is ${allowed}`),
   );
 }
 
-/** A token, https://www.rfc-editor.org/rfc/rfc9110#section-5.6.2 */
-const METHOD = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}$/;
+/** https://www.rfc-editor.org/rfc/rfc9110#section-5.6.2 */
+const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+const MAX_METHOD_CHARS = 64;
 
 /** User ids, or the names that /etc/passwd has for them: directories of the network are not asked. */
 export function users(): Format<readonly number[]> {
@@ -288,9 +291,14 @@ export function pairs(kind: 'header' | 'attribute'): Format<ReadonlyPairs> {
         if (part.trim() === '') {
           continue;
         }
-        const pair = parsePair(part, kind);
+        const pair = parsePair(part);
         if (pair === undefined) {
           return refuse(allowed);
+        }
+        const fault = kind === 'header' ? headerFault(pair) : undefined;
+        if (fault !== undefined) {
+          // By its number: what is set may be a key, and is shown nowhere.
+          return new Refusal(`pair ${found.length + 1} has ${fault}; allowed is ${allowed}`);
         }
         found.push(pair);
       }
@@ -429,10 +437,7 @@ function parseWord<T extends string>(
   return values.find((value) => value.toLowerCase() === word) ?? refuse(allowed);
 }
 
-function parsePair(
-  part: string,
-  kind: 'header' | 'attribute',
-): readonly [string, string] | undefined {
+function parsePair(part: string): readonly [string, string] | undefined {
   const equals = part.indexOf('=');
   if (equals < 1) {
     return undefined;
@@ -440,21 +445,21 @@ function parsePair(
   try {
     const name = decodeURIComponent(part.slice(0, equals).trim());
     const value = decodeURIComponent(part.slice(equals + 1).trim());
-    if (name === '') {
-      return undefined;
-    }
-    // RFC 9110 section 5.1 (names) and 5.5 (values).
-    if (kind === 'header' && !/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(name)) {
-      return undefined;
-    }
-    if (kind === 'header' && !/^[\t\x20-\x7e\x80-\xff]*$/.test(value)) {
-      return undefined;
-    }
-    return [name, value];
+    return name === '' ? undefined : [name, value];
   } catch {
     // A percent sign that does not encode UTF-8.
     return undefined;
   }
+}
+
+/** What no HTTP header can be: RFC 9110, sections 5.1 (names) and 5.5 (values). */
+function headerFault([name, value]: readonly [string, string]): string | undefined {
+  if (!TOKEN.test(name)) {
+    return 'a name that no header can have';
+  }
+  return /^[\t\x20-\x7e\x80-\xff]*$/.test(value)
+    ? undefined
+    : 'a value with a character that no header can carry';
 }
 
 function isUrl(text: string): boolean {

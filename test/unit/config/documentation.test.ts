@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { commandsPage } from '../../../src/cli/commands-page.ts';
 import { environmentSection } from '../../../src/cli/help.ts';
 import { configurationPage } from '../../../src/config/configuration-page.ts';
 import { Refusal } from '../../../src/config/format.ts';
+import { loadConfig } from '../../../src/config/load.ts';
 import { redactionPage } from '../../../src/config/redaction-page.ts';
 import { settings } from '../../../src/config/schema.ts';
 
@@ -22,6 +25,20 @@ describe('the documentation of the configuration', () => {
 
   it('is not stale for redaction: else run "npm run docs"', () => {
     assert.equal(page('redaction.md'), redactionPage());
+  });
+
+  it('has a configuration file that is taken as it stands', () => {
+    const [, file = ''] = /```yaml\n(.*?)```/s.exec(page('configuration.md')) ?? [];
+    const folder = mkdtempSync(join(tmpdir(), 'sightline-documentation-'));
+    try {
+      const configFile = join(folder, 'sightline.yaml');
+      writeFileSync(configFile, file);
+      const { otlp, capture } = loadConfig({}, { configFile });
+      assert.deepEqual(otlp.headers, [['x-api-key', 'your-key']]);
+      assert.equal(capture.turnTimeoutMs, 20 * 60_000);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
   });
 
   it('has a row for every variable, exactly once', () => {

@@ -195,6 +195,16 @@ describe('configuration formats', () => {
     ['a=%E2%82%AC', undefined],
   ]);
 
+  it('says which header cannot be one, and shows nothing of it', () => {
+    const reasonOf = (text: string): string => {
+      const refusal = pairs('header').parse(text);
+      assert.ok(refusal instanceof Refusal);
+      return refusal.reason;
+    };
+    assert.match(reasonOf('a=1, b=k%E2%82%ACy'), /^pair 2 has a value with a character that no/);
+    assert.match(reasonOf('ke y=1'), /^pair 1 has a name that no header can have; allowed is /);
+  });
+
   tableTests('attribute pairs', pairs('attribute'), [
     ['deployment.environment.name=prod', [['deployment.environment.name', 'prod']]],
     ['team=%E2%82%AC', [['team', '€']]],
