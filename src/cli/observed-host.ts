@@ -126,6 +126,6 @@ export function adviceLines(summary: AgentSummary): string[] {
     'sightline has seen no HTTP exchange yet. If an agent is at work:',
     '  - "sightline check" says whether capture works here, and how to mend it',
     '  - this version sees programs that use OpenSSL, BoringSSL, GnuTLS, NSS, Go or rustls for TLS, and plain HTTP',
-    '  - "sightline exec -- curl -s https://example.com/" shows one exchange from start to end',
+    '  - "sightline exec --print exchanges -- curl -s https://example.com/" shows one exchange from start to end',
   ];
 }
