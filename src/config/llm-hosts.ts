@@ -21,6 +21,7 @@ export const PATH_APIS = [
   'ollama.embeddings',
   'cohere.chat',
   'cohere.chat_v1',
+  'cohere.generate',
   'cohere.embeddings',
 ] as const;
 

@@ -4,6 +4,7 @@
  */
 import { type JsonPlan, textPrefix } from '../util/json-scanner.ts';
 import type { Answer, Choice, ToolSlot } from './answer.ts';
+import { cohereLines } from './cohere-lines.ts';
 import { COHERE_PARAMETERS, setCohereParameters } from './cohere-parameters.ts';
 import { COHERE_USAGE_PLAN, readCohereUsage } from './cohere-usage.ts';
 import { errorOf } from './error-body.ts';
@@ -267,17 +268,7 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
 
   return {
     plan: ANSWER_PLAN,
-    formatOf(seen) {
-      switch (seen) {
-        case 'sse':
-        case 'ndjson':
-          return seen;
-        case 'json':
-          return call.request.stream === true && (call.httpStatus ?? 0) < 400 ? 'ndjson' : 'json';
-        default:
-          return 'other';
-      }
-    },
+    formatOf: cohereLines(call),
     body(root, isWhole, timeNs) {
       const body = asObject(root);
       if ((call.httpStatus ?? 0) >= 400) {

@@ -24,6 +24,7 @@ export type WireApi =
   | 'ollama.embeddings'
   | 'cohere.chat'
   | 'cohere.chat_v1'
+  | 'cohere.generate'
   | 'cohere.embeddings'
   | 'mistral.conversations'
   | 'bedrock.converse'

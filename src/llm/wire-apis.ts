@@ -5,6 +5,7 @@ import { bedrockInvokeModel } from './bedrock-invoke-model.ts';
 import { cohereChat } from './cohere-chat.ts';
 import { cohereChatV1 } from './cohere-chat-v1.ts';
 import { cohereEmbeddings } from './cohere-embeddings.ts';
+import { cohereGenerate } from './cohere-generate.ts';
 import { geminiEmbeddings } from './gemini-embeddings.ts';
 import { geminiGenerateContent } from './gemini-generate-content.ts';
 import { geminiInteractions } from './gemini-interactions.ts';
@@ -40,6 +41,7 @@ export const WIRE_APIS: readonly WireApiReader[] = [
   ollamaEmbeddings,
   cohereChat,
   cohereChatV1,
+  cohereGenerate,
   cohereEmbeddings,
   mistralConversations,
   bedrockConverse,

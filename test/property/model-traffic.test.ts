@@ -58,6 +58,7 @@ const KINDS: readonly ((random: Random) => PlannedExchange)[] = [
   other.ollamaEmbeddings,
   other.cohere,
   other.cohereV1,
+  other.cohereGenerate,
   other.cohereEmbeddings,
   conversation,
   other.bedrockConverse,
@@ -202,7 +203,7 @@ describe('random exchanges with every model API', function () {
         count(one.planned.api, one.version, state);
       }
     }
-    // Of everything there was some: 22 APIs, two of them over WebSockets, two protocols, three ends.
-    assert.equal(seen.size, 22 + 2 + 2 + 3, [...seen].join('; '));
+    // Of everything there was some: 23 APIs, two of them over WebSockets, two protocols, three ends.
+    assert.equal(seen.size, 23 + 2 + 2 + 3, [...seen].join('; '));
   });
 });

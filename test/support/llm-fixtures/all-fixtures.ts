@@ -10,6 +10,7 @@ import {
   COHERE_FIXTURES,
   COHERE_V1_FIXTURES,
 } from './cohere-fixtures.ts';
+import { COHERE_GENERATE_FIXTURES } from './cohere-generate-fixtures.ts';
 import { COMPLETIONS_FIXTURES } from './completions-fixtures.ts';
 import { CONVERSATIONS_FIXTURES } from './conversations-fixtures.ts';
 import { EMBEDDINGS_FIXTURES } from './embeddings-fixtures.ts';
@@ -44,6 +45,7 @@ export const FIXTURES_BY_API: readonly (readonly [api: string, fixtures: readonl
   ["Ollama's embeddings", OLLAMA_EMBEDDINGS_FIXTURES],
   ["Cohere's chat", COHERE_FIXTURES],
   ["Cohere's chat, version 1", COHERE_V1_FIXTURES],
+  ["Cohere's generate", COHERE_GENERATE_FIXTURES],
   ["Cohere's embeddings", COHERE_EMBEDDINGS_FIXTURES],
   ["Mistral's conversations", CONVERSATIONS_FIXTURES],
   ['Converse', BEDROCK_CONVERSE_FIXTURES],

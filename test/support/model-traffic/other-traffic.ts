@@ -771,6 +771,38 @@ export function cohereV1(random: Random): PlannedExchange {
   });
 }
 
+export function cohereGenerate(random: Random): PlannedExchange {
+  const reply = drawReply(random);
+  const { wire, truth: counted } = cohereUsage(reply);
+  const at = { ...COHERE, api: 'cohere.generate', target: '/v1/generate' } as const;
+  const finish_reason = reply.isCutByLimit ? 'MAX_TOKENS' : 'COMPLETE';
+  const request = { model: 'command', prompt: random.text(20) };
+  const generations = [{ id: 'g', text: reply.texts.join(''), finish_reason }];
+  const response = { id: reply.id, generations, meta: wire };
+  const tell: Piece['tell'] = (truth) => {
+    Object.assign(truth, { id: reply.id, usage: counted });
+    const choice = choiceOf(truth, 0);
+    choice.text = reply.texts.join('');
+    choice.finishReason = finish_reason;
+  };
+  if (isOneIn(random, 2)) {
+    return exchangeOf(at, request, { body: response, tell });
+  }
+  const pieces = reply.texts.map((text) =>
+    line({ event_type: 'text-generation', is_finished: false, text }, (truth) => {
+      choiceOf(truth, 0).text += text;
+    }),
+  );
+  pieces.push(
+    line({ event_type: 'stream-end', is_finished: true, finish_reason, response }, (truth) => {
+      tell(truth);
+      truth.isComplete = true;
+    }),
+  );
+  const responseHeaders: [string, string][] = [['content-type', 'application/stream+json']];
+  return exchangeOf(at, { ...request, stream: true }, pieces, { responseHeaders });
+}
+
 export function cohereEmbeddings(random: Random): PlannedExchange {
   const tokens = random.int(1, 99);
   const id = random.token(9);

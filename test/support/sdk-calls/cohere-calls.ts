@@ -119,6 +119,52 @@ async function listenV2(url: string, result: SdkResult): Promise<void> {
   }
 }
 
+const GENERATE: SdkRequest = { operation: 'text_completion', provider: 'cohere', model: 'command' };
+const GENERATED = { id: 'n-1', generations: [{ id: 'n-2', text: 'Hello.' }], meta: META };
+const GENERATED_TEXTS = ['Hel', 'lo.'].map((text) => ({
+  event_type: 'text-generation',
+  text,
+  is_finished: false,
+}));
+const GENERATED_LINES = lines(
+  [
+    ...GENERATED_TEXTS,
+    {
+      event_type: 'stream-end',
+      is_finished: true,
+      finish_reason: 'COMPLETE',
+      response: {
+        id: 'n-1',
+        generations: [{ id: 'n-2', text: 'Hello.', finish_reason: 'COMPLETE' }],
+      },
+    },
+  ],
+  'application/stream+json',
+);
+const PROMPT = { model: 'command', prompt: 'Hi' };
+
+async function askGenerate(url: string, result: SdkResult): Promise<void> {
+  const said = await first(url).generate(PROMPT, ONCE);
+  result.id = said.id;
+  result.text = said.generations[0]!.text;
+  result.inputTokens = said.meta?.billedUnits?.inputTokens;
+  result.outputTokens = said.meta?.billedUnits?.outputTokens;
+}
+
+async function listenGenerate(url: string, result: SdkResult): Promise<void> {
+  result.text = '';
+  for await (const event of await first(url).generateStream(PROMPT, ONCE)) {
+    if (event.eventType === 'text-generation') {
+      result.text += event.text;
+    } else if (event.eventType === 'stream-error') {
+      result.error = event.finishReason;
+    } else {
+      result.id = event.response.id;
+      result.finishReasons = event.response.generations!.map((one) => one.finishReason);
+    }
+  }
+}
+
 export const COHERE_CASES: readonly SdkCase[] = [
   oneCall('cohere: chat, version 1', CHAT, json(SAID), askV1),
   oneCall('cohere: chat, version 1, streamed', STREAMED, LINES_V1, listenV1),
@@ -171,6 +217,37 @@ export const COHERE_CASES: readonly SdkCase[] = [
       const request = { model: EMBEDDER, texts: ['a'], inputType: QUERY };
       await first(url).embed(request, ONCE);
     },
+  ),
+  oneCall('cohere: a text generated', GENERATE, json(GENERATED), askGenerate),
+  oneCall(
+    'cohere: a text generated, streamed',
+    { ...GENERATE, stream: true },
+    GENERATED_LINES,
+    listenGenerate,
+  ),
+  oneCall(
+    'cohere: a text generated, cut off',
+    { ...GENERATE, stream: true },
+    cut(GENERATED_LINES, 2),
+    listenGenerate,
+  ),
+  oneCall('cohere: a text not generated', { ...GENERATE, error: '401' }, REFUSED, askGenerate),
+  oneCall(
+    'cohere: a text blocked while it was generated',
+    { ...GENERATE, stream: true, error: 'ERROR_TOXIC' },
+    lines(
+      [
+        GENERATED_TEXTS[0],
+        {
+          event_type: 'stream-error',
+          is_finished: true,
+          finish_reason: 'ERROR_TOXIC',
+          err: 'Blocked.',
+        },
+      ],
+      'application/stream+json',
+    ),
+    listenGenerate,
   ),
   {
     name: 'cohere: documents ranked and a text cut into tokens: no calls',

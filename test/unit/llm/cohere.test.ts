@@ -56,6 +56,8 @@ describe('a request to Cohere', () => {
       ['/v2/chat', { messages: [] }],
       ['/v1/chat', { model: 'm', messages: [] }],
       ['/v2/embed', { model: 'm' }],
+      ['/v1/generate', { model: 'm' }],
+      ['/v1/generate', { prompt: 'Hi', max_context_length: 9 }],
       ['/v2/rerank', { model: 'm', query: 'q', documents: [] }],
       ['/v1/tokenize', { model: 'm', text: 't' }],
       ['/v1/embed-jobs', { model: 'm' }],
@@ -142,6 +144,28 @@ describe('a request to Cohere', () => {
         { type: 'function', name: 'f', description: 'd', parameters: { a: { type: 'int' } } },
       ],
     });
+  });
+
+  it('to generate says what it asks for, and is told from others by its host or its model', () => {
+    const { operation, request } = call('/v1/generate', {
+      ...PARAMETERS,
+      num_generations: 2,
+      end_sequences: ['.'],
+      prompt: 'Once upon',
+    })!;
+    assert.equal(operation, 'text_completion');
+    const { systemInstructions: _, toolResults: __, toolDefinitions: ___, ...rest } = request;
+    assert.equal(rest.fingerprints.length, 1);
+    assert.deepEqual(rest, {
+      ...READ,
+      choiceCount: 2,
+      stopSequences: ['END', '.'],
+      messages: [{ role: 'user', parts: [{ type: 'text', content: 'Once upon' }] }],
+      fingerprints: rest.fingerprints,
+    });
+    const host = 'api.cohere.com';
+    const target = '/v1/generate';
+    assert.ok(runExchange({ target, host, request: { prompt: 'Hi' }, status: undefined }).call);
   });
 
   it('for embeddings says formats and dimensions', () => {
