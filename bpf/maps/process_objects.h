@@ -8,9 +8,9 @@
 #include <bpf/bpf_helpers.h>
 
 /* A power of two, and its logarithm. */
-#define OBJECT_SETS 32
-#define OBJECT_SETS_BITS 5
-#define OBJECT_SET_MAX 8
+#define OBJECT_SETS 64
+#define OBJECT_SETS_BITS 6
+#define OBJECT_SET_MAX 4
 
 struct object_set_key {
     u32 pid;
@@ -29,6 +29,19 @@ struct {
     __type(key, struct object_set_key);
     __type(value, struct object_set);
 } process_objects SEC(".maps");
+
+/* Which sets a process has, by pid: most have none, and their end costs one look-up. Bytes, because
+ * threads may write at once. */
+struct object_sets {
+    u8 is_used[OBJECT_SETS];
+};
+
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, 8192);
+    __type(key, u32);
+    __type(value, struct object_sets);
+} process_sets SEC(".maps");
 
 static __always_inline u32 object_set_of(u64 object) {
     return (object * 0x9e3779b97f4a7c15ULL) >> (64 - OBJECT_SETS_BITS);

@@ -130,13 +130,10 @@ static __always_inline u64 carried_bytes(const struct call *call, u64 returned) 
 
 /*
  * Whether `call` is made of another probed one on the same object (SSL_read_ex of SSL_read), which
- * has carried these bytes already: that one began after it, on the same thread. Or it hands over
- * what earlier calls have carried.
+ * has carried these bytes already: that one began after it, on the same thread.
  */
 static __always_inline bool is_wrapper(const struct call *call, struct connection *connection,
                                        u64 direction, u32 tid) {
-    if (direction == SL_DIRECTION_WRITE && connection->quiet_tid == tid)
-        return true;
     if (connection->last_enter_ns[direction] > call->enter_ns &&
         connection->last_tid[direction] == tid)
         return true;
@@ -145,20 +142,26 @@ static __always_inline bool is_wrapper(const struct call *call, struct connectio
     return false;
 }
 
-/*
- * Whether the thread has left the call that keeps its sends quiet without returning from it (a
- * longjmp, or its entry gave way): it reads, and not within that call, or that is too long ago.
- * What it has sent since then was not counted.
- */
-static __always_inline bool has_left_quiet(const struct call *call,
-                                           const struct connection *connection, u64 direction,
-                                           u32 tid, u64 place) {
-    if (connection->quiet_tid != tid)
-        return false;
-    if (call->enter_ns - connection->quiet_ns > QUIET_MAX_NS)
-        return true;
-    return direction == SL_DIRECTION_READ &&
-           (place >= connection->quiet_place || !has_probed_frame(connection->quiet_place));
+/* What a call is to the one that keeps its connection's sends quiet. */
+enum {
+    NOT_QUIET = 0,
+    /* A send within it, which was counted before. */
+    WITHIN_QUIET = 1,
+    /* The thread has left that one without returning from it (a longjmp, or its entry gave way): it
+     * reads, and not within, or that is too long ago. What it has sent since was not counted. */
+    AFTER_QUIET = 2,
+};
+
+/* A function of its own for all calls, so that what comes behind it is verified once. */
+__noinline int quiet_state(u64 other_tid, u64 direction, u64 place, u64 quiet_place,
+                           u64 passed_ns) {
+    if (other_tid)
+        return NOT_QUIET;
+    if (passed_ns > QUIET_MAX_NS)
+        return AFTER_QUIET;
+    if (direction == SL_DIRECTION_WRITE)
+        return WITHIN_QUIET;
+    return place < quiet_place && has_probed_frame(quiet_place) ? NOT_QUIET : AFTER_QUIET;
 }
 
 /*
@@ -190,9 +193,13 @@ static __always_inline void finish_call(const struct call *call, u64 pid_tgid, u
         return;
     }
     close_call(connection, call->direction, call->enter_ns, pid_tgid);
-    if (may_wrap && has_left_quiet(call, connection, direction, tid, place)) {
-        lose_track(call, pid_tgid, SL_DROP_ORPHAN, bytes);
-        return;
+    if (may_wrap) {
+        int quiet = quiet_state(connection->quiet_tid ^ tid, direction, place,
+                                connection->quiet_place, call->enter_ns - connection->quiet_ns);
+        if (quiet == AFTER_QUIET)
+            lose_track(call, pid_tgid, SL_DROP_ORPHAN, bytes);
+        if (quiet != NOT_QUIET)
+            return;
     }
     if (may_wrap && is_wrapper(call, connection, direction, tid))
         return;

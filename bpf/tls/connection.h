@@ -17,18 +17,18 @@ __noinline int remember_object(u64 object) {
         .pid = bpf_get_current_pid_tgid() >> 32,
         .set = object_set_of(object),
     };
+    const struct object_sets no_sets = {};
+    const struct object_set no_objects = {};
+    /* Unless another thread was first. */
+    bpf_map_update_elem(&process_sets, &key.pid, &no_sets, BPF_NOEXIST);
+    bpf_map_update_elem(&process_objects, &key, &no_objects, BPF_NOEXIST);
+    struct object_sets *sets = bpf_map_lookup_elem(&process_sets, &key.pid);
     struct object_set *set = bpf_map_lookup_elem(&process_objects, &key);
-    if (!set) {
-        struct object_set first = {.objects = {object}};
-        if (bpf_map_update_elem(&process_objects, &key, &first, BPF_NOEXIST) == 0)
-            return 0;
-        /* Another thread was first. */
-        set = bpf_map_lookup_elem(&process_objects, &key);
-    }
-    if (!set) {
+    if (!sets || !set) {
         count(SL_DROP_TABLE, 0);
         return 0;
     }
+    sets->is_used[key.set & (OBJECT_SETS - 1)] = 1;
     for (int i = 0; i < OBJECT_SET_MAX; i++) {
         u64 known = set->objects[i];
         if (!known || known == object || !has_connection(known, key.pid)) {

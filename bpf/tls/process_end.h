@@ -30,10 +30,14 @@ __noinline int end_writes_of(u32 set_number) {
 /* Of a process without probes user space has marked what was open. */
 static __always_inline void end_writes(u32 pid) {
     bool has_more = false;
-    if (is_resting(pid))
+    struct object_sets *sets = bpf_map_lookup_elem(&process_sets, &pid);
+    if (!sets || is_resting(pid))
         return;
-    for (u32 set = 0; set < OBJECT_SETS; set++)
-        has_more |= end_writes_of(set) != 0;
+    for (u32 set = 0; set < OBJECT_SETS; set++) {
+        if (sets->is_used[set])
+            has_more |= end_writes_of(set) != 0;
+    }
+    bpf_map_delete_elem(&process_sets, &pid);
     if (has_more)
         count(SL_DROP_TABLE, 0);
 }

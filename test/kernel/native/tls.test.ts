@@ -391,8 +391,9 @@ describe('TLS calls in the kernel', function () {
   ] as const) {
     const finish = async (...commands: string[]): Promise<void> => {
       const child = startWatched(session, buildTlsCalls(), commands);
-      // Of the program after an exec.
-      child.stdin?.write('\n');
+      if (isExec) {
+        child.stdin?.write('\n');
+      }
       await ended(child);
       closeSession(session);
     };
