@@ -5,19 +5,30 @@
  * Software writes a head at the start of a call (and thereby of a TLS record), so only the start of a call is
  * looked at; a call may be as short as one byte, so the first bytes are collected until they decide.
  */
+import { type ChunkTime, timeFrom } from '../transport/connection.ts';
 import { latin1Text } from './latin1.ts';
 
 export type ProbeResult = 'none' | 'partial' | 'request' | 'response' | 'http2';
 
 export interface HeadProbe {
   /**
-   * Looks at the next bytes. On `partial` they are kept in `held`; on a find, `held` are the bytes before these
-   * that belong to it; on `none` nothing is held.
+   * Looks at the next bytes. On `partial` they are held; on a find, what is held are the bytes before these that belong
+   * to it; on `none` nothing is held.
    */
-  push(bytes: Uint8Array, isCallStart: boolean): ProbeResult;
-  readonly held: Uint8Array;
-  /** Forgets what is held; what follows is no longer the beginning of the connection. */
-  reset(): void;
+  push(bytes: Uint8Array, at: ChunkTime, position: number): ProbeResult;
+  readonly held: HeldBytes | undefined;
+  /** Hands over what is held; what follows is no longer the beginning of the connection. */
+  take(): HeldBytes | undefined;
+  /** The same, but what is held belongs to nothing. */
+  giveUp(): void;
+}
+
+/** Bytes of earlier calls, of which the first begins a call. */
+export interface HeldBytes {
+  bytes: Uint8Array;
+  /** When and where the first of them came. */
+  at: ChunkTime;
+  position: number;
 }
 
 /**
@@ -44,20 +55,35 @@ const KNOWN_STARTS = [
 /** Longest method accepted at the very beginning of a connection, where any token may be one (RFC 9110 §9.1). */
 const MAX_METHOD_LENGTH = 24;
 const ANY_METHOD = /^[A-Z][A-Z!#$%&'*+.^_`|~0-9-]*$/;
-const EMPTY = new Uint8Array(0);
+const NOTHING = new Uint8Array(0);
+/** More than any start has. */
+const LOOK_BYTES = 32;
 
 export interface HeadProbeOptions {
   requests: boolean;
   responses: boolean;
   /** Accept any upper-case token as a method, for the first bytes looked at. */
   anyMethodFirst?: boolean;
+  /** Bytes that were held belong to no message. */
+  onGivenUp(position: number, length: number): void;
+}
+
+/** A call that began in what is held, where a message may begin. */
+interface CallStart {
+  /** In what is held. */
+  offset: number;
+  at: ChunkTime;
 }
 
 export function createHeadProbe(options: HeadProbeOptions): HeadProbe {
-  let held: Uint8Array = EMPTY;
+  let bytesHeld: Uint8Array = NOTHING;
+  let heldPosition = 0;
+  /** Oldest first: what is held begins with the first of them. */
+  let starts: CallStart[] = [];
+  /** Nothing was looked at but what the oldest start began. */
   let isFirst = options.anyMethodFirst === true;
 
-  function judge(text: string): ProbeResult {
+  function judge(text: string, isAnyMethod: boolean): ProbeResult {
     let isPartial = false;
     if (options.responses) {
       if (RESPONSE_START.test(text)) {
@@ -78,7 +104,7 @@ export function createHeadProbe(options: HeadProbeOptions): HeadProbe {
         }
         isPartial ||= start.startsWith(text);
       }
-      if (isFirst && !isPartial) {
+      if (isAnyMethod && !isPartial) {
         return judgeAnyMethod(text);
       }
     }
@@ -94,56 +120,106 @@ export function createHeadProbe(options: HeadProbeOptions): HeadProbe {
     return space < 0 ? 'partial' : 'request';
   }
 
-  function push(bytes: Uint8Array, isCallStart: boolean): ProbeResult {
-    if (bytes.length === 0) {
-      return held.length > 0 ? 'partial' : 'none';
+  /** Gives up so many bytes at the front. */
+  function drop(count: number): void {
+    if (count > 0) {
+      options.onGivenUp(heldPosition, count);
+      bytesHeld = bytesHeld.subarray(count);
+      heldPosition += count;
+      for (const start of starts) {
+        start.offset -= count;
+      }
     }
-    const wasFirst = isFirst;
-    if (held.length > 0) {
-      const before = held;
-      if (isCallStart) {
-        // Better than half a word continued: the end of a body, and then a message.
-        isFirst = false;
-        const alone = judge(latin1Text(bytes, 0, Math.min(bytes.length, 32)));
-        if (alone !== 'none' && alone !== 'partial') {
-          held = EMPTY;
-          return alone;
+  }
+
+  function forget(): void {
+    bytesHeld = NOTHING;
+    starts = [];
+    isFirst = false;
+  }
+
+  /**
+   * Decides between the starts, byte by byte, so that it makes no difference how calls are cut. Better than half a word
+   * continued is the end of a body, and then a message: an older start waits until it is clear what the newer ones are.
+   */
+  function decide(text: string): ProbeResult {
+    for (let end = bytesHeld.length + 1; end <= text.length; end += 1) {
+      let isNewerOpen = false;
+      for (let index = starts.length - 1; index >= 0; index -= 1) {
+        const { offset } = starts[index] as CallStart;
+        const result = judge(text.slice(offset, end), isFirst && index === 0);
+        if (result === 'none') {
+          starts.splice(index, 1);
+          isFirst &&= index > 0;
+        } else if (result === 'partial' || (isNewerOpen && end - offset < LOOK_BYTES)) {
+          isNewerOpen = true;
+        } else {
+          starts = starts.slice(index);
+          drop(offset);
+          return result;
         }
-        isFirst = wasFirst;
       }
-      const text = latin1Text(before) + latin1Text(bytes, 0, Math.min(bytes.length, 32));
-      const result = judge(text);
+    }
+    return starts.length > 0 ? 'partial' : 'none';
+  }
+
+  function push(bytes: Uint8Array, at: ChunkTime, position: number): ProbeResult {
+    const isHolding = bytesHeld.length > 0;
+    const isCallStart = (at.callOffset ?? 0) === 0;
+    if (bytes.length === 0 || (!isHolding && !isCallStart)) {
+      return isHolding ? 'partial' : 'none';
+    }
+    const text = latin1Text(bytes, 0, Math.min(bytes.length, LOOK_BYTES));
+    if (!isHolding) {
+      const result = judge(text, isFirst);
       if (result === 'partial') {
-        held = concat(before, bytes);
-        return result;
+        hold(bytes, at, position);
+      } else {
+        isFirst = false;
       }
-      if (result !== 'none') {
-        return result;
-      }
-      held = EMPTY;
-      isFirst = false;
+      return result;
     }
-    if (!isCallStart) {
-      return 'none';
+    if (isCallStart) {
+      starts.push({ offset: bytesHeld.length, at: timeFrom(at, 0) });
     }
-    const result = judge(latin1Text(bytes, 0, Math.min(bytes.length, 32)));
-    if (result === 'partial') {
-      // Not slice(): on a Buffer that is a view, and these bytes are only lent.
-      held = new Uint8Array(bytes);
-    } else {
-      isFirst = false;
+    const result = decide(latin1Text(bytesHeld) + text);
+    if (result === 'none') {
+      drop(bytesHeld.length);
+      forget();
+    } else if (result === 'partial') {
+      drop(starts[0]?.offset ?? 0);
+      bytesHeld = concat(bytesHeld, bytes);
     }
     return result;
+  }
+
+  function hold(bytes: Uint8Array, at: ChunkTime, position: number): void {
+    // Not slice(): on a Buffer that is a view, and these bytes are only lent.
+    bytesHeld = new Uint8Array(bytes);
+    heldPosition = position;
+    starts = [{ offset: 0, at: timeFrom(at, 0) }];
+  }
+
+  function heldBytes(): HeldBytes | undefined {
+    const start = starts[0];
+    return start === undefined || bytesHeld.length === 0
+      ? undefined
+      : { bytes: bytesHeld, at: start.at, position: heldPosition };
   }
 
   return {
     push,
     get held() {
+      return heldBytes();
+    },
+    take() {
+      const held = heldBytes();
+      forget();
       return held;
     },
-    reset() {
-      held = EMPTY;
-      isFirst = false;
+    giveUp() {
+      drop(bytesHeld.length);
+      forget();
     },
   };
 }

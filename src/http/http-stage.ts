@@ -60,9 +60,6 @@ export function createHttpStage(options: HttpStageOptions): ConnectionParserFact
 interface Sniffed {
   readonly direction: Direction;
   readonly probe: HeadProbe;
-  /** When and where the bytes that the probe holds arrived. */
-  heldAt: ChunkTime;
-  heldPosition: number;
   /** Nothing but line ends so far, which may come before a message (RFC 9112 §2.2). */
   isUntouched: boolean;
 }
@@ -98,16 +95,24 @@ function createSniffedConnection(
     context.onRelease?.(connection, direction, position + bytes.length);
   }
 
-  function dropHeld(sniffed: Sniffed): void {
-    secret(sniffed.direction, sniffed.heldPosition, sniffed.probe.held.length);
-    sniffed.probe.reset();
+  function createSniffed(direction: Direction): Sniffed {
+    const probe = createHeadProbe({
+      requests: true,
+      responses: true,
+      anyMethodFirst: true,
+      onGivenUp(position, length) {
+        secret(direction, position, length);
+        joinedMidway = true;
+      },
+    });
+    return { direction, probe, isUntouched: true };
   }
 
-  function releaseHeld(sniffed: Sniffed): void {
-    const end = sniffed.heldPosition + sniffed.probe.held.length;
-    if (sniffed.probe.held.length > 0) {
-      dropHeld(sniffed);
-      context.onRelease?.(connection, sniffed.direction, end);
+  function releaseHeld({ direction, probe }: Sniffed): void {
+    const { held } = probe;
+    probe.giveUp();
+    if (held !== undefined) {
+      context.onRelease?.(connection, direction, held.position + held.bytes.length);
     }
   }
 
@@ -134,10 +139,9 @@ function createSniffedConnection(
     // What the other direction holds (half a word at most) belongs to nothing that was found.
     const other = sniffed === read ? write : read;
     releaseHeld(other);
-    const { held } = sniffed.probe;
-    sniffed.probe.reset();
-    if (held.length > 0) {
-      parser.data(sniffed.direction, held, sniffed.heldAt, sniffed.heldPosition);
+    const held = sniffed.probe.take();
+    if (held !== undefined) {
+      parser.data(sniffed.direction, held.bytes, held.at, held.position);
     }
     parser.data(sniffed.direction, bytes, at, position);
   }
@@ -149,10 +153,10 @@ function createSniffedConnection(
       context.leavesOutServed === true &&
       context.onVerdict !== undefined &&
       sniffed.direction === 'read' &&
-      (held.length > 0 ? sniffed.heldPosition : position) === 0 &&
+      (held?.position ?? position) === 0 &&
       ends.write === 0 &&
       !joinedMidway &&
-      isWholeRequestStart(held.length > 0 ? Buffer.concat([held, bytes]) : bytes)
+      isWholeRequestStart(held === undefined ? bytes : Buffer.concat([held.bytes, bytes]))
     );
   }
 
@@ -171,7 +175,8 @@ function createSniffedConnection(
     }
     if (start < bytes.length) {
       sniffed.isUntouched = false;
-      const from = start === 0 ? at : timeFrom(at, 0);
+      // Behind line ends a message may begin, wherever in the call that is.
+      const from = position + start === 0 ? at : timeFrom(at, 0);
       sniff(sniffed, bytes.subarray(start), from, position + start);
     } else {
       context.onRelease?.(connection, sniffed.direction, position + start);
@@ -179,14 +184,7 @@ function createSniffedConnection(
   }
 
   function sniff(sniffed: Sniffed, bytes: Uint8Array, at: ChunkTime, position: number): void {
-    const { probe } = sniffed;
-    const heldBefore = probe.held;
-    const result = probe.push(bytes, (at.callOffset ?? 0) === 0);
-    const isReplaced = heldBefore.length > 0 && probe.held.length <= bytes.length;
-    if (isReplaced && probe.held !== heldBefore) {
-      secret(sniffed.direction, sniffed.heldPosition, heldBefore.length);
-      joinedMidway = true;
-    }
+    const result = sniffed.probe.push(bytes, at, position);
     switch (result) {
       case 'none':
         // A connection joined midway begins with no preface. Text cannot be taken for frames: they begin with 0.
@@ -205,10 +203,6 @@ function createSniffedConnection(
         judge();
         return;
       case 'partial':
-        if (heldBefore.length === 0 || isReplaced) {
-          sniffed.heldAt = { enterNs: at.enterNs, timeNs: at.timeNs, callOffset: 0 };
-          sniffed.heldPosition = position;
-        }
         return;
       default:
         decide(sniffed, result, bytes, at, position);
@@ -293,7 +287,6 @@ function createSniffedConnection(
         const sniffed = direction === 'read' ? read : write;
         sniffed.isUntouched = false;
         releaseHeld(sniffed);
-        sniffed.probe.reset();
       }
     },
     skip(direction, size, at, frames) {
@@ -307,7 +300,6 @@ function createSniffedConnection(
         const sniffed = direction === 'read' ? read : write;
         sniffed.isUntouched = false;
         releaseHeld(sniffed);
-        sniffed.probe.reset();
       }
     },
     letGo() {
@@ -353,16 +345,6 @@ function isAnswerStart(bytes: Uint8Array): boolean {
 function isHttp1Start(bytes: Uint8Array): boolean {
   const text = latin1Text(bytes, 0, Math.min(bytes.length, 16));
   return /^(?:HTTP\/1\.\d [1-5]|(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) )/.test(text);
-}
-
-function createSniffed(direction: Direction): Sniffed {
-  return {
-    direction,
-    probe: createHeadProbe({ requests: true, responses: true, anyMethodFirst: true }),
-    heldAt: { enterNs: 0n, timeNs: 0n },
-    heldPosition: 0,
-    isUntouched: true,
-  };
 }
 
 function opposite(direction: Direction): Direction {

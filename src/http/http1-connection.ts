@@ -835,11 +835,11 @@ export function createHttp1Connection(
       hasTimedOut = receiving !== undefined || awaiting.length > 0;
       endOpen(timeNs);
       tunnel?.end(reason, timeNs);
-      examineRest('read');
-      examineRest('write');
       if (reason === 'timeout') {
         restart();
       }
+      examineRest('read');
+      examineRest('write');
     },
   };
 

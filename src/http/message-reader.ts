@@ -17,7 +17,7 @@
  *
  * A message whose place is lost is never joined with what follows the loss.
  */
-import type { ChunkTime } from '../transport/connection.ts';
+import { type ChunkTime, timeFrom } from '../transport/connection.ts';
 import type { SecretFinder } from '../util/key-shapes.ts';
 import type { HeaderField } from './exchange.ts';
 import { type ParsedHead, parseFields, parseHead, parseStartLine } from './head.ts';
@@ -64,7 +64,7 @@ export interface MessageReader {
   skip(size: number, at: ChunkTime): void;
   /** The connection is over. True when that is how the current body's end is told. */
   endsBody(): boolean;
-  /** Forgets the current message and looks for the next head at the start of a call. */
+  /** Forgets the current message and looks for the next head at the start of a call. What is there of a head is secret. */
   search(): void;
   /** The current message has no body after all (the response to a HEAD request that was not seen). */
   endBodyEarly(): void;
@@ -112,6 +112,7 @@ export function createMessageReader(
   const probe: HeadProbe = createHeadProbe({
     requests: kind === 'request',
     responses: kind === 'response',
+    onGivenUp: (position, length) => events.secret(position, length),
   });
   let state: number = State.start;
   /** Bytes left of a counted body or chunk. */
@@ -128,8 +129,6 @@ export function createMessageReader(
   let hasBegun = false;
   let headPosition = 0;
   let headStart: ChunkTime = NO_TIME;
-  let probeStart: ChunkTime = NO_TIME;
-  let probePosition = 0;
   /** Searching after a loss in a chunked body: a whole chunk at the start of a call resumes it. */
   let mayResumeChunks = false;
   let hasBody = false;
@@ -146,9 +145,17 @@ export function createMessageReader(
     state = State.searching;
     mayResumeChunks = false;
     hasBegun = false;
-    probe.reset();
+    probe.giveUp();
     collector.reset();
     trailerCollector.reset();
+  }
+
+  /** What is left of an unfinished head has lost its field names: all of it counts as secret. */
+  function overwriteHead(): void {
+    const bytes = collector.streamBytes + trailerCollector.streamBytes;
+    if (bytes > 0) {
+      events.secret(headPosition, bytes);
+    }
   }
 
   function beginHead(at: ChunkTime, position: number, tentative: boolean): void {
@@ -369,36 +376,23 @@ export function createMessageReader(
 
   /** Skips what cannot be placed; returns where a message (or a chunk) was found, or the end. */
   function search(bytes: Uint8Array, from: number, at: ChunkTime, position: number): number {
-    const isCallStart = from === 0 && (at.callOffset ?? 0) === 0;
-    const heldBefore = probe.held;
-    const result = probe.push(from === 0 ? bytes : bytes.subarray(from), isCallStart);
+    const isWhole = from === 0;
+    const part = isWhole ? bytes : bytes.subarray(from);
+    const partAt = isWhole ? at : timeFrom(at, (at.callOffset ?? 0) + from);
+    const result = probe.push(part, partAt, position + from);
     if (result === 'partial') {
-      if (probe.held.length === bytes.length - from) {
-        if (heldBefore.length > 0) {
-          events.secret(probePosition, heldBefore.length);
-        }
-        probeStart = { enterNs: at.enterNs, timeNs: at.timeNs };
-        probePosition = position + from;
-      }
       return bytes.length;
     }
     if (result === kind) {
-      const held = probe.held;
-      const start = held.length > 0 ? probeStart : at;
-      const startPosition = held.length > 0 ? probePosition : position + from;
-      probe.reset();
-      if (heldBefore.length > 0 && held.length === 0) {
-        events.secret(probePosition, heldBefore.length);
-      }
-      beginHead(start, startPosition, true);
-      if (held.length > 0) {
-        collector.push(held, 0);
+      const held = probe.take();
+      beginHead(held?.at ?? at, held?.position ?? position + from, true);
+      if (held !== undefined) {
+        collector.push(held.bytes, 0);
       }
       return from;
     }
-    if (heldBefore.length > 0) {
-      events.secret(probePosition, heldBefore.length);
-    }
+    probe.giveUp();
+    const isCallStart = isWhole && (at.callOffset ?? 0) === 0;
     if (mayResumeChunks && isCallStart && isWholeChunk(bytes) && events.mayResume()) {
       mayResumeChunks = false;
       startChunk();
@@ -521,9 +515,6 @@ export function createMessageReader(
         return;
       case State.searching: {
         const resumable = mayResumeChunks;
-        if (probe.held.length > 0) {
-          events.secret(probePosition, probe.held.length);
-        }
         startSearching();
         mayResumeChunks = resumable;
         events.lost('gap', size, at);
@@ -544,8 +535,7 @@ export function createMessageReader(
         return;
       case State.head:
       case State.trailers:
-        // What is left of it has lost its field names: all of it counts as secret.
-        events.secret(headPosition, collector.streamBytes + trailerCollector.streamBytes);
+        overwriteHead();
         lose('gap', size, at, false);
         return;
       default:
@@ -561,9 +551,6 @@ export function createMessageReader(
         return;
       case State.searching:
         // What nobody wants is not missed; the search goes on behind it.
-        if (probe.held.length > 0) {
-          events.secret(probePosition, probe.held.length);
-        }
         startSearching();
         return;
       case State.length:
@@ -601,7 +588,10 @@ export function createMessageReader(
     gap,
     skip,
     endsBody: () => state === State.untilEnd,
-    search: startSearching,
+    search() {
+      overwriteHead();
+      startSearching();
+    },
     doubtBody() {
       isBodyDoubtful = true;
     },
@@ -636,7 +626,7 @@ export function createMessageReader(
       if (state === State.head || (state === State.trailers && trailerCollector.streamBytes > 0)) {
         return headPosition;
       }
-      return state === State.searching && probe.held.length > 0 ? probePosition : undefined;
+      return probe.held?.position;
     },
   };
 }
