@@ -220,7 +220,11 @@ function createTextScanner(onSecret: SecretMask, findAdded?: SecretFinder): Text
   /** Everything that was held back, and what is new. */
   function search(text: string): void {
     for (const place of findHintedSecrets(text, searches)) {
-      const { length } = place;
+      const { index, length } = place;
+      if (index + length < tail.bytes) {
+        // It was found when it came, with more of what stood before it: a part of it may look like another.
+        continue;
+      }
       for (const run of secretRuns(text, place)) {
         report(run.index, run.length);
       }

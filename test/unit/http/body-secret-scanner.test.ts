@@ -6,6 +6,7 @@ import {
   createStreamSecretScanner,
 } from '../../../src/http/body-secret-scanner.ts';
 import { redactSecrets } from '../../../src/redaction.ts';
+import { secretCorpus } from '../../support/secrets/corpus.ts';
 
 /** The body as it is recorded when it comes in pieces of these sizes, in turn. */
 function recorded(
@@ -167,6 +168,17 @@ describe('the masks of a recorded body', () => {
         }),
         { numRuns: 10 },
       );
+    }
+  });
+
+  it('end where the secret ends, whatever of its beginning is still at hand', () => {
+    const filling = 'and that is all of it, '.repeat(20);
+    for (const { rule, text } of secretCorpus()) {
+      const body = JSON.stringify({ text: `Use ${text}. ${filling}` });
+      const whole = recorded(body, [body.length]);
+      for (const size of [1, 30, 100]) {
+        assert.equal(recorded(body, [size]), whole, `${rule}, by ${size}`);
+      }
     }
   });
 
