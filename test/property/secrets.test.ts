@@ -1,6 +1,7 @@
 /**
  * The secrets corpus: 200 and more invented credentials, each in the head, the URL, the body and the answer of an
- * exchange of one of the APIs, and in a program's arguments. Whatever the splits, none of them comes out anywhere.
+ * exchange of one of the APIs, and in a program's arguments. Whatever the splits, none of them comes out anywhere, and
+ * the recording replays to what the live run exported.
  */
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
@@ -100,6 +101,7 @@ describe('planted credentials', function () {
           assert.ok(outputs.file.split('"spanId"').length > planted.length, 'there are spans');
           assertClean(outputs, TEXTS);
           assert.equal(outputs.unreleasedBytes, 0);
+          assertReplayed(outputs);
         }),
         { numRuns: 4 },
       );
@@ -120,27 +122,37 @@ describe('planted credentials', function () {
         assert.ok(outputs.file.split('"spanId"').length > planted.length, 'there are spans');
         assertClean(outputs, TEXTS);
         assert.equal(outputs.unreleasedBytes, 0);
-        assert.equal(linesOf(outputs.replayed), linesOf(outputs.file));
+        assertReplayed(outputs);
       });
     }
   }
 
   for (const [what, shape] of [
-    ['not compressed', PLAIN],
-    ['whole, not compressed', { ...PLAIN, stream: false }],
     ['gzip', { ...PLAIN, encoding: 'gzip', requestEncoding: 'gzip' }],
-    ['brotli, in pieces', { ...PLAIN, deltas: 9, encoding: 'br', requestEncoding: 'br' }],
     ['HTTP/2 and deflate', { ...PLAIN, encoding: 'deflate', http2FrameBytes: 300 }],
   ] as const satisfies [string, Way][]) {
     it(`leave a recording that replays to what the live run exported: ${what}`, async () => {
       for (const round of [0, 1]) {
         const conversations = await converseAll(quarter(corpus, round), shape, round);
         const outputs = await runChain({ conversations, sizes: [90, 700] });
-        assert.equal(linesOf(outputs.replayed), linesOf(outputs.file));
+        assertReplayed(outputs);
       }
     });
   }
 });
+
+/** The recording replays to what the live run exported. */
+function assertReplayed({ file, replayed }: Outputs): void {
+  const live = linesOf(file);
+  const again = linesOf(replayed);
+  let at = 0;
+  while (at < live.length && live[at] === again[at]) {
+    at += 1;
+  }
+  const around = (text: string) => text.slice(Math.max(0, at - 300), at + 60);
+  assert.equal(around(again), around(live));
+  assert.equal(again.length, live.length);
+}
 
 /** Traces and logs; metrics carry the time of their export. */
 function linesOf(file: string): string {

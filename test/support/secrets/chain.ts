@@ -13,7 +13,7 @@ import { printLine } from '../../../src/cli/print.ts';
 import { loadConfig } from '../../../src/config/load.ts';
 import type { Config } from '../../../src/config/schema.ts';
 import { createHttpStage } from '../../../src/http/http-stage.ts';
-import { createPipeline, type PipelineOutput } from '../../../src/pipeline.ts';
+import { createPipeline, type Pipeline, type PipelineOutput } from '../../../src/pipeline.ts';
 import { createPrinter, type Printer } from '../../../src/print-view.ts';
 import { createRedaction } from '../../../src/redaction.ts';
 import { createCounters } from '../../../src/self/counters.ts';
@@ -55,23 +55,29 @@ export async function runChain(chain: Chain): Promise<Outputs> {
   const directory = mkdtempSync(join(tmpdir(), 'sightline-secrets-'));
   try {
     const recording = join(directory, 'run.slrec');
-    const live = await analyse(eventsOf(chain), directory, 'live', chain.env, recording);
+    const live = await runLive(eventsOf(chain), directory, chain.env, recording);
     const bytes = readFileSync(recording);
     const frames = gunzipSync(bytes.subarray(bytes.indexOf(Buffer.of(0x1f, 0x8b))));
     const events: CaptureEvent[] = [];
     await createReplaySource({ paths: [recording] }).start((event) => {
       events.push(event.type === 'data' ? { ...event, bytes: Buffer.from(event.bytes) } : event);
     });
-    const again = await analyse(events, directory, 'replay', chain.env);
+    const recorded = contentsOf(events);
     return {
       ...live,
       recording: frames.toString('latin1'),
-      recorded: contentsOf(events) + contentsOf(events.map(withoutDecoded)),
-      replayed: again.file,
+      recorded: isAnythingDecoded(events)
+        ? recorded + contentsOf(events.map(withoutDecoded))
+        : recorded,
+      replayed: await replay(events, directory, chain.env),
     };
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
+}
+
+function isAnythingDecoded(events: readonly CaptureEvent[]): boolean {
+  return events.some((event) => event.type === 'data' && (event.decoded?.length ?? 0) > 0);
 }
 
 /** As if compressed bytes were those that were sent. */
@@ -108,46 +114,41 @@ function contentsOf(events: readonly CaptureEvent[]): string {
   return contents + decoded.join('\n');
 }
 
-async function analyse(
+/** Everything that can come out at once, and a recording. */
+async function runLive(
   events: Iterable<CaptureEvent>,
   directory: string,
-  name: string,
   env: Readonly<Record<string, string>> = {},
-  recordTo?: string,
+  recordTo: string,
 ) {
-  const path = join(directory, `${name}.jsonl`);
-  const config = loadConfig({
-    OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT: 'SPAN_AND_EVENT',
+  const path = join(directory, 'live.jsonl');
+  const config = configFor(path, {
     OTEL_TRACES_EXPORTER: 'console',
     OTEL_METRICS_EXPORTER: 'console',
     OTEL_LOGS_EXPORTER: 'console',
-    SIGHTLINE_FILE: path,
     ...env,
   });
   let terminal = '';
   let notices = '';
   const telemetry = createTelemetry(
     telemetryOptions(config, {
-      version: '9.9.9',
+      ...SILENT,
       terminal: {
         write(text) {
           terminal += text;
         },
       },
       notice(_level, message) {
-        notices += `${message}
-`;
+        notices += `${message}\n`;
       },
-      fileOwner: undefined,
     }),
   );
-  const writer =
-    recordTo === undefined ? undefined : createRecordingWriter({ path: recordTo, overwrite: true });
-  const scrubber = writer && createScrubbingRecorder({ write: writer.write });
+  const writer = createRecordingWriter({ path: recordTo, overwrite: true });
+  const scrubber = createScrubbingRecorder({ write: writer.write });
   const lines: string[] = [];
   const printers = openPrinters(config, lines);
   const taps = Object.assign({}, ...printers.map((printer) => printer.taps)) as Printer['taps'];
-  const output: PipelineOutput = {
+  const pipeline = openPipeline(config, {
     ...taps,
     host: telemetry.host,
     tick: telemetry.tick,
@@ -157,32 +158,80 @@ async function analyse(
       }
       telemetry.piece(piece);
     },
-    fault(error) {
-      throw error;
-    },
-    ...(scrubber === undefined
-      ? {}
-      : { secret: scrubber.mask, decoded: scrubber.decoded, released: scrubber.release }),
-  };
-  const pipeline = createPipeline(pipelineSettings(config), output, createCounters());
+    secret: scrubber.mask,
+    decoded: scrubber.decoded,
+    released: scrubber.release,
+  });
   for (const event of events) {
     for (const printer of printers) {
       printer.event(event);
     }
-    scrubber?.event(event);
+    scrubber.event(event);
     pipeline.push(event);
   }
-  scrubber?.flush();
-  writer?.close();
+  scrubber.flush();
+  writer.close();
   await telemetry.shutdown();
+  const { maskedBytes, unreleasedBytes } = scrubber.counters();
   return {
     file: readFileSync(path, 'utf8'),
     console: terminal,
     notices,
     print: lines.join('\n'),
-    maskedBytes: scrubber?.counters().maskedBytes ?? 0,
-    unreleasedBytes: scrubber?.counters().unreleasedBytes ?? 0,
+    maskedBytes,
+    unreleasedBytes,
   };
+}
+
+/** The OTLP file alone, which has all that is exported. */
+async function replay(
+  events: Iterable<CaptureEvent>,
+  directory: string,
+  env: Readonly<Record<string, string>> = {},
+): Promise<string> {
+  const path = join(directory, 'replay.jsonl');
+  const config = configFor(path, {
+    OTEL_TRACES_EXPORTER: 'none',
+    OTEL_METRICS_EXPORTER: 'none',
+    OTEL_LOGS_EXPORTER: 'none',
+    ...env,
+  });
+  const telemetry = createTelemetry(telemetryOptions(config, SILENT));
+  const { host, tick, piece } = telemetry;
+  const pipeline = openPipeline(config, { host, tick, piece });
+  for (const event of events) {
+    pipeline.push(event);
+  }
+  await telemetry.shutdown();
+  return readFileSync(path, 'utf8');
+}
+
+const SILENT = {
+  version: '9.9.9',
+  terminal: { write() {} },
+  notice() {},
+  fileOwner: undefined,
+};
+
+function configFor(path: string, env: Readonly<Record<string, string>>): Config {
+  return loadConfig({
+    OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT: 'SPAN_AND_EVENT',
+    SIGHTLINE_FILE: path,
+    ...env,
+  });
+}
+
+function openPipeline(config: Config, output: PipelineOutput): Pipeline {
+  return createPipeline(
+    pipelineSettings(config),
+    {
+      ...output,
+      fault(error) {
+        throw error;
+      },
+    },
+    createCounters(),
+  );
 }
 
 /** All stages at once; of the bodies' two taps the one that shows bodies. */

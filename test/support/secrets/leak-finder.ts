@@ -3,6 +3,8 @@ import { PASSWORD, type PlantedSecret } from './corpus.ts';
 
 /** A part of a credential of this many characters is a leak. */
 const LEAK_CHARS = 10;
+/** Most runs of characters have nothing that begins like a part: that is seen without making a string of them. */
+const FILTER_BITS = 20;
 /** Before it stands the issuer's prefix, which is no secret. */
 const PREFIX_CHARS = 4;
 
@@ -27,9 +29,16 @@ export function createLeakFinder(
       }
     }
   }
+  const mayBegin = new Uint8Array(1 << FILTER_BITS);
+  for (const part of rules.keys()) {
+    mayBegin[filterIndex(part, 0)] = 1;
+  }
   return (text) => {
     for (const { 0: run, index } of text.matchAll(/[A-Za-z0-9+/_=.~-]{10,}/g)) {
       for (let at = 0; at + LEAK_CHARS <= run.length; at += 1) {
+        if (mayBegin[filterIndex(run, at)] === 0) {
+          continue;
+        }
         const part = run.slice(at, at + LEAK_CHARS);
         const rule = rules.get(part);
         if (rule !== undefined) {
@@ -39,6 +48,16 @@ export function createLeakFinder(
     }
     return undefined;
   };
+}
+
+/** Of four characters, which are of seven bits each. */
+function filterIndex(text: string, at: number): number {
+  const code =
+    (text.charCodeAt(at) << 21) |
+    (text.charCodeAt(at + 1) << 14) |
+    (text.charCodeAt(at + 2) << 7) |
+    text.charCodeAt(at + 3);
+  return Math.imul(code, 0x9e3779b1) >>> (32 - FILTER_BITS);
 }
 
 /**
