@@ -27,6 +27,7 @@ export type WireApi =
   | 'cohere.generate'
   | 'cohere.embeddings'
   | 'mistral.conversations'
+  | 'mistral.ocr'
   | 'bedrock.converse'
   | 'bedrock.invoke_model';
 
@@ -48,13 +49,14 @@ export function isInference(call: Pick<ModelCall, 'operation'>): boolean {
 }
 
 /**
- * APIs that generate pictures, sound, the text of sound, or a shorter form of what was said: each call stands for
- * itself.
+ * APIs that generate pictures, sound, the text of sound or of pictures, or a shorter form of what was said: each call
+ * stands for itself.
  */
 const LONE_APIS: ReadonlySet<WireApi> = new Set([
   'openai.images',
   'openai.audio',
   'openai.compactions',
+  'mistral.ocr',
 ]);
 
 /** The call may be a step of a conversation: its request has messages. */

@@ -10,6 +10,7 @@ import { geminiEmbeddings } from './gemini-embeddings.ts';
 import { geminiGenerateContent } from './gemini-generate-content.ts';
 import { geminiInteractions } from './gemini-interactions.ts';
 import { mistralConversations } from './mistral-conversations.ts';
+import { mistralOcr } from './mistral-ocr.ts';
 import { ollamaChat } from './ollama-chat.ts';
 import { ollamaEmbeddings } from './ollama-embeddings.ts';
 import { ollamaGenerate } from './ollama-generate.ts';
@@ -44,6 +45,7 @@ export const WIRE_APIS: readonly WireApiReader[] = [
   cohereGenerate,
   cohereEmbeddings,
   mistralConversations,
+  mistralOcr,
   bedrockConverse,
   bedrockInvokeModel,
   anthropicOnVertex,

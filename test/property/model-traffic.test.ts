@@ -9,7 +9,7 @@ import { createPipeline } from '../../src/pipeline.ts';
 import { createCounters } from '../../src/self/counters.ts';
 import { contentOf } from '../support/llm-fixtures/check-call.ts';
 import { createRandom, type Random } from '../support/model-server/random.ts';
-import { conversation } from '../support/model-traffic/conversations-traffic.ts';
+import { conversation, ocr } from '../support/model-traffic/conversations-traffic.ts';
 import { interaction } from '../support/model-traffic/interactions-traffic.ts';
 import * as openai from '../support/model-traffic/openai-traffic.ts';
 import * as other from '../support/model-traffic/other-traffic.ts';
@@ -61,6 +61,7 @@ const KINDS: readonly ((random: Random) => PlannedExchange)[] = [
   other.cohereGenerate,
   other.cohereEmbeddings,
   conversation,
+  ocr,
   other.bedrockConverse,
   other.bedrockInvoke,
   other.bedrockText,
@@ -203,7 +204,7 @@ describe('random exchanges with every model API', function () {
         count(one.planned.api, one.version, state);
       }
     }
-    // Of everything there was some: 23 APIs, two of them over WebSockets, two protocols, three ends.
-    assert.equal(seen.size, 23 + 2 + 2 + 3, [...seen].join('; '));
+    // Of everything there was some: 24 APIs, two of them over WebSockets, two protocols, three ends.
+    assert.equal(seen.size, 24 + 2 + 2 + 3, [...seen].join('; '));
   });
 });

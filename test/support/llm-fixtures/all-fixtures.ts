@@ -18,6 +18,7 @@ import type { Fixture } from './fixture.ts';
 import { GEMINI_EMBEDDINGS_FIXTURES, GEMINI_FIXTURES } from './gemini-fixtures.ts';
 import { INTERACTIONS_FIXTURES } from './interactions-fixtures.ts';
 import { AUDIO_FIXTURES, IMAGES_FIXTURES, MODERATIONS_FIXTURES } from './media-fixtures.ts';
+import { OCR_FIXTURES } from './ocr-fixtures.ts';
 import {
   OLLAMA_EMBEDDINGS_FIXTURES,
   OLLAMA_FIXTURES,
@@ -48,6 +49,7 @@ export const FIXTURES_BY_API: readonly (readonly [api: string, fixtures: readonl
   ["Cohere's generate", COHERE_GENERATE_FIXTURES],
   ["Cohere's embeddings", COHERE_EMBEDDINGS_FIXTURES],
   ["Mistral's conversations", CONVERSATIONS_FIXTURES],
+  ["Mistral's OCR", OCR_FIXTURES],
   ['Converse', BEDROCK_CONVERSE_FIXTURES],
   ['InvokeModel', BEDROCK_INVOKE_FIXTURES],
   ["Bedrock's embeddings", BEDROCK_EMBEDDINGS_FIXTURES],

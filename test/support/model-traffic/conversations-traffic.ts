@@ -1,4 +1,4 @@
-/** Exchanges with Mistral's conversations. */
+/** Exchanges with Mistral's conversations, and documents that it reads. */
 import type { Usage } from '../../../src/llm/model-call.ts';
 import type { Random } from '../model-server/random.ts';
 import {
@@ -129,4 +129,23 @@ export function conversation(random: Random): PlannedExchange {
     stream: isStream,
   };
   return exchangeOf(at, request, isStream ? eventsOf(random, reply) : bodyOf(random, reply));
+}
+
+export function ocr(random: Random): PlannedExchange {
+  const model = `ocr-${random.token(4)}`;
+  return exchangeOf(
+    {
+      api: 'mistral.ocr',
+      host: 'api.mistral.ai',
+      provider: 'mistral_ai',
+      target: '/v1/ocr',
+    },
+    { model: 'mistral-ocr-latest', document: { type: 'image_url', image_url: random.text(90) } },
+    {
+      body: { pages: [{ index: 0, markdown: random.text(40) }], model, usage_info: {} },
+      tell(truth) {
+        truth.model = model;
+      },
+    },
+  );
 }

@@ -117,4 +117,36 @@ export const MISTRAL_CASES: readonly SdkCase[] = [
       result.model = said.model;
     },
   ),
+  oneCall(
+    'mistral: a document that is read',
+    { ...requestOf('generate_content', 'mistral-ocr-latest'), provider: 'mistral_ai' },
+    json({
+      pages: [
+        { index: 0, markdown: 'Hi', images: [], dimensions: { dpi: 200, height: 9, width: 9 } },
+      ],
+      model: 'mistral-ocr-2505',
+      usage_info: { pages_processed: 1, doc_size_bytes: 9 },
+    }),
+    async (url, result) => {
+      const document = { type: 'document_url', documentUrl: 'https://files.test/a.pdf' } as const;
+      const said = await clientAt(url).ocr.process({ model: 'mistral-ocr-latest', document });
+      result.model = said.model;
+    },
+  ),
+  oneCall(
+    'mistral: a document that is refused',
+    {
+      ...requestOf('generate_content', 'mistral-ocr-latest'),
+      provider: 'mistral_ai',
+      error: '3730',
+    },
+    json(
+      { object: 'error', message: 'No.', type: 'too_many_pages', code: '3730' },
+      { status: 422 },
+    ),
+    async (url) => {
+      const document = { type: 'document_url', documentUrl: 'https://files.test/a.pdf' } as const;
+      await clientAt(url).ocr.process({ model: 'mistral-ocr-latest', document });
+    },
+  ),
 ];

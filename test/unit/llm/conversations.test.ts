@@ -137,6 +137,22 @@ describe('a request to Mistral’s conversations', () => {
   });
 });
 
+describe('a document for Mistral to read', () => {
+  it('is a model call where the body or the host says so, and is not kept', () => {
+    const document = { type: 'document_url', document_url: 'https://a.test' };
+    const target = '/v1/ocr';
+    const read = call({ model: 'mistral-ocr-latest', document }, { target })!;
+    assert.deepEqual([read.operation, read.request.outputType], ['generate_content', 'text']);
+    assert.equal(read.request.model, 'mistral-ocr-latest');
+    assert.deepEqual(read.request.messages, []);
+    const host = 'scanner.test';
+    assert.ok(call({ model: 'm', document }, { target, host }));
+    assert.equal(call({ document }, { target, host }), undefined);
+    assert.equal(call({ model: 'm', document: 'JVBERi0' }, { target, host }), undefined);
+    assert.equal(call('{"document":{"ty', { target, host, isRequestComplete: false }), undefined);
+  });
+});
+
 describe('tokens of Mistral’s own tools', () => {
   it('are in no count, and say that something ran beside', () => {
     const usage = {
