@@ -409,8 +409,15 @@ function openRecording(
     writer,
     close() {
       scrubber.flush();
-      const summary = writer.close();
-      log.info(`recorded ${summary.events} events in ${recordTo} (${summary.fileBytes} bytes)`);
+      const { events, skippedEvents, fileBytes, error } = writer.close();
+      if (skippedEvents > 0) {
+        log.warn(`${skippedEvents} events are not in ${recordTo}: the format has no room for them`);
+      }
+      if (error === undefined) {
+        log.info(`recorded ${events} events in ${recordTo} (${fileBytes} bytes)`);
+      } else {
+        log.warn(`the recording ${recordTo} ends in the middle, after ${fileBytes} bytes`);
+      }
     },
     discard() {
       writer.close();

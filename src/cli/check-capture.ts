@@ -22,7 +22,9 @@ export function checkCapture(hostFailures: readonly string[]): CheckResult[] {
   try {
     binding = loadBinding();
   } catch (error) {
-    return [fail('addon', messageOf(error), 'run "npm run setup" to build it')];
+    // The cause: the error itself says how to mend it, too.
+    const cause = error instanceof Error ? (error.cause ?? error) : error;
+    return [fail('addon', messageOf(cause), 'run "npm run setup" to build it')];
   }
   const files = findTls(binding);
   const probes =

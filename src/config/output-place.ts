@@ -21,11 +21,7 @@ function reasonFor(path: string): string | undefined {
   if (file?.isDirectory() === true) {
     return 'that is a directory: name a file in it';
   }
-  const place = file === undefined ? directory : path;
-  if (!isWritable(place)) {
-    return `${place} may not be written by this user: change its mode, or choose another path`;
-  }
-  return undefined;
+  return refusedWriting(file === undefined ? directory : path);
 }
 
 /** Undefined when nothing is there; throws on all that is no answer, such as a name too long. */
@@ -41,11 +37,14 @@ function statOf(path: string): Stats | undefined {
   }
 }
 
-function isWritable(path: string): boolean {
+function refusedWriting(place: string): string | undefined {
   try {
-    accessSync(path, constants.W_OK);
-    return true;
-  } catch {
-    return false;
+    accessSync(place, constants.W_OK);
+    return undefined;
+  } catch (error) {
+    const isReadOnly = error instanceof Error && 'code' in error && error.code === 'EROFS';
+    return isReadOnly
+      ? `${place} is on a file system that is mounted read-only: choose another path`
+      : `${place} may not be written by this user: change its mode, or choose another path`;
   }
 }

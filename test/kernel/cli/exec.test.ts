@@ -1,7 +1,15 @@
 /** `exec` and `record -- CMD` on the real kernel: exit codes, signals, users, and the first instruction. */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { clientCommand } from '../../support/clients/run-client.ts';
@@ -131,5 +139,44 @@ describe('exec on the real kernel', function () {
     assert.match(stderr, /^sightline: [^\n]*prices\.json[^\n]*it is no JSON[^\n]*\n$/);
     assert.equal(code, 2);
     assert.equal(readFileSync(kept, 'utf8'), 'of an earlier run');
+  });
+
+  it('says that a recording ends in the middle where its file could not grow', async () => {
+    const recording = join(folder, 'small.slrec');
+    const programs = 'i=0; while [ $i -lt 60 ]; do /bin/true $i; i=$((i+1)); done';
+    const words = ['record', '-o', recording, '--', 'sh', '-c', programs];
+    // In units of 1 KiB.
+    const { status, stderr } = spawnSync(
+      'bash',
+      ['-c', 'ulimit -f 1; exec "$@"', 'bash', process.execPath, ...sightlineArguments(words)],
+      { env: { ...process.env, ...QUIET }, encoding: 'utf8' },
+    );
+    assert.equal(status, 0, stderr);
+    assert.match(stderr, /warning: writing the recording [^\n]*small\.slrec failed: /);
+    assert.match(
+      stderr,
+      /warning: the recording [^\n]*small\.slrec ends in the middle, after \d+ bytes$/m,
+    );
+    assert.doesNotMatch(stderr, /recorded \d+ events/);
+    const replayed = await runSightline(['replay', recording], QUIET);
+    assert.match(replayed.stderr, /small\.slrec ends in the middle/);
+    assert.equal(replayed.code, 1);
+  });
+
+  it('says that the place of a recording is mounted read-only', () => {
+    const script = 'mount -t tmpfs -o ro tmpfs "$1" && shift && exec "$@"';
+    const place = join(folder, 'read-only');
+    mkdirSync(place);
+    const words = sightlineArguments(['record', '-o', join(place, 'x'), '--', 'true']);
+    const { status, stderr } = spawnSync(
+      'unshare',
+      ['--mount', 'sh', '-c', script, 'sh', place, process.execPath, ...words],
+      { env: { ...process.env, ...QUIET }, encoding: 'utf8' },
+    );
+    assert.match(
+      stderr,
+      /^sightline: [^\n]*read-only is on a file system that is mounted read-only: /,
+    );
+    assert.equal(status, 2);
   });
 });
