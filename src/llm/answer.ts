@@ -5,6 +5,7 @@
 
 import type { ChunkClock } from './chunk-clock.ts';
 import type { ContentKeeper } from './content-keeper.ts';
+import { errorOf } from './error-body.ts';
 import { KeptText } from './kept-text.ts';
 import type { LlmLimits } from './limits.ts';
 import type { CallResponse, ModelCall, OutputMessage, Part, ToolCall } from './model-call.ts';
@@ -60,6 +61,8 @@ export interface Answer {
   touch(timeNs: bigint): void;
   /** The provider says that the call failed. The first error counts. */
   fail(type: string | undefined, message: string | undefined): void;
+  /** The same by the error in `root`; false when there is none. In a failed request's, any shape will do. */
+  failBy(root: unknown, isFailedRequest: boolean): boolean;
   /** No more pieces: fills in messages, fingerprints and finish reasons. */
   finish(): void;
   /** A choice was begun, and every choice has its finish reason. */
@@ -254,6 +257,16 @@ export function createAnswer(options: AnswerOptions): Answer {
     }
   }
 
+  function fail(type: string | undefined, message: string | undefined): void {
+    if (call.error !== undefined) {
+      return;
+    }
+    call.error = { type: type ?? '_OTHER' };
+    if (message !== undefined) {
+      call.error.message = message;
+    }
+  }
+
   return {
     get response() {
       return response();
@@ -276,14 +289,13 @@ export function createAnswer(options: AnswerOptions): Answer {
       return choice;
     },
     touch: (timeNs) => options.clock.chunk(timeNs),
-    fail(type, message) {
-      if (call.error !== undefined) {
-        return;
+    fail,
+    failBy(root, isFailedRequest) {
+      const error = errorOf(root, isFailedRequest);
+      if (error !== undefined) {
+        fail(error.type, error.message);
       }
-      call.error = { type: type ?? '_OTHER' };
-      if (message !== undefined) {
-        call.error.message = message;
-      }
+      return error !== undefined;
     },
     finish() {
       if (call.response === undefined) {

@@ -13,7 +13,6 @@ import {
 } from './anthropic-message.ts';
 import { ANTHROPIC_USAGE_PLAN, createAnthropicUsage } from './anthropic-usage.ts';
 import { createDeltaTemplate } from './delta-template.ts';
-import { errorOf } from './error-body.ts';
 import {
   asCount,
   asName,
@@ -176,7 +175,6 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
   /** The block that the template's text goes to. */
   let templateBlock: OpenBlock | undefined;
   let isDone = false;
-  let hasFailed = false;
   let hasGap = false;
 
   function addUsage(value: unknown): void {
@@ -197,14 +195,6 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
     answer.setId(message.id);
     answer.setModel(message.model);
     addUsage(message.usage);
-  }
-
-  function readError(root: unknown, isFailedRequest: boolean): void {
-    const error = errorOf(root, isFailedRequest);
-    if (error !== undefined) {
-      hasFailed = true;
-      answer.fail(error.type, error.message);
-    }
   }
 
   function setStopReason(choice: Choice | undefined, reason: unknown): void {
@@ -386,11 +376,11 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
         isDone = true;
         return;
       case 'error':
-        readError(root, true);
+        answer.failBy(root, true);
         return;
       default:
         // `ping`, and events that are newer than this.
-        readError(root, false);
+        answer.failBy(root, false);
     }
   }
 
@@ -400,7 +390,7 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
       const body = asObject(root);
       const isFailed = (call.httpStatus ?? 0) >= 400 || body?.type === 'error';
       if (isFailed || body?.error !== undefined) {
-        readError(root, isFailed);
+        answer.failBy(root, isFailed);
         return;
       }
       if (body === undefined) {
@@ -446,7 +436,6 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
     get isDone() {
       return isDone;
     },
-    mayEnd: () => hasFailed,
   };
 
   /** The same as `delta` does with a parsed event of the template's kind. */

@@ -207,7 +207,6 @@ export function readConverseAnswer(context: CallContext, answer: Answer): Answer
   let templateTarget: { slot: TextSlot } | { tool: ToolSlot } | undefined;
   let hasStopped = false;
   let isDone = false;
-  let hasFailed = false;
 
   function setStopReason(value: unknown): void {
     const reason = asName(value);
@@ -411,7 +410,6 @@ export function readConverseAnswer(context: CallContext, answer: Answer): Answer
     },
     event(name, data, timeNs, isFailure) {
       if (isFailure === true) {
-        hasFailed = true;
         failStreamed(answer, name, data);
         return true;
       }
@@ -444,7 +442,7 @@ export function readConverseAnswer(context: CallContext, answer: Answer): Answer
     get isDone() {
       return isDone;
     },
-    mayEnd: () => hasFailed || hasStopped,
+    mayEnd: () => hasStopped,
   };
 }
 

@@ -313,7 +313,6 @@ function readBlocks(content: unknown): WireItem[] {
 function readAnswer(context: CallContext, answer: Answer): AnswerReader {
   const { call } = context;
   let inner: AnswerReader | undefined;
-  let hasFailed = false;
   /** A guardrail answered in the model's place: its answer has no end of the model's own. */
   let hasIntervened = false;
 
@@ -352,7 +351,6 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
     },
     event(name, data, timeNs, isFailure) {
       if (isFailure === true) {
-        hasFailed = true;
         failStreamed(answer, name, data);
         return true;
       }
@@ -365,7 +363,7 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
     get isDone() {
       return inner?.isDone === true;
     },
-    mayEnd: () => hasFailed || hasIntervened || own().mayEnd(),
+    mayEnd: () => hasIntervened || own().mayEnd?.() === true,
   };
 }
 

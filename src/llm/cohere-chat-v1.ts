@@ -7,7 +7,6 @@ import type { Answer, Choice, ToolSlot } from './answer.ts';
 import { cohereLines } from './cohere-lines.ts';
 import { COHERE_PARAMETERS, setCohereParameters } from './cohere-parameters.ts';
 import { COHERE_USAGE_PLAN, readCohereUsage } from './cohere-usage.ts';
-import { errorOf } from './error-body.ts';
 import { createGrowingText } from './growing-text.ts';
 import { asArray, asCount, asName, asObject, type JsonObject } from './json-access.ts';
 import { argumentsText, asText } from './openai-message.ts';
@@ -182,12 +181,6 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
   const tools = new Map<number, ToolSlot>();
   let hasToolCalls = false;
   let isDone = false;
-  let hasFailed = false;
-
-  function fail(type: string | undefined, message: string | undefined): void {
-    hasFailed = true;
-    answer.fail(type, message);
-  }
 
   function readEnd(value: JsonObject): void {
     answer.setId(value.generation_id ?? value.response_id);
@@ -207,7 +200,7 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
     choice.finishReason = reason;
     choice.completeToolCalls();
     if (reason === 'ERROR') {
-      fail(reason, undefined);
+      answer.fail(reason, undefined);
     }
   }
 
@@ -259,7 +252,7 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
       case 'stream-end':
         readEnd(asObject(root.response) ?? {});
         readFinish(root.finish_reason);
-        isDone = !hasFailed;
+        isDone = call.error === undefined;
         return;
       default:
       // Searches, citations, and events that are newer than this.
@@ -272,8 +265,7 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
     body(root, isWhole, timeNs) {
       const body = asObject(root);
       if ((call.httpStatus ?? 0) >= 400) {
-        const error = errorOf(root, true);
-        fail(error?.type, error?.message);
+        answer.failBy(root, true);
         return;
       }
       if (body === undefined) {
@@ -309,6 +301,5 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
     get isDone() {
       return isDone;
     },
-    mayEnd: () => hasFailed,
   };
 }

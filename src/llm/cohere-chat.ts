@@ -6,7 +6,6 @@ import { type JsonPlan, textPrefix } from '../util/json-scanner.ts';
 import type { Answer, Choice, ToolSlot } from './answer.ts';
 import { COHERE_PARAMETERS, setCohereParameters } from './cohere-parameters.ts';
 import { COHERE_USAGE_PLAN, readCohereUsage } from './cohere-usage.ts';
-import { errorOf } from './error-body.ts';
 import { asCount, asName, asObject, type JsonObject, parseObject } from './json-access.ts';
 import { asText, OPENAI_MESSAGE_PLAN, readOpenAiMessage } from './openai-message.ts';
 import { readConversationRequest } from './request-messages.ts';
@@ -106,12 +105,6 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
   const tools = new Map<number, ToolSlot>();
   let plan: ReturnType<Choice['beginText']>;
   let isDone = false;
-  let hasFailed = false;
-
-  function fail(type: string | undefined, message: string | undefined): void {
-    hasFailed = true;
-    answer.fail(type, message);
-  }
 
   function readEnd(value: JsonObject): void {
     const reason = asName(value.finish_reason);
@@ -125,7 +118,7 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
       answer.response.usage = usage;
     }
     if (reason === 'ERROR' || reason === 'TIMEOUT') {
-      fail(reason, asName(value.error));
+      answer.fail(reason, asName(value.error));
     }
   }
 
@@ -195,7 +188,7 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
       }
       case 'message-end':
         readEnd(delta);
-        isDone = !hasFailed;
+        isDone = call.error === undefined;
         return;
       default:
       // `message-start`, citations, and events that are newer than this.
@@ -208,8 +201,7 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
       const isRefused = (call.httpStatus ?? 0) >= 400;
       const body = asObject(root);
       if (isRefused) {
-        const error = errorOf(root, true);
-        fail(error?.type, error?.message ?? textPrefix(body?.message));
+        answer.failBy(root, true);
         return;
       }
       if (body === undefined) {
@@ -242,6 +234,5 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
     get isDone() {
       return isDone;
     },
-    mayEnd: () => hasFailed,
   };
 }

@@ -5,7 +5,6 @@
 import type { JsonPlan } from '../util/json-scanner.ts';
 import type { Answer } from './answer.ts';
 import { COHERE_USAGE_PLAN, readCohereUsage } from './cohere-usage.ts';
-import { errorOf } from './error-body.ts';
 import { asCount, asName, asObject, asTexts } from './json-access.ts';
 import { setField } from './set-field.ts';
 import { readWholeAnswer } from './whole-answer.ts';
@@ -66,8 +65,7 @@ function readAnswer({ call }: CallContext, answer: Answer): AnswerReader {
     plan: ANSWER_PLAN,
     body(root) {
       if ((call.httpStatus ?? 0) >= 400) {
-        const error = errorOf(root, true);
-        answer.fail(error?.type, error?.message);
+        answer.failBy(root, true);
         return;
       }
       const body = asObject(root);

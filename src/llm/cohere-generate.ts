@@ -7,7 +7,6 @@ import type { Answer } from './answer.ts';
 import { cohereLines } from './cohere-lines.ts';
 import { COHERE_PARAMETERS, setCohereParameters } from './cohere-parameters.ts';
 import { COHERE_USAGE_PLAN, readCohereUsage } from './cohere-usage.ts';
-import { errorOf } from './error-body.ts';
 import { createGrowingText, type GrowingText } from './growing-text.ts';
 import {
   asArray,
@@ -100,12 +99,6 @@ function readRequest(context: CallContext): RequestReader {
 function readAnswer({ call }: CallContext, answer: Answer): AnswerReader {
   const texts = new Map<number, GrowingText>();
   let isDone = false;
-  let hasFailed = false;
-
-  function fail(type: string | undefined, message: string | undefined): void {
-    hasFailed = true;
-    answer.fail(type, message);
-  }
 
   function setReason(index: number, value: unknown): void {
     const reason = asName(value);
@@ -115,7 +108,7 @@ function readAnswer({ call }: CallContext, answer: Answer): AnswerReader {
     }
     choice.finishReason = reason;
     if (reason === 'ERROR' || reason === 'TIMEOUT') {
-      fail(reason, undefined);
+      answer.fail(reason, undefined);
     }
   }
 
@@ -165,7 +158,7 @@ function readAnswer({ call }: CallContext, answer: Answer): AnswerReader {
         append(root, timeNs);
         return;
       case 'stream-error':
-        fail(asName(root.finish_reason), asName(root.err));
+        answer.fail(asName(root.finish_reason), asName(root.err));
         return;
       case 'stream-end': {
         const response = asObject(root.response) ?? {};
@@ -174,7 +167,7 @@ function readAnswer({ call }: CallContext, answer: Answer): AnswerReader {
         if (asArray(response.generations) === undefined) {
           setReason(0, root.finish_reason);
         }
-        isDone = !hasFailed;
+        isDone = call.error === undefined;
         return;
       }
       default:
@@ -187,8 +180,7 @@ function readAnswer({ call }: CallContext, answer: Answer): AnswerReader {
     formatOf: cohereLines(call),
     body(root, isWhole, timeNs) {
       if ((call.httpStatus ?? 0) >= 400) {
-        const error = errorOf(root, true);
-        fail(error?.type, error?.message);
+        answer.failBy(root, true);
         return;
       }
       const body = asObject(root) ?? {};
@@ -211,6 +203,5 @@ function readAnswer({ call }: CallContext, answer: Answer): AnswerReader {
     get isDone() {
       return isDone;
     },
-    mayEnd: () => hasFailed,
   };
 }

@@ -5,7 +5,6 @@
  */
 import type { JsonPlan } from '../util/json-scanner.ts';
 import type { Answer } from './answer.ts';
-import { errorOf } from './error-body.ts';
 import { geminiTargetOf, setGoogleProvider } from './gemini-target.ts';
 import { GEMINI_USAGE_PLAN, readGeminiUsage } from './gemini-usage.ts';
 import { asArray, asCount, asObject, type JsonObject } from './json-access.ts';
@@ -138,10 +137,7 @@ function readAnswer({ call }: CallContext, answer: Answer): AnswerReader {
     plan: ANSWER_PLAN,
     body(root, isWhole) {
       const isRefused = (call.httpStatus ?? 0) >= 400;
-      const error = errorOf(root, isRefused);
-      if (error !== undefined) {
-        answer.fail(error.type, error.message);
-      }
+      answer.failBy(root, isRefused);
       const body = asObject(root);
       // A sum over half a list would be no count of anything.
       if (body !== undefined && !isRefused && (isWhole || body.usageMetadata !== undefined)) {

@@ -4,7 +4,6 @@
  */
 import type { JsonPlan } from '../util/json-scanner.ts';
 import type { Answer, Choice, ToolSlot } from './answer.ts';
-import { errorOf } from './error-body.ts';
 import {
   GEMINI_CONTENT_PLAN,
   GEMINI_RECORD_CONTENT_PLAN,
@@ -284,8 +283,6 @@ interface Candidate {
 function readAnswer(context: CallContext, answer: Answer): AnswerReader {
   const { call, limits } = context;
   const candidates = new Map<number, Candidate>();
-  let hasFailed = false;
-  let isBlocked = false;
 
   function candidateAt(index: number): Candidate | undefined {
     let known = candidates.get(index);
@@ -300,15 +297,6 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
     return known;
   }
 
-  function readError(root: unknown, isFailedRequest: boolean): boolean {
-    const error = errorOf(root, isFailedRequest);
-    if (error !== undefined) {
-      hasFailed = true;
-      answer.fail(error.type, error.message);
-    }
-    return error !== undefined;
-  }
-
   function readHead(root: JsonObject): void {
     answer.setId(root.responseId);
     answer.setModel(root.modelVersion);
@@ -319,7 +307,6 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
     const feedback = asObject(root.promptFeedback);
     const reason = asName(feedback?.blockReason);
     if (reason !== undefined) {
-      isBlocked = true;
       answer.fail(reason, asName(feedback?.blockReasonMessage));
     }
   }
@@ -424,7 +411,7 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
     },
     body(root, isWhole, timeNs) {
       const isRefused = (call.httpStatus ?? 0) >= 400;
-      if (readError(root, isRefused) || isRefused) {
+      if (answer.failBy(root, isRefused) || isRefused) {
         return;
       }
       for (const entry of asArray(root) ?? [root]) {
@@ -439,7 +426,7 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
       if (root === undefined) {
         return data.trim() === '[DONE]';
       }
-      if (!readError(root, false)) {
+      if (!answer.failBy(root, false)) {
         readChunk(asObject(root.response) ?? root, 'streamed', timeNs);
       }
       return true;
@@ -453,7 +440,7 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
     },
     // The end is not marked: chunks with sources may follow the finish reason.
     isDone: false,
-    mayEnd: () => hasFailed || isBlocked || answer.isFinished,
+    mayEnd: () => answer.isFinished,
   };
 }
 

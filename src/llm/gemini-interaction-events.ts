@@ -25,7 +25,6 @@ export interface InteractionEvents {
   /** Events are missing here. */
   gap(): void;
   readonly isDone: boolean;
-  readonly hasFailed: boolean;
 }
 
 const ALL: JsonPlan = { keep: 'all' };
@@ -83,7 +82,6 @@ export function createInteractionEvents(context: CallContext, answer: Answer): I
   let templateTarget: Target | undefined;
   let mediaRoomBytes = limits.maxCallContentBytes;
   let isDone = false;
-  let hasFailed = false;
 
   function readHead(interaction: JsonObject): void {
     answer.setId(interaction.id);
@@ -99,18 +97,6 @@ export function createInteractionEvents(context: CallContext, answer: Answer): I
     }
   }
 
-  function fail(type: string | undefined, message: string | undefined): void {
-    hasFailed = true;
-    answer.fail(type, message);
-  }
-
-  function readError(root: unknown, isFailure: boolean): void {
-    const error = errorOf(root, isFailure);
-    if (error !== undefined) {
-      fail(error.type, error.message);
-    }
-  }
-
   function readStatus(interaction: JsonObject): void {
     answer.setServiceTier(interaction.service_tier);
     const status = asName(interaction.status);
@@ -119,7 +105,7 @@ export function createInteractionEvents(context: CallContext, answer: Answer): I
     }
     if (status === 'failed') {
       const error = failureOf(interaction);
-      fail(error?.type ?? status, error?.message);
+      answer.fail(error?.type ?? status, error?.message);
       return;
     }
     const choice = answer.choice(0);
@@ -340,7 +326,7 @@ export function createInteractionEvents(context: CallContext, answer: Answer): I
         return;
       default:
         // What is newer than this may be an error.
-        readError(root, type === 'error');
+        answer.failBy(root, type === 'error');
     }
   }
 
@@ -369,9 +355,6 @@ export function createInteractionEvents(context: CallContext, answer: Answer): I
     },
     get isDone() {
       return isDone;
-    },
-    get hasFailed() {
-      return hasFailed;
     },
   };
 }

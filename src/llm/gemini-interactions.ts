@@ -4,7 +4,6 @@
  */
 import { type JsonPlan, textPrefix } from '../util/json-scanner.ts';
 import type { Answer } from './answer.ts';
-import { errorOf } from './error-body.ts';
 import { createInteractionEvents } from './gemini-interaction-events.ts';
 import { GEMINI_STEP_PLAN, readAnsweredStep, readGeminiStep } from './gemini-step.ts';
 import { setGoogleProvider } from './gemini-target.ts';
@@ -253,10 +252,7 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
     body(root, isWhole, timeNs) {
       const isRefused = (call.httpStatus ?? 0) >= 400;
       const body = asObject(root);
-      const error = errorOf(root, isRefused);
-      if (error !== undefined) {
-        answer.fail(error.type, error.message);
-      }
+      answer.failBy(root, isRefused);
       if (body === undefined || isRefused) {
         return;
       }
@@ -279,6 +275,5 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
     get isDone() {
       return events.isDone;
     },
-    mayEnd: () => events.hasFailed,
   };
 }

@@ -5,7 +5,7 @@
 import { type JsonPlan, textPrefix } from '../util/json-scanner.ts';
 import type { Answer, Choice, ToolSlot } from './answer.ts';
 import { createDeltaTemplate } from './delta-template.ts';
-import { ERROR_MEMBERS, errorOf } from './error-body.ts';
+import { ERROR_MEMBERS } from './error-body.ts';
 import {
   asArray,
   asCount,
@@ -213,16 +213,7 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
   /** What the template's text goes to. */
   let templateTarget: Target | undefined;
   let isDone = false;
-  let hasFailed = false;
   let hasGap = false;
-
-  function readError(root: unknown, isFailedRequest: boolean): void {
-    const error = errorOf(root, isFailedRequest);
-    if (error !== undefined) {
-      hasFailed = true;
-      answer.fail(error.type, error.message);
-    }
-  }
 
   function readUsage(value: unknown): void {
     const usage = readOpenAiUsage(value);
@@ -402,11 +393,11 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
         isDone = true;
         return;
       case 'conversation.response.error':
-        readError({ code: root.code, message: root.message }, true);
+        answer.failBy({ code: root.code, message: root.message }, true);
         return;
       default:
         // What is newer than this may be an error.
-        readError(root, false);
+        answer.failBy(root, false);
     }
   }
 
@@ -416,7 +407,7 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
       const isRefused = (call.httpStatus ?? 0) >= 400;
       const body = asObject(root);
       if (body === undefined || isRefused || body.outputs === undefined) {
-        readError(root, isRefused);
+        answer.failBy(root, isRefused);
         return;
       }
       readConversation(body.conversation_id);
@@ -461,6 +452,5 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
     get isDone() {
       return isDone;
     },
-    mayEnd: () => hasFailed,
   };
 }

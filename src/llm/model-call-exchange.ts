@@ -139,7 +139,8 @@ export function observeModelCall(
         if (phase !== 'running') {
           return;
         }
-        call.complete = isBodyComplete && call.error === undefined && answerReader.mayEnd();
+        const isEnd = call.error === undefined && answerReader.mayEnd?.() === true;
+        call.complete = isBodyComplete && isEnd;
         finish(lastNs === 0n ? timeNs : lastNs, !call.complete);
       },
     };

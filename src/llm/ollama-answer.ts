@@ -5,7 +5,6 @@
 import type { JsonPlan } from '../util/json-scanner.ts';
 import type { Answer } from './answer.ts';
 import { createDeltaTemplate } from './delta-template.ts';
-import { errorOf } from './error-body.ts';
 import { createGrowingText } from './growing-text.ts';
 import { asCount, asName, asObject, type JsonObject } from './json-access.ts';
 import type { Usage } from './model-call.ts';
@@ -60,15 +59,9 @@ export function readOllamaAnswer(context: CallContext, answer: Answer): AnswerRe
   /** What the template's pieces are of. */
   let templateKind: 'text' | 'reasoning' | undefined;
   let isDone = false;
-  let hasFailed = false;
 
   function readError(root: unknown): boolean {
-    const error = errorOf(root, (call.httpStatus ?? 0) >= 400);
-    if (error !== undefined) {
-      hasFailed = true;
-      answer.fail(error.type, error.message);
-    }
-    return error !== undefined;
+    return answer.failBy(root, (call.httpStatus ?? 0) >= 400);
   }
 
   function readHead(root: JsonObject): void {
@@ -191,6 +184,5 @@ export function readOllamaAnswer(context: CallContext, answer: Answer): AnswerRe
     get isDone() {
       return isDone;
     },
-    mayEnd: () => hasFailed,
   };
 }

@@ -4,7 +4,6 @@
  */
 import type { JsonPlan } from '../util/json-scanner.ts';
 import type { Answer } from './answer.ts';
-import { errorOf } from './error-body.ts';
 import { asCount, asName, asObject } from './json-access.ts';
 import { setField } from './set-field.ts';
 import { readWholeAnswer } from './whole-answer.ts';
@@ -61,12 +60,9 @@ function readAnswer({ call }: CallContext, answer: Answer): AnswerReader {
     plan: ANSWER_PLAN,
     body(root) {
       const isRefused = (call.httpStatus ?? 0) >= 400;
-      const error = errorOf(root, isRefused);
-      if (error !== undefined) {
-        answer.fail(error.type, error.message);
-      }
+      const hasFailed = answer.failBy(root, isRefused);
       const body = asObject(root);
-      if (body === undefined || error !== undefined || isRefused) {
+      if (body === undefined || hasFailed || isRefused) {
         return;
       }
       answer.setModel(body.model);

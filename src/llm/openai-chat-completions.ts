@@ -6,7 +6,7 @@ import { type JsonPlan, textPrefix } from '../util/json-scanner.ts';
 import type { Answer, Choice, ToolSlot } from './answer.ts';
 import { deploymentOf } from './azure-deployment.ts';
 import { createDeltaTemplate } from './delta-template.ts';
-import { ERROR_MEMBERS, errorOf } from './error-body.ts';
+import { ERROR_MEMBERS } from './error-body.ts';
 import {
   asArray,
   asCount,
@@ -199,7 +199,6 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
   /** What the template's text is a piece of. */
   let templatePiece: OnlyPiece | undefined;
   let isDone = false;
-  let hasFailed = false;
   let hasGap = false;
 
   function state(index: number): ChoiceState | undefined {
@@ -231,14 +230,6 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
     const usage = readOpenAiUsage(value);
     if (usage !== undefined) {
       answer.response.usage = usage;
-    }
-  }
-
-  function readError(root: unknown, isFailedRequest: boolean): void {
-    const error = errorOf(root, isFailedRequest);
-    if (error !== undefined) {
-      hasFailed = true;
-      answer.fail(error.type, error.message);
     }
   }
 
@@ -392,7 +383,7 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
     }
     appendFunctionCall(target, delta.function_call, timeNs);
     readUsage(choice.usage);
-    readError(choice, false);
+    answer.failBy(choice, false);
     readFinish(target.choice, choice.finish_reason ?? choice.stop_reason);
   }
 
@@ -415,7 +406,7 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
   }
 
   function readChunk(root: JsonObject, timeNs: bigint): void {
-    readError(root, false);
+    answer.failBy(root, false);
     const choices = asArray(root.choices) ?? [];
     choices.forEach((choice, position) => {
       readChunkChoice(choice, position, timeNs);
@@ -429,7 +420,7 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
     body(root, isWhole, timeNs) {
       const body = asObject(root);
       const choices = asArray(body?.choices);
-      readError(root, choices === undefined && (call.httpStatus ?? 0) >= 400);
+      answer.failBy(root, choices === undefined && (call.httpStatus ?? 0) >= 400);
       if (body === undefined || (call.httpStatus ?? 0) >= 400) {
         return;
       }
@@ -446,7 +437,7 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
           target.addItem(item, timeNs, isTorn);
         }
         readUsage(choice.usage);
-        readError(choice, false);
+        answer.failBy(choice, false);
         readFinish(target, choice.finish_reason ?? choice.stop_reason);
       });
       readHead(body);
@@ -468,7 +459,7 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
         return false;
       }
       if (name === 'error') {
-        readError(root, true);
+        answer.failBy(root, true);
         return true;
       }
       readChunk(root, timeNs);
@@ -488,7 +479,7 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
     get isDone() {
       return isDone;
     },
-    mayEnd: () => hasFailed || answer.isFinished,
+    mayEnd: () => answer.isFinished,
   };
 }
 

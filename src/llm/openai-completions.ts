@@ -5,7 +5,7 @@
 import { type JsonPlan, textPrefix } from '../util/json-scanner.ts';
 import type { Answer, Choice } from './answer.ts';
 import { deploymentOf } from './azure-deployment.ts';
-import { ERROR_MEMBERS, errorOf } from './error-body.ts';
+import { ERROR_MEMBERS } from './error-body.ts';
 import {
   asArray,
   asCount,
@@ -152,15 +152,6 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
   const { call } = context;
   const texts = new Map<number, ReturnType<Choice['beginText']>>();
   let isDone = false;
-  let hasFailed = false;
-
-  function readError(root: unknown, isFailedRequest: boolean): void {
-    const error = errorOf(root, isFailedRequest);
-    if (error !== undefined) {
-      hasFailed = true;
-      answer.fail(error.type, error.message);
-    }
-  }
 
   function readHead(root: JsonObject): void {
     answer.setId(root.id);
@@ -211,7 +202,7 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
     plan: ANSWER_PLAN,
     body(root, _isWhole, timeNs) {
       const isRefused = (call.httpStatus ?? 0) >= 400;
-      readError(root, isRefused);
+      answer.failBy(root, isRefused);
       const body = asObject(root);
       if (body !== undefined && !isRefused) {
         readChoices(body, false, timeNs);
@@ -230,7 +221,7 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
       if (root === undefined) {
         return false;
       }
-      readError(root, name === 'error');
+      answer.failBy(root, name === 'error');
       readChoices(root, true, timeNs);
       readHead(root);
       return true;
@@ -241,6 +232,6 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
     get isDone() {
       return isDone;
     },
-    mayEnd: () => hasFailed || answer.isFinished,
+    mayEnd: () => answer.isFinished,
   };
 }

@@ -6,7 +6,6 @@
 import type { JsonPlan } from '../util/json-scanner.ts';
 import type { Answer } from './answer.ts';
 import { deploymentOf } from './azure-deployment.ts';
-import { errorOf } from './error-body.ts';
 import {
   asCount,
   asName,
@@ -118,14 +117,6 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
   let isOver = false;
   let isDone = false;
 
-  function readError(root: unknown, isFailure: boolean): void {
-    const error = errorOf(root, isFailure);
-    if (error !== undefined) {
-      isOver = true;
-      answer.fail(error.type, error.message);
-    }
-  }
-
   return {
     plan: plain.plan,
     body: (root, isWhole, timeNs) => plain.body(root, isWhole, timeNs),
@@ -141,7 +132,7 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
         return false;
       }
       const type = asName(root.type) ?? name;
-      readError(root, type === 'error');
+      isOver = answer.failBy(root, type === 'error') || isOver;
       answer.setModel(root.model);
       const usage = readOpenAiUsage(root.usage);
       if (usage !== undefined) {

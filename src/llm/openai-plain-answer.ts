@@ -1,7 +1,7 @@
 /** Answers of OpenAI's APIs of which only the head is read: who answered, what it used up, or why it failed. */
 import type { JsonPlan } from '../util/json-scanner.ts';
 import type { Answer } from './answer.ts';
-import { ERROR_MEMBERS, errorOf } from './error-body.ts';
+import { ERROR_MEMBERS } from './error-body.ts';
 import { asObject } from './json-access.ts';
 import type { Usage } from './model-call.ts';
 import { OPENAI_USAGE_PLAN, readOpenAiUsage } from './openai-usage.ts';
@@ -32,10 +32,7 @@ export function readPlainAnswer(
     plan: PLAN,
     body(root) {
       const isRefused = (call.httpStatus ?? 0) >= 400;
-      const error = errorOf(root, isRefused);
-      if (error !== undefined) {
-        answer.fail(error.type, error.message);
-      }
+      answer.failBy(root, isRefused);
       const body = asObject(root);
       if (body === undefined || isRefused) {
         return;

@@ -5,7 +5,6 @@
  */
 import type { Answer, Choice, ToolSlot } from './answer.ts';
 import { createDeltaTemplate } from './delta-template.ts';
-import { errorOf } from './error-body.ts';
 import { asArray, asCount, asName, asObject, type JsonObject } from './json-access.ts';
 import { KeptText } from './kept-text.ts';
 import { toolArgumentsOf, toolNameOf, typeOf } from './openai-item.ts';
@@ -32,7 +31,6 @@ export interface ResponseEvents {
   gap(): void;
   /** The response is over. */
   readonly isDone: boolean;
-  readonly hasFailed: boolean;
 }
 
 /** A name, or an object with one. */
@@ -85,7 +83,6 @@ export function createResponseEvents(
   /** What the template's text goes to. */
   let templateTarget: Target | undefined;
   let isDone = false;
-  let hasFailed = false;
   let hasGap = false;
 
   function readHead(response: JsonObject): void {
@@ -98,14 +95,6 @@ export function createResponseEvents(
     const conversation = conversationOf(response);
     if (call.request.conversationId === undefined) {
       setField(call.request, 'conversationId', conversation);
-    }
-  }
-
-  function readError(root: unknown, isFailedRequest: boolean): void {
-    const error = errorOf(root, isFailedRequest);
-    if (error !== undefined) {
-      hasFailed = true;
-      answer.fail(error.type, error.message);
     }
   }
 
@@ -124,7 +113,7 @@ export function createResponseEvents(
       }
     }
     if (status === 'failed') {
-      readError(asObject(details.error) === undefined ? response : details, true);
+      answer.failBy(asObject(details.error) === undefined ? response : details, true);
     }
   }
 
@@ -296,11 +285,11 @@ export function createResponseEvents(
         answer.touch(timeNs);
         return;
       case 'error':
-        readError(root, true);
+        answer.failBy(root, true);
         return;
       default:
         // Beginnings and ends of parts say nothing new; what is newer than this may be an error.
-        readError(root, false);
+        answer.failBy(root, false);
     }
   }
 
@@ -309,7 +298,7 @@ export function createResponseEvents(
     read: readEvent,
     head: readHead,
     status: readEnd,
-    error: readError,
+    error: (root, isFailedRequest) => answer.failBy(root, isFailedRequest),
     gap() {
       hasGap = true;
       templateTarget = undefined;
@@ -322,9 +311,6 @@ export function createResponseEvents(
     },
     get isDone() {
       return isDone;
-    },
-    get hasFailed() {
-      return hasFailed;
     },
   };
 }

@@ -288,6 +288,5 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
     get isDone() {
       return events.isDone;
     },
-    mayEnd: () => events.hasFailed,
   };
 }

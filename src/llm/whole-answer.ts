@@ -7,6 +7,5 @@ export function readWholeAnswer(reader: Pick<AnswerReader, 'plan' | 'body'>): An
     event: () => false,
     gap() {},
     isDone: false,
-    mayEnd: () => false,
   };
 }

@@ -69,6 +69,6 @@ export interface AnswerReader {
   gap(): void;
   /** The protocol's own end of a stream was seen (`[DONE]`, `message_stop`). */
   readonly isDone: boolean;
-  /** A stream that ends now without `isDone` ends as this API allows it. */
-  mayEnd(): boolean;
+  /** A stream that ends now without `isDone`, and has not failed, ends as this API allows it; absent: it never does. */
+  mayEnd?(): boolean;
 }

@@ -129,7 +129,7 @@ describe('a model call is recognised', () => {
     ['documents that Mistral reads', { target: '/v1/ocr', request: { model: 'm', document: {} } }],
     ['the chat of Writer', { target: '/v1/chat', host: 'api.writer.com' }],
     ['texts of Anthropic', { target: '/v1/complete', request: { model: 'm', prompt: 'x' } }],
-    ['texts of Cohere', { target: '/v1/generate', request: { model: 'm', prompt: 'x' } }],
+    ['a text without a model', { target: '/v1/generate', request: { prompt: 'x' } }],
     ['a ranking', { target: '/v2/rerank', request: { model: 'm', query: 'x', documents: [] } }],
     ['a run of an assistant', { target: '/v1/threads/t/runs', request: { assistant_id: 'a' } }],
     ['a video', { target: '/v1/videos', request: { model: 'm', prompt: 'x' } }],
