@@ -22,6 +22,8 @@ export const PATH_APIS = [
   'cohere.chat',
   'cohere.chat_v1',
   'cohere.generate',
+  'cohere.summaries',
+  'cohere.classifications',
   'cohere.embeddings',
 ] as const;
 

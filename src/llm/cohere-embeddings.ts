@@ -3,12 +3,11 @@
  * https://docs.cohere.com/reference/embed
  */
 import type { JsonPlan } from '../util/json-scanner.ts';
-import type { Answer } from './answer.ts';
-import { COHERE_USAGE_PLAN, readCohereUsage } from './cohere-usage.ts';
+import { readCoherePlainAnswer } from './cohere-plain-answer.ts';
 import { asCount, asName, asObject, asTexts } from './json-access.ts';
+import type { Usage } from './model-call.ts';
 import { setField } from './set-field.ts';
-import { readWholeAnswer } from './whole-answer.ts';
-import type { AnswerReader, CallContext, RequestReader, WireApiReader } from './wire-api.ts';
+import type { CallContext, RequestReader, WireApiReader } from './wire-api.ts';
 
 const ALL: JsonPlan = { keep: 'all' };
 /** Only that it is there. */
@@ -26,24 +25,13 @@ const REQUEST_PLAN: JsonPlan = {
   ]),
 };
 
-const ANSWER_PLAN: JsonPlan = {
-  keep: 'all',
-  fields: new Map<string, JsonPlan>([
-    ['id', ALL],
-    ['meta', COHERE_USAGE_PLAN],
-    ['message', ALL],
-    ['error_type', ALL],
-    ['error', ALL],
-  ]),
-};
-
 export const cohereEmbeddings: WireApiReader = {
   api: 'cohere.embeddings',
   operation: 'embeddings',
   provider: 'cohere',
   matches: ({ path }) => path.endsWith('/v2/embed') || path.endsWith('/v1/embed'),
   readRequest,
-  readAnswer,
+  readAnswer: (context, answer) => readCoherePlainAnswer(context, answer, withoutOutput),
 };
 
 function readRequest({ call }: CallContext): RequestReader {
@@ -60,22 +48,7 @@ function readRequest({ call }: CallContext): RequestReader {
   };
 }
 
-function readAnswer({ call }: CallContext, answer: Answer): AnswerReader {
-  return readWholeAnswer({
-    plan: ANSWER_PLAN,
-    body(root) {
-      if ((call.httpStatus ?? 0) >= 400) {
-        answer.failBy(root, true);
-        return;
-      }
-      const body = asObject(root);
-      answer.setId(body?.id);
-      const usage = readCohereUsage(body?.meta);
-      if (usage !== undefined) {
-        // Vectors are no tokens.
-        delete usage.outputTokens;
-        answer.response.usage = usage;
-      }
-    },
-  });
+/** Vectors are no tokens. */
+function withoutOutput({ outputTokens: _, ...usage }: Usage): Usage {
+  return usage;
 }

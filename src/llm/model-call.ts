@@ -25,6 +25,8 @@ export type WireApi =
   | 'cohere.chat'
   | 'cohere.chat_v1'
   | 'cohere.generate'
+  | 'cohere.summaries'
+  | 'cohere.classifications'
   | 'cohere.embeddings'
   | 'mistral.conversations'
   | 'mistral.ocr'
@@ -39,7 +41,8 @@ export type Operation =
   | 'embeddings'
   | 'fetch_response'
   // The conventions have no name for these.
-  | 'moderation';
+  | 'moderation'
+  | 'classification';
 
 const INFERENCES: ReadonlySet<Operation> = new Set(['chat', 'text_completion', 'generate_content']);
 
@@ -49,14 +52,15 @@ export function isInference(call: Pick<ModelCall, 'operation'>): boolean {
 }
 
 /**
- * APIs that generate pictures, sound, the text of sound or of pictures, or a shorter form of what was said: each call
- * stands for itself.
+ * APIs that generate pictures, sound, the text of sound or of pictures, or a shorter form of a text or of what was said:
+ * each call stands for itself.
  */
 const LONE_APIS: ReadonlySet<WireApi> = new Set([
   'openai.images',
   'openai.audio',
   'openai.compactions',
   'mistral.ocr',
+  'cohere.summaries',
 ]);
 
 /** The call may be a step of a conversation: its request has messages. */

@@ -6,6 +6,7 @@ import { cohereChat } from './cohere-chat.ts';
 import { cohereChatV1 } from './cohere-chat-v1.ts';
 import { cohereEmbeddings } from './cohere-embeddings.ts';
 import { cohereGenerate } from './cohere-generate.ts';
+import { cohereClassifications, cohereSummaries } from './cohere-summaries.ts';
 import { geminiEmbeddings } from './gemini-embeddings.ts';
 import { geminiGenerateContent } from './gemini-generate-content.ts';
 import { geminiInteractions } from './gemini-interactions.ts';
@@ -43,6 +44,8 @@ export const WIRE_APIS: readonly WireApiReader[] = [
   cohereChat,
   cohereChatV1,
   cohereGenerate,
+  cohereSummaries,
+  cohereClassifications,
   cohereEmbeddings,
   mistralConversations,
   mistralOcr,

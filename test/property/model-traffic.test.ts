@@ -59,6 +59,8 @@ const KINDS: readonly ((random: Random) => PlannedExchange)[] = [
   other.cohere,
   other.cohereV1,
   other.cohereGenerate,
+  other.cohereSummaries,
+  other.cohereClassifications,
   other.cohereEmbeddings,
   conversation,
   ocr,
@@ -204,7 +206,7 @@ describe('random exchanges with every model API', function () {
         count(one.planned.api, one.version, state);
       }
     }
-    // Of everything there was some: 24 APIs, two of them over WebSockets, two protocols, three ends.
-    assert.equal(seen.size, 24 + 2 + 2 + 3, [...seen].join('; '));
+    // Of everything there was some: 26 APIs, two of them over WebSockets, two protocols, three ends.
+    assert.equal(seen.size, 26 + 2 + 2 + 3, [...seen].join('; '));
   });
 });

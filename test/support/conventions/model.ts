@@ -106,6 +106,7 @@ const CALL: Readonly<Record<string, AttributeRule>> = {
       'embeddings',
       'fetch_response',
       'moderation',
+      'classification',
     ],
   },
   'gen_ai.provider.name': required,

@@ -10,7 +10,7 @@ import {
   COHERE_FIXTURES,
   COHERE_V1_FIXTURES,
 } from './cohere-fixtures.ts';
-import { COHERE_GENERATE_FIXTURES } from './cohere-generate-fixtures.ts';
+import { COHERE_GENERATE_FIXTURES, COHERE_SUMMARIES_FIXTURES } from './cohere-generate-fixtures.ts';
 import { COMPLETIONS_FIXTURES } from './completions-fixtures.ts';
 import { CONVERSATIONS_FIXTURES } from './conversations-fixtures.ts';
 import { EMBEDDINGS_FIXTURES } from './embeddings-fixtures.ts';
@@ -47,6 +47,7 @@ export const FIXTURES_BY_API: readonly (readonly [api: string, fixtures: readonl
   ["Cohere's chat", COHERE_FIXTURES],
   ["Cohere's chat, version 1", COHERE_V1_FIXTURES],
   ["Cohere's generate", COHERE_GENERATE_FIXTURES],
+  ["Cohere's summaries and classifications", COHERE_SUMMARIES_FIXTURES],
   ["Cohere's embeddings", COHERE_EMBEDDINGS_FIXTURES],
   ["Mistral's conversations", CONVERSATIONS_FIXTURES],
   ["Mistral's OCR", OCR_FIXTURES],

@@ -1,4 +1,4 @@
-/** Answers of Cohere's generate: whole, in lines, refused, failed and cut off. */
+/** Answers of Cohere's generate: whole, in lines, refused, failed and cut off; and of what it has without content. */
 import type { Fixture } from './fixture.ts';
 import type { WireExchange } from './run-exchange.ts';
 
@@ -153,5 +153,49 @@ export const COHERE_GENERATE_FIXTURES: readonly Fixture[] = [
       complete: false,
       damage: ['truncated'],
     },
+  },
+];
+
+const SUMMARIZE = { target: '/v1/summarize', request: { model: 'command', text: 'Long.' } };
+const CLASSIFY = { target: '/v1/classify', request: { model: 'embed-v4.0', inputs: ['a'] } };
+const NOTHING = { finishReasons: [], messages: [] };
+
+export const COHERE_SUMMARIES_FIXTURES: readonly Fixture[] = [
+  {
+    name: 'a summary and what is billed for it',
+    wire: { ...whole({ id: ID, summary: 'Short.', meta: META }), ...SUMMARIZE },
+    expected: { ...NOTHING, provider: 'cohere', id: ID, usage: COUNTED },
+  },
+  {
+    name: 'classes, for which no tokens are billed',
+    wire: {
+      ...whole({
+        id: ID,
+        classifications: [{ id: 'c', input: 'a', prediction: 'b', confidence: 0.9 }],
+        meta: { billed_units: { classifications: 1 } },
+      }),
+      ...CLASSIFY,
+    },
+    expected: { ...NOTHING, provider: 'cohere', id: ID, usage: {} },
+  },
+  {
+    name: 'a summary that is refused',
+    wire: { ...whole({ message: 'invalid api token' }, 401), ...SUMMARIZE },
+    expected: {
+      ...NOTHING,
+      usage: {},
+      error: { type: '401', message: 'invalid api token' },
+      noResponse: true,
+    },
+  },
+  {
+    name: 'classes that break off',
+    wire: {
+      ...whole({}),
+      ...CLASSIFY,
+      response: `{"id":"${ID}","classifications":[{"id":"c`,
+      isResponseComplete: false,
+    },
+    expected: { ...NOTHING, id: ID, usage: {}, complete: false, damage: ['truncated'] },
   },
 ];

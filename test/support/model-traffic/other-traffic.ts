@@ -803,6 +803,32 @@ export function cohereGenerate(random: Random): PlannedExchange {
   return exchangeOf(at, { ...request, stream: true }, pieces, { responseHeaders });
 }
 
+export function cohereSummaries(random: Random): PlannedExchange {
+  const { id, input, output } = drawReply(random);
+  const request = { model: 'command', text: random.text(99) };
+  const billed = { input_tokens: input, output_tokens: output };
+  return exchangeOf({ ...COHERE, api: 'cohere.summaries', target: '/v1/summarize' }, request, {
+    body: { id, summary: random.text(20), meta: { billed_units: billed } },
+    tell(truth) {
+      Object.assign(truth, { id, usage: { inputTokens: input, outputTokens: output } });
+    },
+  });
+}
+
+export function cohereClassifications(random: Random): PlannedExchange {
+  const { id } = drawReply(random);
+  return exchangeOf(
+    { ...COHERE, api: 'cohere.classifications', target: '/v1/classify' },
+    { model: 'embed-v4.0', inputs: [random.text(9)] },
+    {
+      body: { id, classifications: [], meta: { billed_units: { classifications: 1 } } },
+      tell(truth) {
+        truth.id = id;
+      },
+    },
+  );
+}
+
 export function cohereEmbeddings(random: Random): PlannedExchange {
   const tokens = random.int(1, 99);
   const id = random.token(9);

@@ -249,6 +249,42 @@ export const COHERE_CASES: readonly SdkCase[] = [
     ),
     listenGenerate,
   ),
+  oneCall(
+    'cohere: a summary',
+    GENERATE,
+    json({ id: 's-1', summary: 'Short.', meta: META }),
+    async (url, result) => {
+      const said = await first(url).summarize({ model: 'command', text: 'Long.' }, ONCE);
+      result.id = said.id;
+      result.inputTokens = said.meta?.billedUnits?.inputTokens;
+      result.outputTokens = said.meta?.billedUnits?.outputTokens;
+    },
+  ),
+  oneCall(
+    'cohere: classes',
+    { operation: 'classification', provider: 'cohere', model: EMBEDDER },
+    json({
+      id: 'c-1',
+      classifications: [
+        {
+          id: 'c-2',
+          input: 'a',
+          prediction: 'b',
+          predictions: ['b'],
+          confidence: 0.9,
+          confidences: [0.9],
+          labels: { b: { confidence: 0.9 } },
+          classification_type: 'single-label',
+        },
+      ],
+      meta: { api_version: { version: '1' }, billed_units: { classifications: 1 } },
+    }),
+    async (url, result) => {
+      const said = await first(url).classify({ model: EMBEDDER, inputs: ['a'] }, ONCE);
+      result.id = said.id;
+      result.inputTokens = said.meta?.billedUnits?.inputTokens;
+    },
+  ),
   {
     name: 'cohere: documents ranked and a text cut into tokens: no calls',
     answers: [

@@ -102,7 +102,12 @@ describe('the conventions after 1.41', () => {
   });
 
   it('measure what is no inference under the name that it had', async () => {
-    for (const operation of ['embeddings', 'moderation', 'fetch_response'] as const) {
+    for (const operation of [
+      'embeddings',
+      'moderation',
+      'classification',
+      'fetch_response',
+    ] as const) {
       const points = await pointsOf({ ...makeCall(), operation });
       assert.ok(points.has(LatestCallMetrics.operationDuration.name), operation);
       assert.ok(!points.has(LatestCallMetrics.inferenceDuration.name), operation);
