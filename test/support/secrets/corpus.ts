@@ -12,6 +12,8 @@ export interface PlantedSecret {
   text: string;
   /** The part that nobody may see. */
   secret: string;
+  /** The same for those that differ in nothing but the characters that were drawn. */
+  form: string;
 }
 
 const LOWER = 'abcdefghijklmnopqrstuvwxyz';
@@ -187,11 +189,15 @@ export function secretCorpus(perRule = 4): PlantedSecret[] {
     }
     return Array.from({ length: perRule }, (_, variant) => {
       const made = sample((...asked) => draw(`${rule}/${variant}/${asked[1]}`, ...asked), variant);
-      return typeof made === 'string'
-        ? { rule, text: made, secret: made }
-        : { rule, text: `${made.before}${made.secret}${made.after ?? ''}`, secret: made.secret };
+      const plain = sample((alphabet, length) => alphabet.slice(0, 1).repeat(length), variant);
+      const secret = typeof made === 'string' ? made : made.secret;
+      return { rule, text: textOf(made), secret, form: `${rule} ${textOf(plain)}` };
     });
   });
+}
+
+function textOf(made: ReturnType<Sample>): string {
+  return typeof made === 'string' ? made : `${made.before}${made.secret}${made.after ?? ''}`;
 }
 
 /** Planted beside the others in JSON: it has no shape, and its key alone says what it is. */
@@ -199,4 +205,5 @@ export const PASSWORD: PlantedSecret = {
   rule: 'a key of JSON',
   text: 'hunter-two-and-more',
   secret: 'hunter-two-and-more',
+  form: 'a word',
 };
