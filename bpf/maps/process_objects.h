@@ -10,7 +10,9 @@
 /* A power of two, and its logarithm. */
 #define OBJECT_SETS 64
 #define OBJECT_SETS_BITS 6
-#define OBJECT_SET_MAX 4
+#define OBJECT_SET_MAX 8
+/* 2^64 divided by the golden ratio. */
+#define OBJECT_HASH_FACTOR 0x9e3779b97f4a7c15ULL
 
 struct object_set_key {
     u32 pid;
@@ -19,8 +21,6 @@ struct object_set_key {
 
 struct object_set {
     u64 objects[OBJECT_SET_MAX];
-    /* There were more at once. */
-    u64 has_more;
 };
 
 struct {
@@ -34,6 +34,8 @@ struct {
  * threads may write at once. */
 struct object_sets {
     u8 is_used[OBJECT_SETS];
+    /* There were more objects at once than the sets have taken. */
+    u8 has_more;
 };
 
 struct {
@@ -42,7 +44,3 @@ struct {
     __type(key, u32);
     __type(value, struct object_sets);
 } process_sets SEC(".maps");
-
-static __always_inline u32 object_set_of(u64 object) {
-    return (object * 0x9e3779b97f4a7c15ULL) >> (64 - OBJECT_SETS_BITS);
-}

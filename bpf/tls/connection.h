@@ -11,32 +11,41 @@ static __always_inline bool has_connection(u64 object, u32 pid) {
     return bpf_map_lookup_elem(&connections, &key);
 }
 
-/* For the end of the current process (process_end.h). */
-__noinline int remember_object(u64 object) {
-    struct object_set_key key = {
-        .pid = bpf_get_current_pid_tgid() >> 32,
-        .set = object_set_of(object),
-    };
-    const struct object_sets no_sets = {};
-    const struct object_set no_objects = {};
+/* Returns whether the set has no room. */
+__noinline int remember_in(u64 object, u32 number) {
+    struct object_set_key key = {.pid = bpf_get_current_pid_tgid() >> 32, .set = number};
+    const struct object_set nothing = {};
     /* Unless another thread was first. */
-    bpf_map_update_elem(&process_sets, &key.pid, &no_sets, BPF_NOEXIST);
-    bpf_map_update_elem(&process_objects, &key, &no_objects, BPF_NOEXIST);
-    struct object_sets *sets = bpf_map_lookup_elem(&process_sets, &key.pid);
+    bpf_map_update_elem(&process_objects, &key, &nothing, BPF_NOEXIST);
     struct object_set *set = bpf_map_lookup_elem(&process_objects, &key);
-    if (!sets || !set) {
-        count(SL_DROP_TABLE, 0);
-        return 0;
-    }
-    sets->is_used[key.set & (OBJECT_SETS - 1)] = 1;
-    for (int i = 0; i < OBJECT_SET_MAX; i++) {
+    for (int i = 0; set && i < OBJECT_SET_MAX; i++) {
         u64 known = set->objects[i];
         if (!known || known == object || !has_connection(known, key.pid)) {
             set->objects[i] = object;
-            return 0;
+            return false;
         }
     }
-    set->has_more = 1;
+    return true;
+}
+
+/* For the end of the current process (process_end.h): in one of two sets. */
+__noinline int remember_object(u64 object) {
+    u32 pid = bpf_get_current_pid_tgid() >> 32;
+    u64 hash = object * OBJECT_HASH_FACTOR;
+    u32 number = hash >> (64 - OBJECT_SETS_BITS);
+    const struct object_sets nothing = {};
+    bpf_map_update_elem(&process_sets, &pid, &nothing, BPF_NOEXIST);
+    struct object_sets *sets = bpf_map_lookup_elem(&process_sets, &pid);
+    if (!sets) {
+        count(SL_DROP_TABLE, 0);
+        return 0;
+    }
+    if (remember_in(object, number)) {
+        number = hash >> (64 - 2 * OBJECT_SETS_BITS) & (OBJECT_SETS - 1);
+        if (remember_in(object, number))
+            sets->has_more = 1;
+    }
+    sets->is_used[number & (OBJECT_SETS - 1)] = 1;
     return 0;
 }
 

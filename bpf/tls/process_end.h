@@ -18,26 +18,24 @@ __noinline int end_writes_of(u32 set_number) {
     struct object_set *set = bpf_map_lookup_elem(&process_objects, &key);
     if (!set)
         return 0;
-    int has_more = set->has_more != 0;
     for (int i = 0; i < OBJECT_SET_MAX; i++) {
         if (set->objects[i])
             settle_call(set->objects[i], SL_DIRECTION_WRITE, 0, PROGRAM_ENDS);
     }
     bpf_map_delete_elem(&process_objects, &key);
-    return has_more;
+    return 0;
 }
 
 /* Of a process without probes user space has marked what was open. */
 static __always_inline void end_writes(u32 pid) {
-    bool has_more = false;
     struct object_sets *sets = bpf_map_lookup_elem(&process_sets, &pid);
     if (!sets || is_resting(pid))
         return;
     for (u32 set = 0; set < OBJECT_SETS; set++) {
         if (sets->is_used[set])
-            has_more |= end_writes_of(set) != 0;
+            end_writes_of(set);
     }
-    bpf_map_delete_elem(&process_sets, &pid);
-    if (has_more)
+    if (sets->has_more)
         count(SL_DROP_TABLE, 0);
+    bpf_map_delete_elem(&process_sets, &pid);
 }

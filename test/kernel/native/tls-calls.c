@@ -26,6 +26,7 @@
  * - crowd:OBJECT:BYTES, crowd_ex:OBJECT:BYTES: SSL_read or SSL_read_ex that within it begins more
  *   calls, on the last object, than are kept track of, and leaves them without a return
  * - content:OBJECT:DIRECTION:HEX: SSL_read or SSL_write of these bytes
+ * - each:BYTES: SSL_write on every object
  * - repeat:COUNT:OBJECT:BYTES: COUNT times write
  * - sleep:MILLISECONDS
  * - sync: waits for another line
@@ -43,7 +44,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define OBJECTS 64
+#define OBJECTS 300
 
 struct ssl {
     int number;
@@ -331,6 +332,9 @@ static void run(const char *command) {
         ssl->mode = PLAIN;
     } else if (!strcmp(name, "content")) {
         pass_content(ssl, (int)number[1], strrchr(command, ':') + 1);
+    } else if (!strcmp(name, "each")) {
+        for (int i = 0; i < OBJECTS; i++)
+            write_bytes(&objects[i], number[0], 0);
     } else if (!strcmp(name, "repeat")) {
         for (unsigned long i = 0; i < number[0]; i++)
             write_bytes(&objects[number[1] % OBJECTS], number[2], 0);
