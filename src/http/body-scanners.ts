@@ -71,12 +71,13 @@ function textLength(bytes: Uint8Array): number {
   return end < 0 ? bytes.length : end;
 }
 
-/** Undefined when nobody records. */
+/** Undefined when nobody records. `maxHeldBytes` as of `createStreamSecretScanner`. */
 export function createEncodedScanner(
   { connection, direction, isAnswer }: BodyPlace,
-  { onSecret, onDecoded, findAddedSecrets }: HttpContext,
+  sinks: Pick<HttpContext, 'onSecret' | 'onDecoded' | 'findAddedSecrets'>,
+  maxHeldBytes?: number,
 ): DecodingScanner | undefined {
-  const create = isAnswer ? createStreamSecretScanner : createBodySecretScanner;
+  const { onSecret, onDecoded, findAddedSecrets } = sinks;
   return (
     onSecret &&
     createDecodingScanner({
@@ -88,7 +89,10 @@ export function createEncodedScanner(
         }
       },
       onUnread: (position, length) => onSecret(connection, direction, position, length),
-      createScanner: (onFound) => create(onFound, findAddedSecrets),
+      createScanner: (onFound) =>
+        isAnswer
+          ? createStreamSecretScanner(onFound, findAddedSecrets, maxHeldBytes)
+          : createBodySecretScanner(onFound, findAddedSecrets),
     })
   );
 }

@@ -6,9 +6,9 @@ import type { ConnectionRef, DecodedPiece, Direction } from '../../capture/event
 import type { ChunkTime, ConnectionParser } from '../../transport/connection.ts';
 import { Damage, type DamageKind } from '../../util/damage.ts';
 import type { SecretFinder } from '../../util/key-shapes.ts';
-import { createStreamSecretScanner, MAX_HELD_SOCKET_BYTES } from '../body-secret-scanner.ts';
+import { createEncodedScanner } from '../body-scanners.ts';
+import { MAX_HELD_SOCKET_BYTES } from '../body-secret-scanner.ts';
 import type { DecodeOutcome } from '../content-decoder.ts';
-import { createDecodingScanner, type DecodingSinks } from '../decoding-scanner.ts';
 import type { BodySink } from '../exchange.ts';
 import { takeDecoded } from '../message-body.ts';
 import type { AgreedExtensions } from './extensions.ts';
@@ -98,7 +98,11 @@ function createSide(
   const keepsContext = !(isClient
     ? extensions.clientNoContextTakeover
     : extensions.serverNoContextTakeover);
-  const decodingScanner = context.onSecret && createDecodingScanner(decodingSinks());
+  const decodingScanner = createEncodedScanner(
+    { connection: socket.connection, direction, isAnswer: true },
+    context,
+    MAX_HELD_SOCKET_BYTES,
+  );
   const inflate = createMessageInflate(keepsContext, limits, (bytes) => {
     decodingScanner?.content(bytes);
     deliver(bytes);
@@ -137,21 +141,6 @@ function createSide(
     if (length > 0) {
       context.onSecret?.(socket.connection, way, position, length, replacement);
     }
-  }
-
-  function decodingSinks(): DecodingSinks {
-    return {
-      onDecoded(piece) {
-        if (context.onDecoded === undefined) {
-          reportSecret(direction, piece.position, piece.length);
-        } else {
-          context.onDecoded(socket.connection, direction, piece);
-        }
-      },
-      onUnread: (position, length) => reportSecret(direction, position, length),
-      createScanner: (onFound) =>
-        createStreamSecretScanner(onFound, context.findAddedSecrets, MAX_HELD_SOCKET_BYTES),
-    };
   }
 
   // ---- messages --------------------------------------------------------------------------------------------

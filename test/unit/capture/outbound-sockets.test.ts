@@ -1,3 +1,4 @@
+/** Whose sockets a process has: those of its own making, or those that others opened to it. */
 import assert from 'node:assert/strict';
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -10,11 +11,8 @@ import { mayHaveOutboundSockets } from '../../../src/capture/outbound-sockets.ts
 const SERVER = `
 const server = require('node:net').createServer(() => {});
 server.listen(0, '127.0.0.1', () => process.send(server.address().port));
-let socket;
 process.on('message', (port) => {
-  socket?.destroy();
-  socket = port ? require('node:net').connect(port, '127.0.0.1') : undefined;
-  socket ? socket.once('connect', () => process.send('done')) : setTimeout(() => process.send('done'), 50);
+  require('node:net').connect(port, '127.0.0.1').once('connect', () => process.send('done'));
 });
 `;
 

@@ -1,3 +1,4 @@
+/** When a process is told to have no traffic that anybody wants, and when not. */
 import assert from 'node:assert/strict';
 import type { ConnectionRef, DataEvent, SkipEvent } from '../../../src/capture/events.ts';
 import { createTrafficWatch, type RestLevel } from '../../../src/capture/traffic-watch.ts';

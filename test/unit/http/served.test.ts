@@ -1,3 +1,4 @@
+/** Connections to a server of the process are left out from their first answer on; no client's is taken for one. */
 import assert from 'node:assert/strict';
 import type { ConnectionRef, Direction } from '../../../src/capture/events.ts';
 import type { ConnectionVerdict } from '../../../src/capture/verdict.ts';

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import type { CaptureEvent, ConnectionRef, DataEvent } from '../../../src/capture/events.ts';
 import { createHttpStage } from '../../../src/http/http-stage.ts';
 import type { ConnectionParserFactory } from '../../../src/transport/connection.ts';
+import { LET_GO_AFTER_NS } from '../../../src/transport/limits.ts';
 import { createTransport, type TransportOptions } from '../../../src/transport/transport.ts';
 import { CONNECTION, createWitness } from '../../support/http-generator.ts';
 
@@ -178,6 +179,26 @@ describe('transport', () => {
     ]);
     assert.equal(counters.lostBytes, 0);
     assert.equal(counters.gaps, 1);
+  });
+
+  it('tells a parser once of each silence that is long', () => {
+    const told: bigint[] = [];
+    let nowNs = 0n;
+    const transport = createTransport({
+      createParser: () => ({ data() {}, gap() {}, end() {}, letGo: () => told.push(nowNs) }),
+    });
+    const tick = (timeNs: bigint): void => {
+      nowNs = timeNs;
+      transport.push({ type: 'tick', timeNs });
+    };
+    transport.push(data(A, 'a', 0, { timeNs: 100n }));
+    for (const timeNs of [LET_GO_AFTER_NS, LET_GO_AFTER_NS + 101n, LET_GO_AFTER_NS + 200n]) {
+      tick(timeNs);
+    }
+    transport.push(data(A, 'b', 1, { timeNs: LET_GO_AFTER_NS + 300n }));
+    tick(LET_GO_AFTER_NS + 400n);
+    tick(3n * LET_GO_AFTER_NS);
+    assert.deepEqual(told, [LET_GO_AFTER_NS + 101n, 3n * LET_GO_AFTER_NS]);
   });
 
   it('a first position above 0 is a loss at the beginning', () => {
