@@ -57,6 +57,9 @@ import { messageOf } from './util/errors.ts';
 
 const NS_PER_MS = 1_000_000;
 
+/** LIBBPF_DEBUG of bpf/libbpf.h: every relocation of every program. */
+const LIBBPF_DEBUG = 2;
+
 /** Observes this host: every process (`host`), or those that are told by `watch` and their descendants (`tree`). */
 export async function createLiveAgent(config: Config, options: LiveAgentOptions): Promise<Agent> {
   const { log } = options;
@@ -114,7 +117,8 @@ export async function createLiveAgent(config: Config, options: LiveAgentOptions)
       log.warn(`unencrypted HTTP is not captured: this kernel cannot do it (${reason})`),
     limits: config.limits.capture,
     maskArguments: createRedaction(config).argv,
-    onLog: (_level, line) => log.debug(`libbpf: ${line.trimEnd()}`),
+    // It says itself that it is libbpf's.
+    onLog: (level, line) => (level < LIBBPF_DEBUG ? log.debug : log.verbose)(line.trimEnd()),
     onMalformed: (record) => {
       counters.counter('sightline.faults', { place: 'capture' }).add();
       log.warnSometimes('malformed', 'the kernel side sent a record that cannot be understood', {

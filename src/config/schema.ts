@@ -417,7 +417,7 @@ export const schema = {
       'OTEL_LOG_LEVEL',
       choice(LOG_LEVELS),
       'info',
-      "Level of Sightline's own log, which goes to stderr. verbose and all are the most there is.",
+      "Level of Sightline's own log, which goes to stderr. verbose and all add what the loader of the kernel programs says.",
     ),
   },
   log: {

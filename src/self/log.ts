@@ -15,6 +15,8 @@ export interface Log {
   warnSometimes(topic: string, message: string, fields?: LogFields): void;
   info(message: string, fields?: LogFields): void;
   debug(message: string, fields?: LogFields): void;
+  /** What comes by the thousand and is of use to those alone who change Sightline. */
+  verbose(message: string): void;
   /** An error with its stack, at debug level only: people get `message` lines instead. */
   trouble(message: string, error: unknown): void;
 }
@@ -46,6 +48,7 @@ const PINO_LEVELS = {
 } as const satisfies Record<Config['otel']['logLevel'], string>;
 
 const LEVEL_NAMES: Readonly<Record<number, string>> = {
+  10: 'verbose',
   20: 'debug',
   30: 'info',
   40: 'warning',
@@ -85,6 +88,7 @@ export function createLog(options: LogOptions): Log {
     warnSometimes,
     info: (message, fields) => logger.info(plain(fields), message),
     debug: (message, fields) => logger.debug(plain(fields), message),
+    verbose: (message) => logger.trace(message),
     trouble: (message, error) => {
       const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
       logger.debug({ stack }, message);

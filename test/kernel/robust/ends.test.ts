@@ -91,7 +91,7 @@ describe('the end of what is observed', function () {
   });
 
   it('kill -9 while the answer is waited for gives one span, marked as truncated', async () => {
-    const scenario = { text: 'late', delayMs: 8000 };
+    const scenario = { text: 'late', delayMs: 4000 };
     const { spans } = await observe({}, async (server) => {
       const target = startClient({
         program: 'node-https',

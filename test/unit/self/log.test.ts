@@ -46,8 +46,8 @@ describe('the own log', () => {
       warn: 'ew',
       info: 'ewi',
       debug: 'ewid',
-      verbose: 'ewid',
-      all: 'ewid',
+      verbose: 'ewidv',
+      all: 'ewidv',
     } as const;
     for (const [level, letters] of Object.entries(expected)) {
       const lines: string[] = [];
@@ -56,6 +56,7 @@ describe('the own log', () => {
       log.warn('w');
       log.info('i');
       log.debug('d');
+      log.verbose('v');
       const seen = lines.map((line) => line.trim().at(-1)).join('');
       assert.equal(seen, letters, level);
     }
