@@ -380,10 +380,10 @@ function createPiecesScanner(
     }
     let string = byKey.get(key);
     if (string === undefined) {
-      if (followed.length === MAX_STRINGS) {
-        giveUpOldest(byKey);
-      }
-      const scanner = createTextScanner(maskHeld, findAdded);
+      const scanner =
+        followed.length === MAX_STRINGS
+          ? giveUpOldest(byKey)
+          : createTextScanner(maskHeld, findAdded);
       string = { key, indices, scanner, lastPiece: 0 };
       byKey.set(key, string);
       followed.push(string);
@@ -393,8 +393,8 @@ function createPiecesScanner(
     return string.scanner;
   }
 
-  /** `kept` is not taken away although it may be empty then. */
-  function giveUpOldest(kept: Map<string, FollowedString>): void {
+  /** Returns its scanner, for another. `kept` is not taken away although it may be empty then. */
+  function giveUpOldest(kept: Map<string, FollowedString>): TextScanner {
     const oldest = followed.reduce((one, other) => (other.lastPiece < one.lastPiece ? other : one));
     followed.splice(followed.indexOf(oldest), 1);
     const siblings = strings.get(oldest.indices);
@@ -402,6 +402,8 @@ function createPiecesScanner(
     if (siblings?.size === 0 && siblings !== kept) {
       strings.delete(oldest.indices);
     }
+    oldest.scanner.end();
+    return oldest.scanner;
   }
 
   return {

@@ -31,6 +31,12 @@ const DELTA_TYPE = /delta$/;
 
 const INDEX_KEY = /(?:^i|I|_i)ndex$/;
 
+/** Of one record; APIs have up to four. What more there are tell no strings apart. */
+const MAX_INDICES = 16;
+
+/** Of one number; what follows tells no strings apart. */
+const MAX_INDEX_DIGITS = 16;
+
 /** Texts of keys that are at hand: a power of two. Records of one API have some ten. */
 const KEY_TEXTS = 128;
 
@@ -96,8 +102,10 @@ export function createStreamedStrings(
   }
 
   function setIndex(name: string, value: string): void {
-    indices.set(name, value);
-    indicesText = undefined;
+    if (indices.size < MAX_INDICES || indices.has(name)) {
+      indices.set(name, value);
+      indicesText = undefined;
+    }
   }
 
   function joinIndices(): string {
@@ -170,7 +178,7 @@ export function createStreamedStrings(
     }
     if (index !== undefined) {
       if (code >= 0x30 && code <= 0x39) {
-        index += String.fromCharCode(code);
+        index += index.length < MAX_INDEX_DIGITS ? String.fromCharCode(code) : '';
       } else if (code !== SPACE) {
         setIndex(key, index);
         index = undefined;
