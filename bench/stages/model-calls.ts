@@ -179,6 +179,52 @@ function gemini(): Stream {
   };
 }
 
+function interactions(): Stream {
+  const event = (type: string, members: object): Buffer =>
+    Buffer.from(`event: ${type}\ndata: ${JSON.stringify({ ...members, event_type: type })}\n\n`);
+  const interaction = { id: 'v1_a', model: 'gemini-3-flash-preview' };
+  const usage = { total_input_tokens: 7, total_output_tokens: DELTAS };
+  return {
+    name: 'interactions',
+    host: 'generativelanguage.googleapis.com',
+    target: '/v1beta/interactions',
+    request: { model: 'gemini-3-flash-preview', input: 'hi', stream: true },
+    contentType: SSE,
+    reads: [
+      event('interaction.created', { interaction: { ...interaction, status: 'in_progress' } }),
+      event('step.start', { index: 0, step: { type: 'model_output' } }),
+      ...tokens.map((text) => event('step.delta', { index: 0, delta: { text, type: 'text' } })),
+      event('step.stop', { index: 0 }),
+      event('interaction.completed', {
+        interaction: { ...interaction, status: 'completed', usage },
+      }),
+    ],
+    outputTokens: DELTAS,
+  };
+}
+
+function conversations(): Stream {
+  const output = { output_index: 0, id: 'msg_1', content_index: 0, model: 'mistral-medium' };
+  return {
+    name: 'conversations',
+    host: 'api.mistral.ai',
+    target: '/v1/conversations',
+    request: { model: 'mistral-medium', inputs: 'hi', stream: true },
+    contentType: SSE,
+    reads: [
+      named({ type: 'conversation.response.started', conversation_id: 'conv_1' }),
+      ...tokens.map((content) =>
+        named({ type: 'message.output.delta', ...output, role: 'assistant', content }),
+      ),
+      named({
+        type: 'conversation.response.done',
+        usage: { prompt_tokens: 7, completion_tokens: DELTAS },
+      }),
+    ],
+    outputTokens: DELTAS,
+  };
+}
+
 function ollama(): Stream {
   const head = { model: 'llama3.2', created_at: '2025-11-21T10:00:00.123456789Z' };
   const empty = { role: 'assistant', content: '' };
@@ -353,6 +399,8 @@ export function modelCallWorks(build: Build): Work[] {
     messages(false),
     messages(true),
     gemini(),
+    interactions(),
+    conversations(),
     ollama(),
     converse(),
   ];
