@@ -34,7 +34,7 @@ import {
   type PipelineSettings,
 } from './pipeline.ts';
 import { loadPlugins } from './plugins/load-plugins.ts';
-import { createPluginStage } from './plugins/plugin-stage.ts';
+import { createPluginStage, type PluginStage } from './plugins/plugin-stage.ts';
 import type { LoadedPlugin } from './plugins/read-plugin.ts';
 import { createPrinter, type Printer } from './print-view.ts';
 import { createRedaction } from './redaction.ts';
@@ -63,8 +63,8 @@ const LIBBPF_DEBUG = 2;
 /** Observes this host: every process (`host`), or those that are told by `watch` and their descendants (`tree`). */
 export async function createLiveAgent(config: Config, options: LiveAgentOptions): Promise<Agent> {
   const { log } = options;
-  const plugins = await configuredPlugins(config, options);
-  const wantsAll = wantsAllExchanges(options, plugins);
+  const loaded = await configuredPlugins(config, options);
+  const wantsAll = wantsAllExchanges(options, loaded);
   // Before anything is opened: a recording of that name is emptied then.
   const settings = pipelineSettings(config, wantsAll);
   const counters = createCounters();
@@ -74,6 +74,7 @@ export async function createLiveAgent(config: Config, options: LiveAgentOptions)
   }
   const telemetry = openTelemetry(config, options);
   const recording = openRecording(config, options, log);
+  const plugins = openPlugins(config, { loaded, counters, log });
   const analysis = createAnalysis(config, {
     ...options,
     settings,
@@ -186,9 +187,10 @@ export async function createLiveAgent(config: Config, options: LiveAgentOptions)
 
 /** Feeds recordings through the same chain; each file is a source of its own. */
 export async function replay(config: Config, options: ReplayOptions): Promise<ReplayResult> {
-  const plugins = await configuredPlugins(config, options);
-  const settings = pipelineSettings(config, wantsAllExchanges(options, plugins));
+  const loaded = await configuredPlugins(config, options);
+  const settings = pipelineSettings(config, wantsAllExchanges(options, loaded));
   const counters = createCounters();
+  const plugins = openPlugins(config, { loaded, counters, log: options.log });
   const telemetry = openTelemetry(config, options);
   const truncated: string[] = [];
   let analysis: Analysis | undefined;
@@ -227,6 +229,21 @@ function configuredPlugins(
 ): Promise<LoadedPlugin[]> {
   return loadPlugins(plugins.modules, {
     trustedUids: fileOwner === undefined ? [] : [fileOwner.uid],
+  });
+}
+
+/** One for all recordings of a replay: a plugin that is switched off stays so. */
+function openPlugins(
+  config: Config,
+  parts: { loaded: readonly LoadedPlugin[]; counters: Counters; log: Log },
+): PluginStage {
+  const { loaded, counters, log } = parts;
+  return createPluginStage({
+    plugins: loaded,
+    content: contentPolicy(config.content.capture, createRedaction(config).text),
+    budgetNs: config.plugins.budgetMs * NS_PER_MS,
+    counters,
+    warn: log.warn,
   });
 }
 
@@ -271,23 +288,16 @@ interface AnalysisParts extends Pick<LiveAgentOptions, 'log' | 'print'> {
   counters: Counters;
   telemetry: Telemetry;
   recording: Recording | undefined;
-  plugins: readonly LoadedPlugin[];
+  plugins: PluginStage;
 }
 
 /** The chain with everything that listens to it. */
 function createAnalysis(config: Config, parts: AnalysisParts): Analysis {
-  const { counters, telemetry, recording, log } = parts;
+  const { counters, telemetry, recording, plugins, log } = parts;
   const printer = openPrinter(config, parts);
   const hasProcesses = config.capture.kinds.includes('process');
   const events = countEvents(counters);
   const health = followHealth(counters, telemetry.stats, recording?.scrubber.counters);
-  const plugins = createPluginStage({
-    plugins: parts.plugins,
-    content: contentPolicy(config.content.capture, createRedaction(config).text),
-    budgetNs: config.plugins.budgetMs * NS_PER_MS,
-    counters,
-    warn: log.warn,
-  });
   const output: PipelineOutput = {
     ...printer?.taps,
     exchange(exchange, timeNs, processOf) {

@@ -54,6 +54,7 @@ describe('a replay with plugins', function () {
     plugins: readonly string[],
     env: Record<string, string> = {},
     stage?: PrintStage,
+    paths = [recording],
   ): Promise<Outcome> {
     const file = join(folder, 'out.jsonl');
     rmSync(file, { force: true });
@@ -84,7 +85,7 @@ describe('a replay with plugins', function () {
         show(`${printLine(at, value, { showBodies: true })}\n`),
     };
     await replay(config, {
-      paths: [recording],
+      paths,
       log,
       terminal: { write: show },
       ...(print === undefined ? {} : { print }),
@@ -182,6 +183,19 @@ describe('a replay with plugins', function () {
     const withheld = await replayWith([guard], CONTENT_ON);
     assert.deepEqual(namesOf(withheld), namesOf(plain));
     assert.doesNotMatch(withheld.text, /C-0012345|ping|Are you there/);
+  });
+
+  it('of two recordings switches a plugin off once, and exports no content after a guard of the first', async () => {
+    const guard = join(folder, 'guard.mjs');
+    const text = 'export const guardsContent = true; export function toolCall() { throw "no"; }';
+    writeFileSync(guard, text, { mode: 0o644 });
+    const outcome = await replayWith([guard], CONTENT_ON, undefined, [recording, recording]);
+    assert.equal(outcome.warnings.match(/switched off/g)?.length, 1, outcome.warnings);
+    const ofSecond = outcome.content.spans.slice(outcome.content.spans.length / 2);
+    assert.doesNotMatch(
+      JSON.stringify(ofSecond, (_, value) => (typeof value === 'bigint' ? String(value) : value)),
+      new RegExp(CUSTOMER),
+    );
   });
 
   it('is none with a plugin that cannot be used: exit code 2 and one line', () => {
