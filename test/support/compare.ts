@@ -32,8 +32,10 @@ const PROVIDERS = {
   'openai.responses': 'openai',
   'anthropic.messages': 'anthropic',
   'gemini.generate_content': 'gcp.gemini',
+  'gemini.interactions': 'gcp.gemini',
   'ollama.chat': 'ollama',
   'cohere.chat': 'cohere',
+  'mistral.conversations': 'mistral_ai',
   'bedrock.converse': 'aws.bedrock',
   'bedrock.invoke_model': 'aws.bedrock',
 } as const;
@@ -44,7 +46,7 @@ const MODEL_OPERATIONS: ReadonlySet<AttributeValue | undefined> = new Set([
 ]);
 
 function operationOf(api: WireApi): string {
-  return api === 'gemini.generate_content' ? 'generate_content' : 'chat';
+  return api.startsWith('gemini.') ? 'generate_content' : 'chat';
 }
 
 /** Spans of model calls, in the order of their start. */

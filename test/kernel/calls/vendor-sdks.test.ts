@@ -60,11 +60,13 @@ type Client = Pick<ClientOptions, 'program' | 'model' | 'api'>;
 const CLAUDE = 'us.anthropic.claude-sonnet-4-5-20250929-v1:0';
 const CLIENTS: readonly Client[] = [
   { program: 'genai-sdk', model: 'gemini-2.5-flash' },
+  { program: 'genai-interactions-sdk', model: 'gemini-3-flash-preview' },
   { program: 'ollama-sdk', model: 'llama3.2:3b' },
   { program: 'cohere-sdk', model: 'command-a-03-2025' },
   { program: 'bedrock-sdk', model: CLAUDE },
   { program: 'bedrock-sdk', model: CLAUDE, api: 'invoke' },
   { program: 'mistral-sdk', model: 'mistral-large-latest' },
+  { program: 'mistral-conversations-sdk', model: 'mistral-medium-latest' },
 ];
 
 interface Driven {

@@ -22,10 +22,12 @@ export const SOCKET_CLIENTS = [
 /** The SDKs of vendors whose APIs only they speak. */
 export const VENDOR_CLIENTS = [
   'genai-sdk',
+  'genai-interactions-sdk',
   'ollama-sdk',
   'cohere-sdk',
   'bedrock-sdk',
   'mistral-sdk',
+  'mistral-conversations-sdk',
 ] as const;
 export const PYTHON_CLIENTS = [
   'requests_client',

@@ -3,8 +3,10 @@
 /** The APIs that vendors speak alone. */
 export type VendorWireApi =
   | 'gemini.generate_content'
+  | 'gemini.interactions'
   | 'ollama.chat'
   | 'cohere.chat'
+  | 'mistral.conversations'
   | 'bedrock.converse'
   | 'bedrock.invoke_model';
 

@@ -4,7 +4,9 @@ import { bedrockConverse, bedrockInvokeModel } from './bedrock.ts';
 import { cohere } from './cohere.ts';
 import { type AnswerTruth, emptyAnswer } from './exchange-truth.ts';
 import { gemini } from './gemini.ts';
+import { geminiInteractions } from './gemini-interactions.ts';
 import { isRecord } from './json-value.ts';
+import { mistralConversations } from './mistral-conversations.ts';
 import { chooseScenario, type ModelEndpointInput, padded } from './model-endpoint.ts';
 import { ollama } from './ollama.ts';
 import type { ResponsePlan } from './response-plan.ts';
@@ -14,8 +16,10 @@ import type { VendorApi, VendorTarget } from './vendor-api.ts';
 
 const VENDOR_APIS: readonly VendorApi[] = [
   gemini,
+  geminiInteractions,
   ollama,
   cohere,
+  mistralConversations,
   bedrockConverse,
   bedrockInvokeModel,
 ];
