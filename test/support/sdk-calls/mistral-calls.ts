@@ -1,5 +1,6 @@
 /** Calls of Mistral's SDK beside chat. https://docs.mistral.ai/api */
 import { Mistral } from '@mistralai/mistralai';
+import type { CompletionEvent } from '@mistralai/mistralai/models/components';
 import {
   cut,
   events,
@@ -43,10 +44,12 @@ const STREAM = events(
 );
 
 async function listen(url: string, result: SdkResult): Promise<void> {
-  const stream = await clientAt(url).chat.stream({
-    model: 'mistral-small-latest',
-    messages: [{ role: 'user', content: 'Hi' }],
-  });
+  const messages = [{ role: 'user' as const, content: 'Hi' }];
+  const request = { model: 'mistral-small-latest', messages };
+  await addAll(result, await clientAt(url).chat.stream(request));
+}
+
+async function addAll(result: SdkResult, stream: AsyncIterable<CompletionEvent>): Promise<void> {
   result.text = '';
   for await (const { data } of stream) {
     result.id = data.id;
@@ -59,6 +62,59 @@ async function listen(url: string, result: SdkResult): Promise<void> {
     result.inputTokens = data.usage?.promptTokens;
     result.outputTokens = data.usage?.completionTokens;
   }
+}
+
+const AGENT: SdkRequest = { operation: 'chat', provider: 'openai', model: undefined };
+const FILLED: SdkRequest = requestOf('text_completion', 'codestral-latest');
+const HOLE = { model: 'codestral-latest', prompt: 'def f(', suffix: 'return a' };
+const WHOLE = {
+  id: '0b0c4a2d',
+  object: 'chat.completion',
+  created: 1,
+  model: 'mistral-small-latest',
+  choices: [
+    {
+      index: 0,
+      message: {
+        role: 'assistant',
+        content: 'Hello.',
+        tool_calls: [{ id: 'c1', function: { name: 'shell', arguments: '{"a":1}' } }],
+      },
+      finish_reason: 'tool_calls',
+    },
+  ],
+  usage: { prompt_tokens: 4, completion_tokens: 9, total_tokens: 13 },
+};
+
+const FILLED_WHOLE = {
+  ...WHOLE,
+  choices: [{ index: 0, message: { role: 'assistant', content: 'a):' }, finish_reason: 'stop' }],
+};
+
+interface Completion {
+  id: string;
+  model: string;
+  choices: { message?: unknown; finishReason: string | null }[];
+  usage: { promptTokens?: number | undefined; completionTokens?: number | undefined };
+}
+
+function addWhole(result: SdkResult, said: Completion): void {
+  const [choice] = said.choices;
+  const message = choice!.message as {
+    content: string;
+    toolCalls?: { id: string; function: { name: string; arguments: string } }[];
+  };
+  result.id = said.id;
+  result.model = said.model;
+  result.text = message.content;
+  result.finishReasons = [choice!.finishReason!];
+  result.toolCalls = (message.toolCalls ?? []).map(({ id, function: called }) => ({
+    id,
+    name: called.name,
+    arguments: JSON.parse(called.arguments),
+  }));
+  result.inputTokens = said.usage.promptTokens;
+  result.outputTokens = said.usage.completionTokens;
 }
 
 export const MISTRAL_CASES: readonly SdkCase[] = [
@@ -147,6 +203,30 @@ export const MISTRAL_CASES: readonly SdkCase[] = [
     async (url) => {
       const document = { type: 'document_url', documentUrl: 'https://files.test/a.pdf' } as const;
       await clientAt(url).ocr.process({ model: 'mistral-ocr-latest', document });
+    },
+  ),
+  oneCall('mistral: an agent’s answer', AGENT, json(WHOLE), async (url, result) => {
+    const messages = [{ role: 'user' as const, content: 'Hi' }];
+    addWhole(result, await clientAt(url).agents.complete({ agentId: 'ag_1', messages }));
+  }),
+  oneCall(
+    'mistral: an agent’s answer, streamed',
+    { ...AGENT, stream: true },
+    STREAM,
+    async (url, result) => {
+      const messages = [{ role: 'user' as const, content: 'Hi' }];
+      await addAll(result, await clientAt(url).agents.stream({ agentId: 'ag_1', messages }));
+    },
+  ),
+  oneCall('mistral: a hole that is filled', FILLED, json(FILLED_WHOLE), async (url, result) => {
+    addWhole(result, await clientAt(url).fim.complete(HOLE));
+  }),
+  oneCall(
+    'mistral: a hole that is filled, streamed',
+    { ...FILLED, stream: true },
+    STREAM,
+    async (url, result) => {
+      await addAll(result, await clientAt(url).fim.stream(HOLE));
     },
   ),
 ];
