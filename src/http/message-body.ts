@@ -159,13 +159,16 @@ function createDecodedBody(
       if (decoder !== undefined && hasInput && complete) {
         nowNs = timeNs;
         outcome = isGiven ? 'ok' : decoder.finish();
-        if (outcome !== 'ok') {
+        if (outcome === 'corrupt') {
+          // Without its end, but nothing is missing within what it decoded to: it broke off.
+          damage.add('decode-error');
+        } else if (outcome === 'limit') {
           fail(outcome, timeNs);
         }
       }
       stop();
       scanner?.end(outcome);
-      sink.end(complete, timeNs);
+      sink.end(complete && outcome !== 'corrupt', timeNs);
     },
   };
 }
