@@ -26,6 +26,8 @@ import { createStreamedStrings } from './streamed-strings.ts';
 
 /** Longest prefix and minimum length that a key shape needs to be recognised, with room. */
 const TAIL_BYTES = 256;
+/** A longer match may have lost its beginning when more of it comes: it is followed. The rest is for what a rule looks at before it. */
+const MAX_FOUND_AGAIN_BYTES = TAIL_BYTES - 8;
 /** What is found besides has no known length: of a longer match that is split, only a part may be found. */
 const ADDED_TAIL_BYTES = 1024;
 const TOKEN_RUN = /^[A-Za-z0-9._~+/=-]*/;
@@ -220,7 +222,7 @@ function createTextScanner(onSecret: SecretMask, findAdded?: SecretFinder): Text
   /** Everything that was held back, and what is new. */
   function search(text: string): void {
     for (const place of findHintedSecrets(text, searches)) {
-      const { index, length } = place;
+      const { index, length, tellingLength = 0 } = place;
       if (index + length < tail.bytes) {
         // It was found when it came, with more of what stood before it: a part of it may look like another.
         continue;
@@ -229,7 +231,7 @@ function createTextScanner(onSecret: SecretMask, findAdded?: SecretFinder): Text
         report(run.index, run.length);
       }
       // A shorter one is looked at again with what follows, which tells its end exactly.
-      if (length > TAIL_BYTES / 2) {
+      if (tellingLength + length > MAX_FOUND_AGAIN_BYTES) {
         followFound(text, place);
       }
     }

@@ -9,6 +9,8 @@ export interface SecretPlace {
   length: number;
   /** Of `secretRuns` only what is no line end is masked. */
   keepsLineEnds?: boolean;
+  /** So much of what stands before it says that it is one. */
+  tellingLength?: number;
 }
 
 /** The parts of a place that are masked, in their order. */
@@ -84,9 +86,10 @@ function findCompiled(rules: readonly CompiledRule[], text: string): SecretPlace
     for (let match = shape.exec(text); match; match = shape.exec(text)) {
       const secret = match[1] ?? match[0];
       if (accepts === undefined || accepts(secret)) {
-        const index = match.index + match[0].length - secret.length;
         const { length } = secret;
-        places.push(keepsLineEnds ? { index, length, keepsLineEnds } : { index, length });
+        const tellingLength = match[0].length - length;
+        const index = match.index + tellingLength;
+        places.push({ index, length, keepsLineEnds, tellingLength });
       }
     }
   }
