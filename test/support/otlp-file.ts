@@ -163,15 +163,16 @@ function anyValue(value: unknown): AttributeValue {
 }
 
 function attributesOf(value: unknown): Attributes {
-  const out: Attributes = {};
+  // Arguments of tools are in it: "toString" and "__proto__" are names like any other.
+  const found = new Map<string, AttributeValue>();
   for (const entry of list(value)) {
     const key = text(entry.key);
-    if (key in out) {
+    if (found.has(key)) {
       throw new Error(`the attribute "${key}" is there twice`);
     }
-    out[key] = anyValue(entry.value ?? {});
+    found.set(key, anyValue(entry.value ?? {}));
   }
-  return out;
+  return Object.fromEntries(found);
 }
 
 function enumOf<T extends string>(names: readonly T[], value: unknown): T {
