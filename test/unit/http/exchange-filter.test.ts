@@ -1,6 +1,7 @@
 /** When an exchange is judged, and what is heard of one that is dropped: nothing. */
 import assert from 'node:assert/strict';
-import { httpFilterCondition } from '../../../src/config/http-filter.ts';
+import { Refusal } from '../../../src/config/format.ts';
+import { httpFilter, httpFilterCondition } from '../../../src/config/http-filter.ts';
 import { type Exchange, type ExchangeObserver, Headers } from '../../../src/http/exchange.ts';
 import { createExchangeFilter } from '../../../src/http/exchange-filter.ts';
 import { Damage } from '../../../src/util/damage.ts';
@@ -146,5 +147,21 @@ describe('the filter of exchanges', () => {
     assert.ok(
       begin('response.status == 500 && request.method == "GET"', { noRequest: true }).isDropped,
     );
+  });
+
+  // Elsewhere such a filter keeps everything, or nothing, and nobody is told.
+  for (const field of ['response.status', 'request.method', 'request.headers["x-team"]']) {
+    it(`6. a filter that compares ${field} is neither always true nor always false`, () => {
+      const isNumber = field === 'response.status';
+      const kept = begin(`${field} == ${isNumber ? '200' : '"GET"'}`);
+      const other = begin(`${field} != ${isNumber ? '200' : '"GET"'}`);
+      assert.notEqual(kept.isDropped, other.isDropped);
+    });
+  }
+
+  it('6. a filter on what does not exist, or on nothing, is refused and not taken for a yes', () => {
+    for (const text of ['response.body=', 'response.body == ""', 'request.path', '']) {
+      assert.ok(httpFilter().parse(text) instanceof Refusal, text);
+    }
   });
 });
