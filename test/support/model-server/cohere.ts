@@ -3,7 +3,7 @@ import type { Answer, StreamEvent } from './answer.ts';
 import { type AnswerTruth, choiceOf } from './exchange-truth.ts';
 import { type Json, records } from './json-value.ts';
 import type { Scenario } from './scenario.ts';
-import { frameEvents } from './sse-framing.ts';
+import { framePieces } from './sse-framing.ts';
 import { noteEnd, reasonOf, setUsage, textPieces, type VendorApi, viewOf } from './vendor-api.ts';
 
 const WORDS = { stop: 'COMPLETE', tools: 'TOOL_CALL' };
@@ -174,11 +174,7 @@ export const cohere: VendorApi = {
   },
   stream(answer, scenario, truth) {
     const events = eventsOf(answer, scenario, truth);
-    const framed = frameEvents(events, scenario);
-    return {
-      contentType: 'text/event-stream',
-      pieces: events.map(({ effect }, index) => ({ bytes: framed[index]!, effect })),
-    };
+    return { contentType: 'text/event-stream', pieces: framePieces(events, scenario) };
   },
   error(status, scenario) {
     const text = scenario.error?.message ?? 'The request failed.';
@@ -193,6 +189,6 @@ export const cohere: VendorApi = {
         choiceOf(truth, 0).finishReason = 'ERROR';
       }
     });
-    return { bytes: frameEvents([failed], scenario)[0]!, effect: failed.effect };
+    return framePieces([failed], scenario)[0]!;
   },
 };

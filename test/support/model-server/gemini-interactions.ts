@@ -3,7 +3,7 @@ import type { Answer, StreamEvent } from './answer.ts';
 import { type AnswerTruth, choiceOf } from './exchange-truth.ts';
 import type { Json } from './json-value.ts';
 import type { Scenario } from './scenario.ts';
-import { frameEvents } from './sse-framing.ts';
+import { framePieces } from './sse-framing.ts';
 import {
   noteEnd,
   reasonOf,
@@ -161,11 +161,7 @@ export const geminiInteractions: VendorApi = {
   },
   stream(answer, scenario, truth) {
     const events = eventsOf(answer, scenario, truth);
-    const framed = frameEvents(events, scenario);
-    return {
-      contentType: 'text/event-stream',
-      pieces: events.map(({ effect }, index) => ({ bytes: framed[index]!, effect })),
-    };
+    return { contentType: 'text/event-stream', pieces: framePieces(events, scenario) };
   },
   error(status, scenario) {
     const code = status === 429 ? 'resource_exhausted' : 'internal';
@@ -180,6 +176,6 @@ export const geminiInteractions: VendorApi = {
     const failed = event('error', { error }, () => {
       truth.error = { type: error.code, message: error.message };
     });
-    return { bytes: frameEvents([failed], scenario)[0]!, effect: failed.effect };
+    return framePieces([failed], scenario)[0]!;
   },
 };

@@ -4,7 +4,7 @@ import { type AnswerTruth, choiceOf } from './exchange-truth.ts';
 import { isRecord, type Json, records } from './json-value.ts';
 import type { BodyPiece } from './response-plan.ts';
 import type { Scenario } from './scenario.ts';
-import { frameEvents, jsonText } from './sse-framing.ts';
+import { framePieces, jsonText } from './sse-framing.ts';
 import {
   noteEnd,
   reasonOf,
@@ -111,8 +111,7 @@ function noteHead(truth: AnswerTruth, answer: Answer): void {
 /** Events, or without `alt=sse` the elements of an array. */
 function frame(events: StreamEvent[], scenario: Scenario, target: VendorTarget): BodyPiece[] {
   if (target.query.get('alt') === 'sse') {
-    const framed = frameEvents(events, { newline: 'crlf', ...scenario });
-    return events.map(({ effect }, index) => ({ bytes: framed[index]!, effect }));
+    return framePieces(events, { newline: 'crlf', ...scenario });
   }
   const pieces: BodyPiece[] = events.map(({ data, effect }, index) => {
     const text = jsonText(data, scenario.asciiJson === true);

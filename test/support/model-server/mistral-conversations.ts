@@ -3,7 +3,7 @@ import type { Answer, StreamEvent } from './answer.ts';
 import { type AnswerTruth, choiceOf } from './exchange-truth.ts';
 import type { Json } from './json-value.ts';
 import type { Scenario } from './scenario.ts';
-import { frameEvents } from './sse-framing.ts';
+import { framePieces } from './sse-framing.ts';
 import { noteEnd, setUsage, textPieces, type VendorApi, viewOf } from './vendor-api.ts';
 
 const API = 'mistral.conversations';
@@ -137,11 +137,7 @@ export const mistralConversations: VendorApi = {
   },
   stream(answer, scenario, truth) {
     const events = eventsOf(answer, scenario, truth);
-    const framed = frameEvents(events, scenario);
-    return {
-      contentType: 'text/event-stream',
-      pieces: events.map(({ effect }, index) => ({ bytes: framed[index]!, effect })),
-    };
+    return { contentType: 'text/event-stream', pieces: framePieces(events, scenario) };
   },
   error(status, scenario) {
     const message = scenario.error?.message ?? 'The request failed.';
@@ -154,6 +150,6 @@ export const mistralConversations: VendorApi = {
     const failed = event('conversation.response.error', { message, code: 3000 }, () => {
       truth.error = { type: '3000', message };
     });
-    return { bytes: frameEvents([failed], scenario)[0]!, effect: failed.effect };
+    return framePieces([failed], scenario)[0]!;
   },
 };

@@ -25,7 +25,7 @@ import {
 } from './openai-responses.ts';
 import type { ResponsePlan } from './response-plan.ts';
 import { type Scenario, ScenarioError, scenarioInHeader, scenarioInText } from './scenario.ts';
-import { frameEvents, jsonText } from './sse-framing.ts';
+import { framePieces, jsonText } from './sse-framing.ts';
 
 export interface ModelEndpointInput {
   api: CommonWireApi;
@@ -281,7 +281,6 @@ export function planModelResponse(input: ModelEndpointInput): ResponsePlan {
     const error = errorAnswer(api, api === 'anthropic.messages' ? 529 : 500, scenario);
     events = [...events.slice(0, failure.afterEvents), errorEvent(api, error, answer)];
   }
-  const framed = frameEvents(events, scenario);
   return {
     status,
     headers: [
@@ -290,7 +289,7 @@ export function planModelResponse(input: ModelEndpointInput): ResponsePlan {
       ...apiHeaders(api, exchange),
     ],
     events,
-    pieces: events.map((event, index) => ({ bytes: framed[index]!, effect: event.effect })),
+    pieces: framePieces(events, scenario),
     isStream: true,
     hasBody: true,
     scenario,

@@ -1,5 +1,6 @@
 /** Server-sent events as bytes, in the ordinary form and the others that real services use: https://html.spec.whatwg.org/multipage/server-sent-events.html */
 import type { StreamEvent } from './answer.ts';
+import type { BodyPiece } from './response-plan.ts';
 import type { Scenario } from './scenario.ts';
 
 /** JSON text of `value`; with `ascii` every other character as an escape, as Python's json module writes it. */
@@ -17,7 +18,7 @@ export function jsonText(value: unknown, ascii = false, indent = 0): string {
 const NEWLINES = { lf: '\n', crlf: '\r\n', cr: '\r' };
 
 /** Bytes of every event; comments are part of the event they precede, the byte order mark of the first. */
-export function frameEvents(events: readonly StreamEvent[], scenario: Scenario): Buffer[] {
+function frameEvents(events: readonly StreamEvent[], scenario: Scenario): Buffer[] {
   const newline = NEWLINES[scenario.newline ?? 'lf'];
   const space = scenario.dataSpace === false ? '' : ' ';
   const comment = `: still processing${newline}${newline}`.repeat(scenario.comments ?? 0);
@@ -42,4 +43,10 @@ export function frameEvents(events: readonly StreamEvent[], scenario: Scenario):
     }
     return Buffer.from(out, 'utf8');
   });
+}
+
+/** The same, each with what it has told once it is sent. */
+export function framePieces(events: readonly StreamEvent[], scenario: Scenario): BodyPiece[] {
+  const framed = frameEvents(events, scenario);
+  return events.map(({ effect }, index) => ({ bytes: framed[index]!, effect }));
 }

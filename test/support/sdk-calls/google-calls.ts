@@ -1,6 +1,6 @@
 /** Calls of Google's SDK, at the Gemini API and at Vertex AI. https://ai.google.dev/api/generate-content */
-import { type GenerateContentResponse, GoogleGenAI } from '@google/genai';
-import { googleCredentials } from './google-credentials.ts';
+import type { GenerateContentResponse, GoogleGenAI } from '@google/genai';
+import { geminiAt, vertexAt } from './google-clients.ts';
 import {
   cut,
   events,
@@ -16,20 +16,6 @@ const EMBEDDER = 'gemini-embedding-001';
 const VERTEX_EMBEDDER = 'text-embedding-005';
 
 type ClientOf = (url: string) => GoogleGenAI;
-
-function geminiAt(url: string): GoogleGenAI {
-  return new GoogleGenAI({ apiKey: 'none', httpOptions: { baseUrl: url } });
-}
-
-function vertexAt(url: string): GoogleGenAI {
-  return new GoogleGenAI({
-    vertexai: true,
-    project: 'p1',
-    location: 'europe-west1',
-    googleAuthOptions: { authClient: googleCredentials() },
-    httpOptions: { baseUrl: url },
-  });
-}
 
 const USAGE = {
   promptTokenCount: 15,

@@ -1,6 +1,6 @@
 /** Interactions of Google's SDK, with models and agents. https://ai.google.dev/api/interactions-api */
-import { GoogleGenAI, type Interactions } from '@google/genai';
-import { googleCredentials } from './google-credentials.ts';
+import type { Interactions } from '@google/genai';
+import { geminiAt, vertexAt } from './google-clients.ts';
 import {
   cut,
   events,
@@ -16,20 +16,6 @@ const MODEL = 'gemini-3-flash-preview';
 const ONCE = { maxRetries: 0 };
 
 type Event = Interactions.InteractionSSEEvent;
-
-function clientAt(url: string): GoogleGenAI {
-  return new GoogleGenAI({ apiKey: 'none', httpOptions: { baseUrl: url } });
-}
-
-function vertexAt(url: string): GoogleGenAI {
-  return new GoogleGenAI({
-    vertexai: true,
-    project: 'p1',
-    location: 'europe-west1',
-    googleAuthOptions: { authClient: googleCredentials() },
-    httpOptions: { baseUrl: url },
-  });
-}
 
 const USAGE = {
   total_input_tokens: 102,
@@ -180,12 +166,12 @@ const FETCH: SdkRequest = {
   model: undefined,
 };
 
-async function ask(url: string, result: SdkResult, client = clientAt(url)): Promise<void> {
+async function ask(url: string, result: SdkResult, client = geminiAt(url)): Promise<void> {
   addWhole(result, await client.interactions.create({ model: MODEL, input: 'Hi' }, ONCE));
 }
 
 async function listen(url: string, result: SdkResult): Promise<void> {
-  const { interactions } = clientAt(url);
+  const { interactions } = geminiAt(url);
   const pieces: string[] = [];
   const request = { model: MODEL, input: 'Hi', stream: true } as const;
   for await (const event of await interactions.create(request, ONCE)) {
@@ -233,7 +219,7 @@ export const INTERACTIONS_CASES: readonly SdkCase[] = [
     ],
     requests: [REQUEST, FETCH, FETCH],
     async call(url, results) {
-      const { interactions } = clientAt(url);
+      const { interactions } = geminiAt(url);
       const request = { model: MODEL, input: 'Hi', background: true };
       results.push({}, {}, {});
       addWhole(results[0]!, await interactions.create(request, ONCE));
@@ -257,7 +243,7 @@ export const INTERACTIONS_CASES: readonly SdkCase[] = [
       { ...FETCH, stream: true },
     ],
     async call(url, results) {
-      const { interactions } = clientAt(url);
+      const { interactions } = geminiAt(url);
       const request = { agent: 'deep-research', input: 'Look', background: true } as const;
       results.push({}, {});
       const queued = await interactions.create(request, ONCE);
@@ -283,7 +269,7 @@ export const INTERACTIONS_CASES: readonly SdkCase[] = [
     ],
     requests: [STREAMED, STREAMED],
     async call(url, results) {
-      const { interactions } = clientAt(url);
+      const { interactions } = geminiAt(url);
       const request = { model: MODEL, input: 'Count', stream: true } as const;
       for await (const event of await interactions.create(request, ONCE)) {
         if (event.event_type === 'interaction.created') {
@@ -298,7 +284,7 @@ export const INTERACTIONS_CASES: readonly SdkCase[] = [
     answers: [json(WHOLE), json(interaction('v1_a', 'cancelled')), json({})],
     requests: [],
     async call(url) {
-      const { interactions } = clientAt(url);
+      const { interactions } = geminiAt(url);
       await interactions.get('v1_a', {}, ONCE);
       await interactions.cancel('v1_a', {}, ONCE);
       await interactions.delete('v1_a', {}, ONCE);
