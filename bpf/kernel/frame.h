@@ -8,8 +8,8 @@
  * `place`: the stack pointer at the entry of a function of the current thread whose return is
  * probed. The kernel has put an address of its own there in the stead of the return address, and
  * what later calls keep in that place overwrites it. Where that cannot be told, the function is
- * taken for one that is still there. A function of its own, so that it is verified once and not with
- * all that comes behind it.
+ * taken for one that is still there. A function of its own, so that it is verified once and not
+ * with all that comes behind it.
  */
 __noinline int has_probed_frame(u64 place) {
 #if defined(__TARGET_ARCH_x86)
