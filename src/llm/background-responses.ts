@@ -10,7 +10,7 @@ import { setGoogleProvider } from './gemini-target.ts';
 import type { ModelCall, WireApi } from './model-call.ts';
 import { openAiResponses } from './openai-responses.ts';
 import { decodedSegment } from './path-segment.ts';
-import type { ServerAddress } from './server-address.ts';
+import { pathOf, type ServerAddress } from './server-address.ts';
 import { setField } from './set-field.ts';
 import type { CallTarget, WireApiReader } from './wire-api.ts';
 
@@ -56,31 +56,45 @@ export function createBackgroundResponses(
 
   return {
     finished(call) {
-      const { api, request, response } = call;
-      if (response?.id === undefined || call.serverAddress === undefined) {
+      const { api, request, response, exchange, serverAddress: host } = call;
+      const fetched = STORED.find(({ reader }) => reader.api === api);
+      const isMade = STORED.some(({ madeBy }) => madeBy === api);
+      const isLeft = isMade && request.isBackground === true && !isOver(call);
+      const id =
+        fetched === undefined
+          ? response?.id
+          : fetchedId(fetched, pathOf(exchange.request?.target ?? ''));
+      if (id === undefined || host === undefined) {
         return;
       }
-      const name = nameOf(call.exchange.role, call.serverAddress, call.serverPort, response.id);
-      const isMade = STORED.some(({ madeBy }) => madeBy === api);
-      const isFetched = STORED.some(({ reader }) => reader.api === api);
-      if (isMade && request.isBackground === true && !isOver(call)) {
+      const name = nameOf(exchange.role, host, call.serverPort, id);
+      if (isLeft) {
         remember(name);
-      } else if (isFetched && isOver(call) && !open.delete(name)) {
-        // Two fetches met: the other one has counted it.
+      }
+      // The end has all counts. Where two fetches of it met, the other one has counted it.
+      const isCountedElsewhere =
+        fetched === undefined ? isLeft : !isOver(call) || !open.delete(name);
+      if (isCountedElsewhere && response !== undefined) {
         response.usage = {};
       }
     },
     readerOf(target, address, role) {
-      for (const { reader, path } of STORED) {
-        const id = path.exec(target.path)?.[1];
+      for (const stored of STORED) {
+        const id = fetchedId(stored, target.path);
         if (id !== undefined && address !== undefined) {
-          const name = nameOf(role, address.host, address.port, decodedSegment(id));
-          return open.has(name) ? reader : undefined;
+          const name = nameOf(role, address.host, address.port, id);
+          return open.has(name) ? stored.reader : undefined;
         }
       }
       return undefined;
     },
   };
+}
+
+/** Of the response that a GET of this path asks for. */
+function fetchedId({ path: pattern }: StoredApi, path: string): string | undefined {
+  const id = pattern.exec(path)?.[1];
+  return id === undefined ? undefined : decodedSegment(id);
 }
 
 /** Client and server of one exchange may both be observed: each side tells its own story. */

@@ -158,7 +158,7 @@ function readAnswer({ call }: CallContext, answer: Answer): AnswerReader {
         append(root, timeNs);
         return;
       case 'stream-error':
-        answer.fail(asName(root.finish_reason), asName(root.err));
+        answer.failBy({ code: root.finish_reason, message: root.err }, true);
         return;
       case 'stream-end': {
         const response = asObject(root.response) ?? {};

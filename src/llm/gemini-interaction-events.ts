@@ -2,13 +2,14 @@
  * The events of one interaction as it is streamed: steps that begin, grow and end, and the interaction around them.
  * https://ai.google.dev/gemini-api/docs/interactions/streaming
  */
-import { CutText, type JsonPlan } from '../util/json-scanner.ts';
+import { CutText, cutToBytes, type JsonPlan } from '../util/json-scanner.ts';
 import { TextDigest } from '../util/text-digest.ts';
 import type { Answer, Choice, ToolSlot } from './answer.ts';
 import { createDeltaTemplate } from './delta-template.ts';
 import { errorOf } from './error-body.ts';
 import { asReasoning, readAnsweredStep, readGeminiContent } from './gemini-step.ts';
 import { readInteractionUsage } from './gemini-usage.ts';
+import { createHeldRoom } from './held-room.ts';
 import { asArray, asCount, asName, asObject, type JsonObject } from './json-access.ts';
 import { argumentsText } from './openai-message.ts';
 import { type RecordPlan, readRecord } from './record-json.ts';
@@ -62,6 +63,8 @@ interface OpenStep {
   tool?: ToolSlot;
   /** What came with its beginning; of a step that the provider runs itself, with what came since. */
   start: JsonObject;
+  /** Characters of the events that `start` was made of. */
+  heldChars: number;
   /** The step is none of texts or a function call: it is added when it is over. */
   isWhole: boolean;
 }
@@ -81,6 +84,7 @@ export function createInteractionEvents(context: CallContext, answer: Answer): I
   /** What the template's text goes to. */
   let templateTarget: Target | undefined;
   let mediaRoomBytes = limits.maxCallContentBytes;
+  const room = createHeldRoom(context);
   let isDone = false;
 
   function readHead(interaction: JsonObject): void {
@@ -114,27 +118,45 @@ export function createInteractionEvents(context: CallContext, answer: Answer): I
     }
   }
 
-  function stepAt(index: number, start: JsonObject): OpenStep | undefined {
+  function stepAt(index: number): OpenStep | undefined {
     let step = open.get(index);
     if (step === undefined) {
       if (open.size >= limits.maxParts) {
         call.damage.add('limit');
         return undefined;
       }
-      step = { start, isWhole: false };
+      step = { start: {}, heldChars: 0, isWhole: false };
       open.set(index, step);
     }
     return step;
   }
 
-  function beginStep(root: JsonObject, timeNs: bigint): void {
+  /** Undefined when none is open under this number. */
+  function closeStep(index: number): OpenStep | undefined {
+    const step = open.get(index);
+    open.delete(index);
+    room.release(step?.heldChars ?? 0);
+    templateTarget = undefined;
+    return step;
+  }
+
+  /** Makes what came the step's own, unless too much is held already: `data` is the event that brought it. */
+  function hold(step: OpenStep, came: JsonObject, data: string): boolean {
+    const isHeld = room.take(data.length);
+    if (isHeld) {
+      step.heldChars += data.length;
+      Object.assign(step.start, came);
+    }
+    return isHeld;
+  }
+
+  function beginStep(root: JsonObject, data: string, timeNs: bigint): void {
     const choice = answer.choice(0);
     const start = asObject(root.step) ?? {};
     const index = asCount(root.index) ?? 0;
     // A number that is used again is another step's.
-    open.delete(index);
-    templateTarget = undefined;
-    const step = stepAt(index, start);
+    closeStep(index);
+    const step = stepAt(index);
     if (choice === undefined || step === undefined) {
       return;
     }
@@ -142,6 +164,7 @@ export function createInteractionEvents(context: CallContext, answer: Answer): I
       case 'function_call': {
         const tool = choice.beginToolCall(asName(start.id), asName(start.name) ?? '', timeNs);
         if (tool !== undefined) {
+          tool.isTorn = !hold(step, start, data);
           step.tool = tool;
         }
         return;
@@ -153,7 +176,7 @@ export function createInteractionEvents(context: CallContext, answer: Answer): I
         }
         return;
       default:
-        step.isWhole = true;
+        step.isWhole = hold(step, start, data);
     }
   }
 
@@ -162,6 +185,7 @@ export function createInteractionEvents(context: CallContext, answer: Answer): I
     const isText = item.kind === 'text' || item.kind === 'reasoning';
     if (!isText || typeof item.text !== 'string') {
       delete step.text;
+      templateTarget = undefined;
       choice.addItem(item, timeNs);
       answer.touch(timeNs);
       return;
@@ -172,6 +196,7 @@ export function createInteractionEvents(context: CallContext, answer: Answer): I
         return;
       }
       step.text = slot;
+      templateTarget = undefined;
     }
     choice.append(step.text, item.text, timeNs);
   }
@@ -179,7 +204,7 @@ export function createInteractionEvents(context: CallContext, answer: Answer): I
   function readDelta(root: JsonObject, data: string, timeNs: bigint): void {
     const choice = answer.choice(0);
     const delta = asObject(root.delta) ?? {};
-    const step = stepAt(asCount(root.index) ?? 0, {});
+    const step = stepAt(asCount(root.index) ?? 0);
     readUsage(asObject(root.metadata)?.total_usage);
     if (choice === undefined || step === undefined) {
       return;
@@ -223,7 +248,7 @@ export function createInteractionEvents(context: CallContext, answer: Answer): I
         return;
       default:
         if (step.isWhole) {
-          Object.assign(step.start, { ...delta, type: step.start.type });
+          hold(step, { ...delta, type: step.start.type }, data);
         }
     }
   }
@@ -234,7 +259,8 @@ export function createInteractionEvents(context: CallContext, answer: Answer): I
     if (typeof data !== 'string') {
       return delta;
     }
-    const prefix = data.slice(0, Math.min(content.maxFieldBytes, mediaRoomBytes));
+    // A copy, as a slice would hold all that it was cut from.
+    const prefix = cutToBytes(data, Math.min(content.maxFieldBytes, mediaRoomBytes));
     mediaRoomBytes -= prefix.length;
     if (prefix.length === data.length) {
       return delta;
@@ -248,11 +274,8 @@ export function createInteractionEvents(context: CallContext, answer: Answer): I
 
   function endStep(root: JsonObject, timeNs: bigint): void {
     readUsage(root.usage);
-    const index = asCount(root.index) ?? 0;
-    const step = open.get(index);
+    const step = closeStep(asCount(root.index) ?? 0);
     const choice = answer.choice(0);
-    open.delete(index);
-    templateTarget = undefined;
     if (step === undefined || choice === undefined) {
       return;
     }
@@ -313,7 +336,7 @@ export function createInteractionEvents(context: CallContext, answer: Answer): I
         readUsage(root.usage);
         return;
       case 'step.start':
-        beginStep(root, timeNs);
+        beginStep(root, data, timeNs);
         return;
       case 'step.delta':
         readDelta(root, data, timeNs);
@@ -348,7 +371,9 @@ export function createInteractionEvents(context: CallContext, answer: Answer): I
     gap() {
       templateTarget = undefined;
       // What is open may have ended in the hole: later pieces are not added to it.
-      open.clear();
+      for (const index of open.keys()) {
+        closeStep(index);
+      }
       if (call.response !== undefined) {
         answer.choice(0)?.tear();
       }

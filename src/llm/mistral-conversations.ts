@@ -6,6 +6,7 @@ import { type JsonPlan, textPrefix } from '../util/json-scanner.ts';
 import type { Answer, Choice, ToolSlot } from './answer.ts';
 import { createDeltaTemplate } from './delta-template.ts';
 import { ERROR_MEMBERS } from './error-body.ts';
+import { createHeldRoom } from './held-room.ts';
 import {
   asArray,
   asCount,
@@ -192,10 +193,16 @@ type TextSlot = NonNullable<ReturnType<Choice['beginText']>>;
 interface OpenOutput {
   texts: Map<number, TextSlot>;
   tool?: ToolSlot;
+  /** Which call the pieces are of. */
+  toolCallId?: string;
   /** The beginning of the call was lost. */
   isHeadless?: boolean;
   /** Of an entry that the provider makes itself: what has come of it. */
   entry?: JsonObject;
+  /** Characters of the events that brought it. */
+  heldChars: number;
+  /** There was no room for a piece of it: later ones do not go on where it ends. */
+  isCut?: boolean;
 }
 
 type Target = { slot: TextSlot } | { tool: ToolSlot };
@@ -209,6 +216,7 @@ const argumentsOf = (root: unknown): unknown => asObject(root)?.arguments;
 function readAnswer(context: CallContext, answer: Answer): AnswerReader {
   const { call, limits } = context;
   const open = new Map<number, OpenOutput>();
+  const room = createHeldRoom(context);
   const template = createDeltaTemplate(UNREAD);
   /** What the template's text goes to. */
   let templateTarget: Target | undefined;
@@ -239,10 +247,19 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
         call.damage.add('limit');
         return undefined;
       }
-      output = { texts: new Map() };
+      output = { texts: new Map(), heldChars: 0 };
       open.set(index, output);
     }
     return output;
+  }
+
+  /** The answer's message; what is put into it behind a hole need not be whole. */
+  function message(): Choice | undefined {
+    const choice = answer.choice(0);
+    if (hasGap && choice?.slots.length === 0) {
+      choice.tear();
+    }
+    return choice;
   }
 
   /** The event did nothing but append to the target, and says of itself that it is of this type. */
@@ -259,7 +276,7 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
   }
 
   function addMessage(root: JsonObject, data: string, timeNs: bigint): void {
-    const choice = answer.choice(0);
+    const choice = message();
     const output = outputAt(asCount(root.output_index) ?? 0);
     answer.setModel(root.model);
     if (choice === undefined || output === undefined) {
@@ -269,6 +286,7 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
     for (const item of readMistralContent(root.content)) {
       if ((item.kind !== 'text' && item.kind !== 'reasoning') || typeof item.text !== 'string') {
         output.texts.delete(place);
+        templateTarget = undefined;
         choice.addItem(item, timeNs);
         answer.touch(timeNs);
         continue;
@@ -280,6 +298,7 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
           return;
         }
         output.texts.set(place, slot);
+        templateTarget = undefined;
       }
       choice.append(slot, item.text, timeNs);
     }
@@ -290,13 +309,21 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
   }
 
   function addCall(root: JsonObject, data: string, timeNs: bigint): void {
-    const choice = answer.choice(0);
+    const choice = message();
     const output = outputAt(asCount(root.output_index) ?? 0);
     answer.setModel(root.model);
     if (choice === undefined || output === undefined) {
       return;
     }
     const piece = textPrefix(root.arguments) ?? '';
+    const id = asName(root.tool_call_id);
+    if (id !== undefined && id !== (output.toolCallId ?? id)) {
+      // Another call under the same number.
+      delete output.tool;
+      delete output.isHeadless;
+      templateTarget = undefined;
+    }
+    setField(output, 'toolCallId', id);
     const isBeginning = output.tool === undefined;
     if (isBeginning) {
       // Each piece has the name: after a hole this one need not be the first, unless an object begins with it.
@@ -305,7 +332,7 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
       const tool =
         name === undefined || output.isHeadless
           ? undefined
-          : choice.beginToolCall(asName(root.tool_call_id), name, timeNs);
+          : choice.beginToolCall(id, name, timeNs);
       if (tool === undefined) {
         return;
       }
@@ -318,8 +345,15 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
     }
   }
 
+  function closeEntry(output: OpenOutput): void {
+    room.release(output.heldChars);
+    output.heldChars = 0;
+    delete output.entry;
+    delete output.isCut;
+  }
+
   /** Of an entry that the provider makes itself: it is added when it is over. */
-  function growEntry(type: string, root: JsonObject, timeNs: bigint): void {
+  function growEntry(type: string, root: JsonObject, data: string, timeNs: bigint): void {
     const output = outputAt(asCount(root.output_index) ?? 0);
     if (output === undefined) {
       return;
@@ -327,19 +361,25 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
     const [, kind = '', event] = /^(.*)\.([a-z]+)$/.exec(type) ?? [];
     const { output_index: _, type: __, created_at: ___, arguments: piece, ...rest } = root;
     if (event === 'started') {
+      closeEntry(output);
       output.entry = { type: kind };
     }
     const { entry } = output;
     if (entry === undefined) {
       return;
     }
-    Object.assign(entry, rest);
-    const given = (asName(entry.arguments) ?? '') + (asName(piece) ?? '');
-    if (given !== '' && given.length <= limits.maxArgumentBytes) {
-      entry.arguments = given;
+    if (!output.isCut && room.take(data.length)) {
+      output.heldChars += data.length;
+      Object.assign(entry, rest);
+      const given = (asName(entry.arguments) ?? '') + (asName(piece) ?? '');
+      if (given !== '') {
+        entry.arguments = given;
+      }
+    } else {
+      output.isCut = true;
     }
     if (event === 'done') {
-      delete output.entry;
+      closeEntry(output);
       for (const item of readMistralEntry(entry).items) {
         answer.choice(0)?.addItem(item, timeNs);
       }
@@ -384,7 +424,7 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
       case 'tool.execution.done':
       case 'agent.handoff.started':
       case 'agent.handoff.done':
-        growEntry(type, root, timeNs);
+        growEntry(type, root, data, timeNs);
         return;
       case 'conversation.response.done':
         readConversation(root.conversation_id);
@@ -444,6 +484,9 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
       hasGap = true;
       templateTarget = undefined;
       // What is open may have ended in the hole: later pieces are not added to it.
+      for (const output of open.values()) {
+        closeEntry(output);
+      }
       open.clear();
       if (call.response !== undefined) {
         answer.choice(0)?.tear();

@@ -133,6 +133,20 @@ export const COHERE_GENERATE_FIXTURES: readonly Fixture[] = [
     },
   },
   {
+    name: 'an error in a stream that is no code',
+    wire: lines([
+      { event_type: 'stream-error', finish_reason: 'It broke. '.repeat(20), err: 'x'.repeat(3000) },
+    ]),
+    expected: {
+      noResponse: true,
+      usage: {},
+      finishReasons: [],
+      messages: [],
+      error: { type: '_OTHER', message: 'x'.repeat(2000) },
+      complete: false,
+    },
+  },
+  {
     name: 'a prompt that is refused',
     wire: whole({ message: 'invalid request: prompt must be at least 1 token long.' }, 400),
     expected: {

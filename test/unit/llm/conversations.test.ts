@@ -210,3 +210,102 @@ describe('a function call of a conversation behind a hole', () => {
     assert.equal(observed.call!.response!.toolCalls.length, 1);
   });
 });
+
+describe('the outputs of a streamed conversation', () => {
+  function streamed(list: readonly object[], limits: object = {}) {
+    const response = list.map((event) => `data: ${JSON.stringify(event)}\n\n`).join('');
+    const wire = {
+      target: TARGET,
+      host: HOST,
+      request: { model: 'm', inputs: 'Go', stream: true },
+    };
+    const answer = { status: 200, contentType: 'text/event-stream', response };
+    return runExchange({ ...wire, ...answer }, { sizes: [7] }, { limits });
+  }
+
+  it('keep the order of texts and thoughts', () => {
+    const piece = (content: unknown): object => ({
+      type: 'message.output.delta',
+      output_index: 0,
+      content_index: 0,
+      content,
+    });
+    const { call: made } = streamed([
+      ...['a', 'b', 'c'].map(piece),
+      piece({ type: 'thinking', thinking: [{ type: 'text', text: 'hm' }] }),
+      ...['d', 'e'].map(piece),
+    ]);
+    assert.deepEqual(
+      made!.response!.messages[0]!.parts.map((part) => (part as { content: string }).content),
+      ['abc', 'hm', 'de'],
+    );
+  });
+
+  it('are calls of their own where their ids are, under one number or none', () => {
+    const piece = (id: string, text: string): object => ({
+      type: 'function.call.delta',
+      name: 'f',
+      tool_call_id: id,
+      arguments: text,
+    });
+    const { toolCalls } = streamed([
+      piece('c1', '{"a":'),
+      piece('c1', '1}'),
+      piece('c2', '{"b":2}'),
+      { type: 'conversation.response.done' },
+    ]);
+    assert.deepEqual(
+      toolCalls.map(({ id, argumentsText }) => [id, argumentsText]),
+      [
+        ['c1', '{"a":1}'],
+        ['c2', '{"b":2}'],
+      ],
+    );
+  });
+
+  it('of the provider’s own tools hold no more than a call may', () => {
+    const event = (kind: string, more: object): object => ({
+      type: `tool.execution.${kind}`,
+      output_index: 0,
+      name: 'web_search',
+      ...more,
+    });
+    const list = [
+      event('started', { arguments: 'A'.repeat(400) }),
+      event('delta', { arguments: 'B'.repeat(400) }),
+      event('delta', { arguments: 'C'.repeat(400) }),
+      event('delta', { arguments: 'D' }),
+      event('done', { info: {} }),
+      { type: 'conversation.response.done' },
+    ];
+    const { call: made } = streamed(list, { maxCallContentBytes: 1000 });
+    assert.deepEqual([...made!.damage.kinds], ['limit']);
+    const held = JSON.stringify(made!.response!.messages);
+    assert.deepEqual(
+      ['AAA', 'BBB', 'CCC', 'D'].map((text) => held.includes(text)),
+      [true, true, false, false],
+    );
+    assert.deepEqual([...streamed(list).call!.damage.kinds], []);
+  });
+
+  it('begun within a hole are no calls, though nothing came before it', () => {
+    const list = [
+      { type: 'conversation.response.started', conversation_id: 'conv_1' },
+      { type: 'function.call.delta', output_index: 0, name: 'f', arguments: '{"a":' },
+      { type: 'function.call.delta', output_index: 0, name: 'f', arguments: '{"b":1}}' },
+      { type: 'conversation.response.done' },
+    ].map((event) => `data: ${JSON.stringify(event)}\n\n`);
+    const { toolCalls } = runExchange(
+      {
+        target: TARGET,
+        host: HOST,
+        request: { model: 'm', inputs: 'Go', stream: true },
+        status: 200,
+        contentType: 'text/event-stream',
+        response: list.join(''),
+      },
+      { sizes: [7], gapAt: list[0]!.length, lost: list[1]!.length },
+    );
+    assert.deepEqual(toolCalls, []);
+  });
+});

@@ -266,6 +266,92 @@ describe('an interaction in the background', () => {
     const [begun] = observed[1]!.call!.response!.messages;
     assert.equal(begun, undefined);
   });
+
+  it('has no counts before its end, of which the end has all', () => {
+    const path = `${TARGET}/v1_a`;
+    const begun = { id: 'v1_a', status: 'in_progress', usage: { total_input_tokens: 7 } };
+    const observed = runExchanges([
+      exchange('POST', TARGET, begun),
+      exchange('GET', path, begun),
+      exchange('GET', path, done),
+    ]);
+    assert.deepEqual(
+      observed.map(({ call: made }) => made?.response?.usage),
+      [{}, {}, { inputTokens: 7, outputTokens: 5 }],
+    );
+  });
+
+  it('is the one that was asked for, whatever id its end has', () => {
+    const path = `${TARGET}/v1_a`;
+    const { id: _, ...nameless } = done;
+    const observed = runExchanges([
+      exchange('POST', TARGET, { id: 'v1_a', status: 'in_progress' }),
+      exchange('GET', path, nameless),
+      exchange('GET', path, nameless),
+      exchange('POST', TARGET, { id: 'v1_b', status: 'in_progress' }),
+      exchange('GET', `${TARGET}/v1_b`, { ...done, id: 'other' }),
+      exchange('GET', `${TARGET}/v1_b`, done),
+    ]);
+    const counted = { inputTokens: 7, outputTokens: 5 };
+    assert.deepEqual(
+      observed.map(({ call: made }) => made?.response?.usage),
+      [{}, counted, undefined, {}, counted, undefined],
+    );
+  });
+});
+
+describe('the steps of a streamed interaction', () => {
+  function streamed(list: readonly object[], settings: StageSettings = {}) {
+    const response = list.map((event) => `data: ${JSON.stringify(event)}\n\n`).join('');
+    const wire = { status: 200, contentType: 'text/event-stream', response };
+    return call({ model: 'm', input: 'Go', stream: true }, wire, settings)!;
+  }
+
+  it('keep the order of texts and pictures', () => {
+    const delta = (value: object): object => ({ event_type: 'step.delta', index: 0, delta: value });
+    const text = (piece: string): object => delta({ type: 'text', text: piece });
+    const made = streamed([
+      { event_type: 'step.start', index: 0, step: { type: 'model_output' } },
+      ...['a', 'b', 'c'].map(text),
+      delta({ type: 'image', mime_type: 'image/png', data: 'QUFB' }),
+      ...['d', 'e'].map(text),
+      { event_type: 'step.stop', index: 0 },
+    ]);
+    assert.deepEqual(
+      made.response!.messages[0]!.parts.map((part) => (part as { content: string }).content),
+      ['abc', 'QUFB', 'de'],
+    );
+  });
+
+  it('that the service runs itself hold no more than a call may', () => {
+    const grow = (index: number, value: object): object => ({
+      event_type: 'step.delta',
+      index,
+      delta: { type: 'google_search_call', ...value },
+    });
+    const begin = (index: number): object => ({
+      event_type: 'step.start',
+      index,
+      step: { type: 'google_search_call', id: `s${index}` },
+    });
+    const list = [
+      begin(0),
+      begin(1),
+      grow(0, { one: 'A'.repeat(400) }),
+      grow(1, { two: 'B'.repeat(400) }),
+      grow(0, { three: 'C'.repeat(400) }),
+      { event_type: 'step.stop', index: 0 },
+      { event_type: 'step.stop', index: 1 },
+    ];
+    const made = streamed(list, { limits: { maxCallContentBytes: 1500 } });
+    assert.deepEqual([...made.damage.kinds], ['limit', 'truncated']);
+    const held = JSON.stringify(made.response!.messages);
+    assert.deepEqual(
+      ['AAA', 'BBB', 'CCC'].map((text) => held.includes(text)),
+      [true, true, false],
+    );
+    assert.deepEqual([...streamed(list).damage.kinds], ['truncated']);
+  });
 });
 
 describe('a picture in a stream of an interaction', () => {
