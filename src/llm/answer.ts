@@ -20,7 +20,7 @@ export interface AnswerOptions {
 }
 
 /** A text of the answer that is still growing. */
-interface TextSlot {
+export interface TextSlot {
   /** A transcript is the text of what is spoken: clients do not repeat it. */
   kind: 'text' | 'reasoning' | 'refusal' | 'transcript';
   kept: KeptText | undefined;

@@ -4,7 +4,7 @@
  * https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStream.html
  */
 import { type JsonPlan, textPrefix } from '../util/json-scanner.ts';
-import type { Answer, Choice, ToolSlot } from './answer.ts';
+import type { Answer, Choice, TextSlot, ToolSlot } from './answer.ts';
 import {
   CONVERSE_CONTENT_PLAN,
   CONVERSE_MESSAGE_PLAN,
@@ -17,7 +17,7 @@ import {
 import { failRefused, failStreamed } from './bedrock-error.ts';
 import { bedrockTargetOf } from './bedrock-target.ts';
 import { CONVERSE_USAGE_PLAN, readConverseUsage } from './bedrock-usage.ts';
-import { createDeltaTemplate } from './delta-template.ts';
+import { createDeltaAppender } from './delta-appender.ts';
 import {
   asArray,
   asCount,
@@ -188,8 +188,6 @@ type ServerBlock =
   | { toolUse: JsonObject; input: KeptText }
   | { toolResult: JsonObject; content: unknown[]; contentLength: number };
 
-type TextSlot = NonNullable<ReturnType<Choice['beginText']>>;
-
 /** The name of the events that bring pieces. */
 const DELTA = 'contentBlockDelta';
 /** Random padding, of which nothing is read. */
@@ -202,9 +200,7 @@ const inputOf = (root: unknown): unknown =>
 export function readConverseAnswer(context: CallContext, answer: Answer): AnswerReader {
   const { call, limits } = context;
   const blocks = new Map<number, OpenBlock>();
-  const template = createDeltaTemplate([PADDING]);
-  /** What the template's pieces go to. */
-  let templateTarget: { slot: TextSlot } | { tool: ToolSlot } | undefined;
+  const deltas = createDeltaAppender(answer, [PADDING]);
   let hasStopped = false;
   let isDone = false;
 
@@ -243,7 +239,7 @@ export function readConverseAnswer(context: CallContext, answer: Answer): Answer
     if (called === undefined) {
       return;
     }
-    templateTarget = undefined;
+    deltas.forget();
     const id = asName(called.toolUseId);
     const tool = choice.beginToolCall(id, textPrefix(called.name) ?? '', timeNs);
     if (tool !== undefined) {
@@ -263,7 +259,7 @@ export function readConverseAnswer(context: CallContext, answer: Answer): Answer
     }
     let open = blocks.get(index)?.text;
     if (open?.kind !== kind) {
-      templateTarget = undefined;
+      deltas.forget();
       const slot = choice.beginText(kind);
       if (slot === undefined) {
         return;
@@ -311,30 +307,17 @@ export function readConverseAnswer(context: CallContext, answer: Answer): Answer
     const block = blocks.get(asCount(root.contentBlockIndex) ?? 0);
     const { text, tool } = block ?? {};
     const isOnly = Object.keys(value).length === 1;
-    if (isOnly && text?.kind === 'text' && template.learn(data, 'text', textOf)) {
-      templateTarget = { slot: text.slot };
-    } else if (isOnly && tool !== undefined && template.learn(data, 'input', inputOf)) {
-      templateTarget = { tool };
+    if (!isOnly) {
+      return;
     }
-  }
-
-  /** Takes an event that appends to what the template's appended to; false when it is another. */
-  function appendPiece(data: string, timeNs: bigint): boolean {
-    const piece = templateTarget === undefined ? undefined : template.match(data);
-    if (piece === undefined || templateTarget === undefined) {
-      return false;
+    const isText = text?.kind === 'text' && deltas.learn(data, 'text', textOf, { slot: text.slot });
+    if (!isText && tool !== undefined) {
+      deltas.learn(data, 'input', inputOf, { tool });
     }
-    const choice = answer.choice(0);
-    if ('tool' in templateTarget) {
-      choice?.appendArguments(templateTarget.tool, piece, timeNs, true);
-    } else if (piece !== '') {
-      choice?.append(templateTarget.slot, piece, timeNs);
-    }
-    return true;
   }
 
   function stop(choice: Choice, index: number, timeNs: bigint): void {
-    templateTarget = undefined;
+    deltas.forget();
     const { tool, server } = blocks.get(index) ?? {};
     blocks.delete(index);
     const item = server && itemOfServer(server, limits.maxArgumentBytes);
@@ -413,7 +396,7 @@ export function readConverseAnswer(context: CallContext, answer: Answer): Answer
         failStreamed(answer, name, data);
         return true;
       }
-      if (name === DELTA && appendPiece(data, timeNs)) {
+      if (name === DELTA && deltas.append(data, timeNs)) {
         return true;
       }
       const root = parseObject(data);
@@ -434,7 +417,7 @@ export function readConverseAnswer(context: CallContext, answer: Answer): Answer
     },
     gap() {
       blocks.clear();
-      templateTarget = undefined;
+      deltas.forget();
       if (call.response !== undefined) {
         answer.choice(0)?.tear();
       }

@@ -3,8 +3,8 @@
  * goes into the answer.
  * https://platform.openai.com/docs/api-reference/responses-streaming and …/realtime-server-events
  */
-import type { Answer, Choice, ToolSlot } from './answer.ts';
-import { createDeltaTemplate } from './delta-template.ts';
+import type { Answer, Choice, TextSlot, ToolSlot } from './answer.ts';
+import { createDeltaAppender, type DeltaTarget } from './delta-appender.ts';
 import { asArray, asCount, asName, asObject, type JsonObject } from './json-access.ts';
 import { KeptText } from './kept-text.ts';
 import { toolArgumentsOf, toolNameOf, typeOf } from './openai-item.ts';
@@ -42,10 +42,6 @@ export function conversationOf(body: JsonObject): string | undefined {
   );
 }
 
-type TextSlot = NonNullable<ReturnType<Choice['beginText']>>;
-
-type Target = { slot: TextSlot } | { tool: ToolSlot };
-
 /** Members of deltas that differ from one to the next, and that nobody here looks at. */
 const UNREAD = ['sequence_number', 'event_id', 'obfuscation'];
 
@@ -79,9 +75,7 @@ export function createResponseEvents(
 ): ResponseEvents {
   const { call, limits } = context;
   const open = new Map<number, OpenItem>();
-  const template = createDeltaTemplate(UNREAD);
-  /** What the template's text goes to. */
-  let templateTarget: Target | undefined;
+  const deltas = createDeltaAppender(answer, UNREAD);
   let isDone = false;
   let hasGap = false;
 
@@ -174,25 +168,10 @@ export function createResponseEvents(
   }
 
   /** The event did nothing but append to the target, and says of itself that it is of this type. */
-  function learn(root: JsonObject, data: string | undefined, target: Target): void {
-    const isNamed = typeof root.type === 'string';
-    if (data !== undefined && isNamed && template.learn(data, 'delta', deltaOf)) {
-      templateTarget = target;
+  function learn(root: JsonObject, data: string | undefined, target: DeltaTarget): void {
+    if (data !== undefined && typeof root.type === 'string') {
+      deltas.learn(data, 'delta', deltaOf, target);
     }
-  }
-
-  function append(data: string, timeNs: bigint): boolean {
-    const piece = templateTarget === undefined ? undefined : template.match(data);
-    if (piece === undefined || templateTarget === undefined) {
-      return false;
-    }
-    const choice = answer.choice(0);
-    if ('tool' in templateTarget) {
-      choice?.appendArguments(templateTarget.tool, piece, timeNs, true);
-    } else if (piece.length > 0) {
-      choice?.append(templateTarget.slot, piece, timeNs);
-    }
-    return true;
   }
 
   function appendArguments(root: JsonObject, timeNs: bigint, data: string | undefined): void {
@@ -210,7 +189,7 @@ export function createResponseEvents(
     const index = asCount(root.output_index) ?? 0;
     const known = open.get(index);
     open.delete(index);
-    templateTarget = undefined;
+    deltas.forget();
     if (choice === undefined || item === undefined) {
       return;
     }
@@ -294,14 +273,14 @@ export function createResponseEvents(
   }
 
   return {
-    append,
+    append: deltas.append,
     read: readEvent,
     head: readHead,
     status: readEnd,
     error: (root, isFailedRequest) => answer.failBy(root, isFailedRequest),
     gap() {
       hasGap = true;
-      templateTarget = undefined;
+      deltas.forget();
       for (const item of open.values()) {
         item.texts.clear();
       }
