@@ -72,8 +72,9 @@ export function createBackgroundResponses(
         remember(name);
       }
       // The end has all counts. Where two fetches of it met, the other one has counted it.
-      const isCountedElsewhere =
-        fetched === undefined ? isLeft : !isOver(call) || !open.delete(name);
+      // One that was cut off will be fetched again.
+      const bringsEnd = isOver(call) && !call.damage.kinds.has('truncated');
+      const isCountedElsewhere = fetched === undefined ? isLeft : !bringsEnd || !open.delete(name);
       if (isCountedElsewhere && response !== undefined) {
         response.usage = {};
       }

@@ -281,6 +281,22 @@ describe('an interaction in the background', () => {
     );
   });
 
+  it('is fetched again where the fetch of its end was cut off', () => {
+    const path = `${TARGET}/v1_a`;
+    const whole = exchange('GET', path, done);
+    const cut = String(whole.response).indexOf('"total_output_tokens"');
+    const observed = runExchanges([
+      exchange('POST', TARGET, { id: 'v1_a', status: 'in_progress' }),
+      { ...whole, response: String(whole.response).slice(0, cut), isResponseComplete: false },
+      whole,
+      whole,
+    ]);
+    assert.deepEqual(
+      observed.map(({ call: made }) => made?.response?.usage),
+      [{}, {}, { inputTokens: 7, outputTokens: 5 }, undefined],
+    );
+  });
+
   it('is the one that was asked for, whatever id its end has', () => {
     const path = `${TARGET}/v1_a`;
     const { id: _, ...nameless } = done;
