@@ -4,8 +4,8 @@
  */
 import { CutText, cutToBytes, type JsonPlan } from '../util/json-scanner.ts';
 import { TextDigest } from '../util/text-digest.ts';
-import type { Answer, Choice, ToolSlot } from './answer.ts';
-import { createDeltaTemplate } from './delta-template.ts';
+import type { Answer, Choice, TextSlot, ToolSlot } from './answer.ts';
+import { createDeltaAppender } from './delta-appender.ts';
 import { errorOf } from './error-body.ts';
 import { asReasoning, readAnsweredStep, readGeminiContent } from './gemini-step.ts';
 import { readInteractionUsage } from './gemini-usage.ts';
@@ -55,8 +55,6 @@ const RECORD: RecordPlan = {
 /** States in which more is to come. */
 const UNFINISHED: ReadonlySet<string> = new Set(['queued', 'in_progress']);
 
-type TextSlot = NonNullable<ReturnType<Choice['beginText']>>;
-
 /** A step that is still growing. */
 interface OpenStep {
   text?: TextSlot;
@@ -69,8 +67,6 @@ interface OpenStep {
   isWhole: boolean;
 }
 
-type Target = { slot: TextSlot } | { tool: ToolSlot };
-
 /** A running number that nobody here looks at. */
 const UNREAD = ['event_id'];
 
@@ -80,9 +76,7 @@ const argumentsOf = (root: unknown): unknown => asObject(asObject(root)?.delta)?
 export function createInteractionEvents(context: CallContext, answer: Answer): InteractionEvents {
   const { call, content, limits } = context;
   const open = new Map<number, OpenStep>();
-  const template = createDeltaTemplate(UNREAD);
-  /** What the template's text goes to. */
-  let templateTarget: Target | undefined;
+  const deltas = createDeltaAppender(answer, UNREAD);
   let mediaRoomBytes = limits.maxCallContentBytes;
   const room = createHeldRoom(context);
   let isDone = false;
@@ -136,7 +130,7 @@ export function createInteractionEvents(context: CallContext, answer: Answer): I
     const step = open.get(index);
     open.delete(index);
     room.release(step?.heldChars ?? 0);
-    templateTarget = undefined;
+    deltas.forget();
     return step;
   }
 
@@ -185,7 +179,7 @@ export function createInteractionEvents(context: CallContext, answer: Answer): I
     const isText = item.kind === 'text' || item.kind === 'reasoning';
     if (!isText || typeof item.text !== 'string') {
       delete step.text;
-      templateTarget = undefined;
+      deltas.forget();
       choice.addItem(item, timeNs);
       answer.touch(timeNs);
       return;
@@ -196,7 +190,7 @@ export function createInteractionEvents(context: CallContext, answer: Answer): I
         return;
       }
       step.text = slot;
-      templateTarget = undefined;
+      deltas.forget();
     }
     choice.append(step.text, item.text, timeNs);
   }
@@ -217,8 +211,8 @@ export function createInteractionEvents(context: CallContext, answer: Answer): I
         if (item !== undefined) {
           addContent(choice, step, item, timeNs);
         }
-        if (isPlain && step.text?.kind === 'text' && template.learn(data, 'text', textOf)) {
-          templateTarget = { slot: step.text };
+        if (isPlain && step.text?.kind === 'text') {
+          deltas.learn(data, 'text', textOf, { slot: step.text });
         }
         return;
       }
@@ -232,8 +226,8 @@ export function createInteractionEvents(context: CallContext, answer: Answer): I
       case 'arguments_delta':
         if (step.tool !== undefined) {
           choice.appendArguments(step.tool, asName(delta.arguments) ?? '', timeNs, true);
-          if (isPlain && template.learn(data, 'arguments', argumentsOf)) {
-            templateTarget = { tool: step.tool };
+          if (isPlain) {
+            deltas.learn(data, 'arguments', argumentsOf, { tool: step.tool });
           }
         }
         return;
@@ -312,20 +306,6 @@ export function createInteractionEvents(context: CallContext, answer: Answer): I
     isDone = true;
   }
 
-  function append(data: string, timeNs: bigint): boolean {
-    const piece = templateTarget === undefined ? undefined : template.match(data);
-    if (piece === undefined || templateTarget === undefined) {
-      return false;
-    }
-    const choice = answer.choice(0);
-    if ('tool' in templateTarget) {
-      choice?.appendArguments(templateTarget.tool, piece, timeNs, true);
-    } else {
-      choice?.append(templateTarget.slot, piece, timeNs);
-    }
-    return true;
-  }
-
   function readEvent(type: string, root: JsonObject, data: string, timeNs: bigint): void {
     switch (type) {
       case 'interaction.created':
@@ -355,7 +335,7 @@ export function createInteractionEvents(context: CallContext, answer: Answer): I
 
   return {
     read(name, data, timeNs) {
-      if (isDone || append(data, timeNs)) {
+      if (isDone || deltas.append(data, timeNs)) {
         return true;
       }
       const root = readRecord(data, RECORD, limits);
@@ -369,7 +349,7 @@ export function createInteractionEvents(context: CallContext, answer: Answer): I
     head: readHead,
     status: readStatus,
     gap() {
-      templateTarget = undefined;
+      deltas.forget();
       // What is open may have ended in the hole: later pieces are not added to it.
       for (const index of open.keys()) {
         closeStep(index);

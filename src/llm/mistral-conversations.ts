@@ -3,8 +3,8 @@
  * https://docs.mistral.ai/api/endpoint/beta/conversations
  */
 import { type JsonPlan, textPrefix } from '../util/json-scanner.ts';
-import type { Answer, Choice, ToolSlot } from './answer.ts';
-import { createDeltaTemplate } from './delta-template.ts';
+import type { Answer, Choice, TextSlot, ToolSlot } from './answer.ts';
+import { createDeltaAppender, type DeltaTarget } from './delta-appender.ts';
 import { ERROR_MEMBERS } from './error-body.ts';
 import { createHeldRoom } from './held-room.ts';
 import {
@@ -187,8 +187,6 @@ function readRequest(context: CallContext, target: CallTarget): RequestReader {
   };
 }
 
-type TextSlot = NonNullable<ReturnType<Choice['beginText']>>;
-
 /** An output of a stream that is still growing. */
 interface OpenOutput {
   texts: Map<number, TextSlot>;
@@ -205,8 +203,6 @@ interface OpenOutput {
   isCut?: boolean;
 }
 
-type Target = { slot: TextSlot } | { tool: ToolSlot };
-
 /** A time that nobody here looks at. */
 const UNREAD = ['created_at'];
 
@@ -217,9 +213,7 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
   const { call, limits } = context;
   const open = new Map<number, OpenOutput>();
   const room = createHeldRoom(context);
-  const template = createDeltaTemplate(UNREAD);
-  /** What the template's text goes to. */
-  let templateTarget: Target | undefined;
+  const deltas = createDeltaAppender(answer, UNREAD);
   let isDone = false;
   let hasGap = false;
 
@@ -268,10 +262,10 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
     data: string,
     member: string,
     place: (value: unknown) => unknown,
-    target: Target,
+    target: DeltaTarget,
   ): void {
-    if (typeof root.type === 'string' && template.learn(data, member, place)) {
-      templateTarget = target;
+    if (typeof root.type === 'string') {
+      deltas.learn(data, member, place, target);
     }
   }
 
@@ -286,7 +280,7 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
     for (const item of readMistralContent(root.content)) {
       if ((item.kind !== 'text' && item.kind !== 'reasoning') || typeof item.text !== 'string') {
         output.texts.delete(place);
-        templateTarget = undefined;
+        deltas.forget();
         choice.addItem(item, timeNs);
         answer.touch(timeNs);
         continue;
@@ -298,7 +292,7 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
           return;
         }
         output.texts.set(place, slot);
-        templateTarget = undefined;
+        deltas.forget();
       }
       choice.append(slot, item.text, timeNs);
     }
@@ -321,7 +315,7 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
       // Another call under the same number.
       delete output.tool;
       delete output.isHeadless;
-      templateTarget = undefined;
+      deltas.forget();
     }
     setField(output, 'toolCallId', id);
     const isBeginning = output.tool === undefined;
@@ -394,20 +388,6 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
     }
   }
 
-  function append(data: string, timeNs: bigint): boolean {
-    const piece = templateTarget === undefined ? undefined : template.match(data);
-    if (piece === undefined || templateTarget === undefined) {
-      return false;
-    }
-    const choice = answer.choice(0);
-    if ('tool' in templateTarget) {
-      choice?.appendArguments(templateTarget.tool, piece, timeNs, true);
-    } else {
-      choice?.append(templateTarget.slot, piece, timeNs);
-    }
-    return true;
-  }
-
   function readEvent(type: string, root: JsonObject, data: string, timeNs: bigint): void {
     switch (type) {
       case 'conversation.response.started':
@@ -469,7 +449,7 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
       }
     },
     event(name, data, timeNs) {
-      if (isDone || append(data, timeNs)) {
+      if (isDone || deltas.append(data, timeNs)) {
         return true;
       }
       const root = parseObject(data);
@@ -482,7 +462,7 @@ function readAnswer(context: CallContext, answer: Answer): AnswerReader {
     },
     gap() {
       hasGap = true;
-      templateTarget = undefined;
+      deltas.forget();
       // What is open may have ended in the hole: later pieces are not added to it.
       for (const output of open.values()) {
         closeEntry(output);
