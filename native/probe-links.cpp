@@ -34,8 +34,10 @@ struct MultiLinkAttributes {
     uint32_t pad;
 };
 
-// Threads that end links at the same time: each mostly waits.
-constexpr size_t kEndingThreadsMax = 16;
+// Threads that end links at the same time: each only waits, so there are as many as an ordinary
+// host has links, and they need next to no stack.
+constexpr size_t kEndingThreadsMax = 256;
+constexpr size_t kEndingStackBytes = 128 * 1024;
 
 int create_multi_link(int program_fd, const char *path, const std::vector<ProbePlace> &places,
                       bool is_return) {
@@ -151,13 +153,18 @@ int attach_probe(const ProbeRequest &request, LinkMethod method, std::vector<Pro
 void end_probes(const std::vector<ProbeLink> &links) {
     EndingWork work{.links = &links};
     std::vector<pthread_t> threads;
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, kEndingStackBytes);
     while (threads.size() + 1 < std::min(links.size(), kEndingThreadsMax)) {
         pthread_t thread;
-        if (pthread_create(&thread, nullptr, end_on_thread, &work) != 0) {
+        if (pthread_create(&thread, &attributes, end_on_thread, &work) != 0) {
+            // No more are allowed: those that there are take longer.
             break;
         }
         threads.push_back(thread);
     }
+    pthread_attr_destroy(&attributes);
     end_on_thread(&work);
     for (const pthread_t thread : threads) {
         pthread_join(thread, nullptr);
