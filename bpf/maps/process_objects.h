@@ -8,8 +8,8 @@
 #include <bpf/bpf_helpers.h>
 
 /* A power of two, and its logarithm. */
-#define OBJECT_SETS 64
-#define OBJECT_SETS_BITS 6
+#define OBJECT_SETS 256
+#define OBJECT_SETS_BITS 8
 #define OBJECT_SET_MAX 8
 /* 2^64 divided by the golden ratio. */
 #define OBJECT_HASH_FACTOR 0x9e3779b97f4a7c15ULL
@@ -40,7 +40,7 @@ struct object_sets {
 
 struct {
     __uint(type, BPF_MAP_TYPE_LRU_HASH);
-    __uint(max_entries, 8192);
+    __uint(max_entries, 4096);
     __type(key, u32);
     __type(value, struct object_sets);
 } process_sets SEC(".maps");
