@@ -44,8 +44,11 @@ describe('the HTTP filter, in the kernel', function () {
     });
     server.on('stream', (stream, headers) => {
       const isMissing = headers[':path'] === '/missing';
-      stream.respond({ ':status': isMissing ? 404 : 200, 'content-type': 'application/json' });
-      stream.end('{"a":1}');
+      // An answer that does not wait for the request ends it with a reset, which this curl takes for a failure.
+      stream.resume().once('end', () => {
+        stream.respond({ ':status': isMissing ? 404 : 200, 'content-type': 'application/json' });
+        stream.end('{"a":1}');
+      });
     });
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');

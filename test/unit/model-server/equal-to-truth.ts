@@ -51,7 +51,9 @@ export function assertEqualToTruth(
       assert.equal(result.status, exchange.response.status);
       assert.equal(result.bodyBytes, exchange.response.decodedBytes);
       assert.equal(result.bodySha256, exchange.response.decodedSha256);
+      // Who takes events alone may hang up behind the last one.
+      assert.ok(exchange.response.complete, 'the server sent all of it');
     }
-    assert.ok(answer.complete && exchange.response.complete, 'the server sent all of it');
+    assert.ok(answer.complete, 'the server sent the whole answer');
   }
 }
