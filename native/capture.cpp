@@ -21,6 +21,8 @@ namespace {
 
 constexpr uint32_t kRingMinBytes = 64 * 1024;
 constexpr uint32_t kRingMaxBytes = 1024 * 1024 * 1024;
+// Of a ring that is filled as fast as it is emptied, the rest is not waited for.
+constexpr int kLastRoundsMax = 256;
 
 // Beyond this a number does not name every byte any more.
 constexpr double kMaxOffset = 9007199254740991.0;
@@ -587,15 +589,17 @@ Napi::Value Capture::close(const Napi::CallbackInfo &info) {
         return env.Undefined();
     }
     Napi::Error thrown;
-    agent_->detach_all();
+    // What there is by now is the end of it. While probes end, one by one, calls are seen to begin
+    // and not to end, and the other way round: that is told to nobody.
     reader_->stop();
     deliver(env, &thrown);
     bool more = true;
-    while (more) {
+    for (int round = 0; more && round < kLastRoundsMax; round++) {
         more = reader_->drain();
         deliver(env, &thrown);
     }
     last_counters_ = agent_->counters();
+    agent_->detach_all();
     notifier_.Release();
     napi_remove_env_cleanup_hook(env, on_environment_end, this);
     shut_down();
